@@ -1,0 +1,109 @@
+// Passwords in an Access-Request: how they are hidden, what makes one right.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { getOctets, hasAttribute, type WithAttributes } from './attributes.ts';
+
+/** How the subscriber proves the password in this request. */
+export type PasswordMethod = 'pap' | 'chap' | 'mschap1' | 'mschap2' | 'eap' | 'none';
+
+/** What a password check reads of a request. */
+export interface PasswordRequest extends WithAttributes {
+  authenticator: Buffer;
+}
+
+const longestPassword = 128;
+
+/** The strongest method whose attributes the request carries. */
+export function passwordMethod(request: WithAttributes): PasswordMethod {
+  if (hasAttribute(request, 'EAP-Message')) return 'eap';
+  if (hasAttribute(request, 'MS-CHAP2-Response')) return 'mschap2';
+  if (hasAttribute(request, 'MS-CHAP-Response')) return 'mschap1';
+  if (hasAttribute(request, 'CHAP-Password')) return 'chap';
+  if (hasAttribute(request, 'User-Password')) return 'pap';
+  return 'none';
+}
+
+/**
+ * Whether the request proves `password` (text is taken as UTF-8) by PAP or CHAP. False for every other method and for
+ * a request that carries none. The time taken does not depend on where a wrong password differs.
+ */
+export function checkPassword(request: PasswordRequest, secret: Buffer, password: string | Buffer): boolean {
+  const expected = typeof password === 'string' ? Buffer.from(password, 'utf8') : password;
+  switch (passwordMethod(request)) {
+    case 'pap':
+      return checkPap(request, secret, expected);
+    case 'chap':
+      return checkChap(request, expected);
+    default:
+      return false;
+  }
+}
+
+/** Hides a password for User-Password (RFC 2865 §5.2). Throws RangeError over 128 octets. */
+export function hidePassword(password: string | Buffer, secret: Buffer, authenticator: Buffer): Buffer {
+  const plain = typeof password === 'string' ? Buffer.from(password, 'utf8') : password;
+  if (plain.length > longestPassword) throw new RangeError('A password has at most 128 octets');
+  const hidden = Buffer.alloc(Math.max(16, Math.ceil(plain.length / 16) * 16));
+  plain.copy(hidden);
+  let previous = authenticator;
+  for (let at = 0; at < hidden.length; at += 16) {
+    const mask = createHash('md5').update(secret).update(previous).digest();
+    for (let i = 0; i < 16; i++) hidden[at + i]! ^= mask[i]!;
+    previous = hidden.subarray(at, at + 16);
+  }
+  return hidden;
+}
+
+/**
+ * The User-Password of a request with its NUL padding off, undefined when there is none or its length is not one that
+ * RFC 2865 §5.2 makes. A wrong secret shows only as a wrong password. An attribute without octets is an empty password.
+ */
+export function revealPassword(request: PasswordRequest, secret: Buffer): Buffer | undefined {
+  const padded = revealPadded(request, secret);
+  if (!padded) return undefined;
+  let end = padded.length;
+  while (end > 0 && padded[end - 1] === 0) end--;
+  return padded.subarray(0, end);
+}
+
+function revealPadded(request: PasswordRequest, secret: Buffer): Buffer | undefined {
+  const hidden = getOctets(request, 'User-Password');
+  if (!hidden || hidden.length % 16 !== 0 || hidden.length > longestPassword) return undefined;
+  const plain = Buffer.from(hidden);
+  let previous = request.authenticator;
+  for (let at = 0; at < plain.length; at += 16) {
+    const mask = createHash('md5').update(secret).update(previous).digest();
+    for (let i = 0; i < 16; i++) plain[at + i]! ^= mask[i]!;
+    previous = hidden.subarray(at, at + 16);
+  }
+  return plain;
+}
+
+function checkPap(request: PasswordRequest, secret: Buffer, expected: Buffer): boolean {
+  const plain = revealPadded(request, secret);
+  if (!plain || expected.length > plain.length) return false;
+  const padded = Buffer.alloc(plain.length);
+  expected.copy(padded);
+  return timingSafeEqual(plain, padded);
+}
+
+/** The 16 octets a CHAP peer answers: MD5(id, password, challenge) (RFC 1994 §4.1). */
+export function chapResponse(identifier: number, password: string | Buffer, challenge: Uint8Array): Buffer {
+  return createHash('md5')
+    .update(Buffer.from([identifier]))
+    .update(password)
+    .update(challenge)
+    .digest();
+}
+
+/** The value of CHAP-Password: the identifier, then the response (RFC 2865 §5.3). */
+export function chapPassword(identifier: number, password: string | Buffer, challenge: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from([identifier]), chapResponse(identifier, password, challenge)]);
+}
+
+/** The challenge is CHAP-Challenge, or the Request Authenticator when there is none (RFC 2865 §2.2). */
+function checkChap(request: PasswordRequest, expected: Buffer): boolean {
+  const answer = getOctets(request, 'CHAP-Password');
+  if (answer?.length !== 17) return false;
+  const challenge = getOctets(request, 'CHAP-Challenge') ?? request.authenticator;
+  return timingSafeEqual(chapResponse(answer[0]!, expected, challenge), answer.subarray(1));
+}
