@@ -1,0 +1,86 @@
+// Opens the store: SQLite in a file or in memory, or PostgreSQL. The one place that knows which.
+import { Kysely, PostgresDialect, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
+import type { Db, Tables } from './schema.ts';
+
+/**
+ * Set explicitly because the two drivers' defaults differ in silence (bun:sqlite: no foreign keys, no busy
+ * timeout). busy_timeout comes first: changing the journal mode may already have to wait for another process.
+ */
+const PRAGMAS = [
+  'busy_timeout = 5000',
+  'journal_mode = WAL',
+  'synchronous = FULL',
+  'foreign_keys = ON',
+  'cache_size = -65536',
+  'temp_store = MEMORY',
+];
+
+/** More distinct statements than the program has; a bound all the same, since some lists build theirs. */
+const STATEMENT_CACHE = 500;
+
+interface RawDatabase {
+  prepare(sql: string): SqliteStatement;
+  close(): void;
+}
+
+/** Keeps compiled statements, and takes the write lock where a transaction begins instead of half-way through. */
+function forKysely(raw: RawDatabase): SqliteDatabase {
+  const statements = new Map<string, SqliteStatement>();
+  return {
+    prepare(sql) {
+      const text = sql === 'begin' ? 'begin immediate' : sql;
+      let statement = statements.get(text);
+      if (!statement) {
+        if (statements.size >= STATEMENT_CACHE) statements.clear();
+        statement = raw.prepare(text);
+        statements.set(text, statement);
+      }
+      return statement;
+    },
+    close() {
+      statements.clear();
+      raw.close();
+    },
+  };
+}
+
+async function openSqliteFile(path: string): Promise<RawDatabase> {
+  if ('Bun' in globalThis) {
+    const { Database } = await import('bun:sqlite');
+    const database = new Database(path, { create: true, readwrite: true });
+    for (const pragma of PRAGMAS) database.run(`pragma ${pragma}`);
+    return database as unknown as RawDatabase;
+  }
+  const { default: Database } = await import('better-sqlite3');
+  const database = new Database(path);
+  for (const pragma of PRAGMAS) database.pragma(pragma);
+  return database as unknown as RawDatabase;
+}
+
+/** A store on a SQLite file; `:memory:` for one that is gone when it closes. */
+export async function openSqlite(path: string): Promise<Db> {
+  return new Kysely<Tables>({
+    dialect: new SqliteDialect({ database: forKysely(await openSqliteFile(path)) }),
+  });
+}
+
+/** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */
+export async function openPostgres(url: string, connections = 10): Promise<Db> {
+  const { default: pg } = await import('pg');
+  const types = new pg.TypeOverrides();
+  for (const numeric of [pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
+    types.setTypeParser(numeric, Number);
+  const pool = new pg.Pool({ connectionString: url, max: connections, types });
+  // An idle connection that breaks must not end the program: the next query opens another.
+  pool.on('error', () => undefined);
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** `postgres://…` or `postgresql://…` is PostgreSQL, anything else the path of a SQLite file. */
+export function isPostgresUrl(location: string): boolean {
+  return /^postgres(ql)?:\/\//.test(location);
+}
+
+export function openStore(location: string): Promise<Db> {
+  return isPostgresUrl(location) ? openPostgres(location) : openSqlite(location);
+}

@@ -1,0 +1,330 @@
+// The tables as the code sees them: one interface a table, one field a column.
+import type { Kysely, Selectable, Transaction } from 'kysely';
+
+export interface AccountsTable {
+  id: string;
+  email: string;
+  name: string;
+  role: 'owner' | 'admin' | 'cashier' | 'support' | 'reseller';
+  password_hash: string;
+  state: 'active' | 'disabled';
+  last_login_at: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+/** A sign-in to the admin UI or API. */
+export interface LoginsTable {
+  id: string;
+  account_id: string;
+  token_hash: string;
+  address: string | null;
+  agent: string | null;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface SettingsTable {
+  key: string;
+  /** JSON; secrets inside are sealed one by one. */
+  value: string;
+  updated_at: number;
+}
+
+export interface AuditTable {
+  id: string;
+  at: number;
+  account_id: string | null;
+  actor: string;
+  address: string | null;
+  action: string;
+  entity: string;
+  entity_id: string | null;
+  entity_name: string | null;
+  before: string | null;
+  after: string | null;
+}
+
+export interface RoutersTable {
+  id: string;
+  name: string;
+  address: string;
+  radius_secret_sealed: string;
+  message_authenticator: 'auto' | 'yes' | 'no';
+  coa_port: number;
+  api_port: number;
+  api_tls: 0 | 1;
+  api_username: string | null;
+  api_password_sealed: string | null;
+  /** Host of the hotspot's login page: the only host the portal posts a credential to. */
+  hotspot_host: string | null;
+  hotspot_interface: string;
+  hotspot_network: string;
+  state: 'unknown' | 'online' | 'offline';
+  identity: string | null;
+  version: string | null;
+  board: string | null;
+  last_seen_at: number | null;
+  last_error: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+/** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters nothing sold. */
+export interface Terms {
+  validity_seconds: number;
+  online_seconds: number | null;
+  quota_octets: number | null;
+  rate_down_kbps: number | null;
+  rate_up_kbps: number | null;
+  max_devices: number;
+}
+
+export interface PlansTable extends Terms {
+  id: string;
+  name: string;
+  description: string;
+  kind: 'hotspot' | 'pppoe';
+  price_cents: number;
+  state: 'on_sale' | 'hidden' | 'archived';
+  position: number;
+  sold: number;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface VoucherBatchesTable {
+  id: string;
+  plan_id: string;
+  name: string;
+  count: number;
+  made: number;
+  redeemed: number;
+  cancelled: number;
+  price_cents: number;
+  state: 'making' | 'ready' | 'cancelled';
+  idempotency_key: string | null;
+  created_by: string | null;
+  created_at: number;
+  ready_at: number | null;
+}
+
+export interface VouchersTable {
+  id: string;
+  batch_id: string;
+  plan_id: string;
+  code_fingerprint: string;
+  code_sealed: string;
+  state: 'unused' | 'redeemed' | 'cancelled';
+  entitlement_id: string | null;
+  subscriber_id: string | null;
+  created_at: number;
+  redeemed_at: number | null;
+}
+
+export interface SubscribersTable {
+  id: string;
+  name: string | null;
+  msisdn: string | null;
+  state: 'active' | 'suspended';
+  notes: string;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface CredentialsTable {
+  id: string;
+  subscriber_id: string;
+  username: string;
+  password_sealed: string;
+  kind: 'hotspot' | 'voucher' | 'pppoe';
+  state: 'active' | 'disabled';
+  /** The device this credential was bought on; another purchase there adds to it. */
+  device_mac: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface DevicesTable {
+  id: string;
+  subscriber_id: string;
+  mac: string;
+  first_seen_at: number;
+  last_seen_at: number;
+}
+
+export interface EntitlementsTable extends Terms {
+  id: string;
+  subscriber_id: string;
+  credential_id: string;
+  plan_id: string;
+  source: 'order' | 'voucher' | 'grant';
+  payment_id: string | null;
+  order_id: string | null;
+  voucher_id: string | null;
+  /** waiting: not started; active: running from starts_at; ended; revoked. */
+  state: 'waiting' | 'active' | 'ended' | 'revoked';
+  starts_at: number | null;
+  ends_at: number | null;
+  ended_at: number | null;
+  end_reason: string | null;
+  used_seconds: number;
+  used_upload_octets: number;
+  used_download_octets: number;
+  created_at: number;
+}
+
+export interface SessionsTable {
+  id: string;
+  unique_key: string;
+  router_id: string;
+  subscriber_id: string | null;
+  credential_id: string | null;
+  entitlement_id: string | null;
+  plan_id: string | null;
+  username: string;
+  acct_session_id: string;
+  nas_port_id: string | null;
+  /** NAS-IP-Address as the router says it: goes back verbatim in Disconnect and CoA. */
+  nas_ip: string | null;
+  mac: string | null;
+  ip: string | null;
+  state: 'open' | 'closed';
+  started_at: number;
+  updated_at: number;
+  stopped_at: number | null;
+  session_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+  terminate_cause: number | null;
+  disconnect_state: 'requested' | 'ack' | 'nak' | 'timeout' | 'api' | 'failed' | null;
+  disconnect_detail: string | null;
+  disconnect_at: number | null;
+}
+
+export interface DailyUsageTable {
+  day: string;
+  entitlement_id: string;
+  router_id: string;
+  plan_id: string;
+  online_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+}
+
+export interface OrdersTable {
+  id: string;
+  plan_id: string;
+  subscriber_id: string;
+  credential_id: string | null;
+  entitlement_id: string | null;
+  router_id: string | null;
+  msisdn: string;
+  mac: string | null;
+  ip: string | null;
+  price_cents: number;
+  /** pending: on the phone; checking: outcome unknown; failed may still become paid: money wins. */
+  state: 'pending' | 'paid' | 'failed' | 'checking';
+  /** phone + plan while the order lives, so that a second tap joins the first. */
+  live_key: string | null;
+  idempotency_key: string | null;
+  gateway: 'mpesa';
+  callback_token_hash: string;
+  merchant_request_id: string | null;
+  checkout_request_id: string | null;
+  result_code: string | null;
+  problem: string | null;
+  polls: number;
+  next_poll_at: number | null;
+  created_at: number;
+  sent_at: number | null;
+  paid_at: number | null;
+  updated_at: number;
+}
+
+export interface PaymentsTable {
+  id: string;
+  gateway: 'mpesa' | 'cash';
+  /** The M-PESA code; null while only a query has told of the money. */
+  receipt: string | null;
+  checkout_request_id: string | null;
+  order_id: string | null;
+  subscriber_id: string | null;
+  plan_id: string | null;
+  entitlement_id: string | null;
+  msisdn: string | null;
+  amount_cents: number;
+  state: 'settled' | 'unmatched' | 'reversed';
+  note: string | null;
+  received_at: number;
+  created_at: number;
+}
+
+export interface EvidenceTable {
+  id: string;
+  gateway: 'mpesa' | 'cash';
+  kind: 'stk_callback' | 'stk_query';
+  dedupe_key: string;
+  order_id: string | null;
+  payment_id: string | null;
+  /** The message as it came, capped in length. */
+  body: string;
+  source_address: string | null;
+  state: 'received' | 'used' | 'duplicate' | 'quarantined';
+  summary: string | null;
+  received_at: number;
+  processed_at: number | null;
+}
+
+export interface TasksTable {
+  id: string;
+  kind: string;
+  payload: string;
+  state: 'ready' | 'done' | 'failed';
+  attempts: number;
+  run_at: number;
+  leased_until: number | null;
+  outcome: string | null;
+  created_at: number;
+  finished_at: number | null;
+}
+
+export interface MessagesTable {
+  id: string;
+  channel: 'sms' | 'email';
+  recipient: string;
+  subscriber_id: string | null;
+  body: string;
+  state: 'queued' | 'sent' | 'delivered' | 'failed';
+  provider_id: string | null;
+  problem: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface Tables {
+  accounts: AccountsTable;
+  logins: LoginsTable;
+  settings: SettingsTable;
+  audit: AuditTable;
+  routers: RoutersTable;
+  plans: PlansTable;
+  voucher_batches: VoucherBatchesTable;
+  vouchers: VouchersTable;
+  subscribers: SubscribersTable;
+  credentials: CredentialsTable;
+  devices: DevicesTable;
+  entitlements: EntitlementsTable;
+  sessions: SessionsTable;
+  daily_usage: DailyUsageTable;
+  orders: OrdersTable;
+  payments: PaymentsTable;
+  evidence: EvidenceTable;
+  tasks: TasksTable;
+  messages: MessagesTable;
+}
+
+/** The store, or a transaction on it: functions that take `db` first run inside either. */
+export type Db = Kysely<Tables>;
+export type Tx = Transaction<Tables>;
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>;

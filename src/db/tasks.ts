@@ -1,0 +1,104 @@
+// Work to do after a commit: written in the transaction that makes it necessary, claimed by lease.
+import { newId } from '../lib/ids.ts';
+import type { Db, Row } from './schema.ts';
+
+/** How long a claim holds before another worker (or this one, restarted) may take the task again. */
+export const LEASE_MS = 30_000;
+
+/** Every kind of task with its payload. */
+export interface TaskPayloads {
+  /** Turn a stored message about money into a payment. */
+  settle_evidence: { evidence_id: string };
+  /** Make the live sessions of a credential match its entitlement. */
+  enforce: { credential_id: string; reason: string };
+  /** Bring a guest online who has just paid. */
+  activate: { order_id: string };
+  /** Make the vouchers of a batch. */
+  make_vouchers: { batch_id: string };
+}
+export type TaskKind = keyof TaskPayloads;
+export type Task = Row<'tasks'>;
+
+/** Writes a task; call it inside the transaction whose commit makes it true. */
+export async function enqueueTask<K extends TaskKind>(
+  db: Db,
+  kind: K,
+  payload: TaskPayloads[K],
+  now: number,
+  runAt = now,
+): Promise<string> {
+  const id = newId(now);
+  await db
+    .insertInto('tasks')
+    .values({
+      id,
+      kind,
+      payload: JSON.stringify(payload),
+      state: 'ready',
+      attempts: 0,
+      run_at: runAt,
+      leased_until: null,
+      outcome: null,
+      created_at: now,
+      finished_at: null,
+    })
+    .execute();
+  return id;
+}
+
+/**
+ * Takes up to `limit` due tasks for LEASE_MS. Safe between nodes: the guard stands in the outer `where`, which
+ * PostgreSQL checks again on the row after waiting for another claimer.
+ */
+export async function claimTasks(db: Db, now: number, limit = 20): Promise<Task[]> {
+  return db
+    .updateTable('tasks')
+    .set((eb) => ({ leased_until: now + LEASE_MS, attempts: eb('attempts', '+', 1) }))
+    .where('state', '=', 'ready')
+    .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', now)]))
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('tasks')
+        .select('id')
+        .where('state', '=', 'ready')
+        .where('run_at', '<=', now)
+        .where((inner) => inner.or([inner('leased_until', 'is', null), inner('leased_until', '<=', now)]))
+        .orderBy('run_at')
+        .limit(limit),
+    )
+    .returningAll()
+    .execute();
+}
+
+/** Marks a task done; `outcome` is what an operator may read about it. */
+export async function finishTask(db: Db, id: string, outcome: string, now: number): Promise<void> {
+  await db
+    .updateTable('tasks')
+    .set({ state: 'done', outcome, leased_until: null, finished_at: now })
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Gives a task back to run again at `runAt`, or ends it as failed when `runAt` is null. */
+export async function postponeTask(
+  db: Db,
+  id: string,
+  outcome: string,
+  runAt: number | null,
+  now: number,
+): Promise<void> {
+  await db
+    .updateTable('tasks')
+    .set(
+      runAt === null
+        ? { state: 'failed', outcome, leased_until: null, finished_at: now }
+        : { outcome, leased_until: null, run_at: runAt },
+    )
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Deletes tasks finished before `before`. */
+export async function forgetTasks(db: Db, before: number): Promise<void> {
+  await db.deleteFrom('tasks').where('finished_at', '<', before).execute();
+}

@@ -1,0 +1,14 @@
+// The business day in Kenya: East Africa Time, UTC+3 all year, no daylight saving.
+
+const EAT_OFFSET_MS = 3 * 3600_000;
+export const DAY_MS = 86_400_000;
+
+/** `2026-11-21`, the day in Nairobi at this instant. */
+export function dayOf(at: number): string {
+  return new Date(at + EAT_OFFSET_MS).toISOString().slice(0, 10);
+}
+
+/** The instant at which that day began in Nairobi. */
+export function startOfDay(at: number): number {
+  return Math.floor((at + EAT_OFFSET_MS) / DAY_MS) * DAY_MS - EAT_OFFSET_MS;
+}

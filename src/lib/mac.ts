@@ -1,0 +1,7 @@
+// MAC addresses in every spelling a router or a link may use.
+
+/** `AA:BB:CC:DD:EE:FF`, or undefined when the text is no MAC address. */
+export function normalizeMac(text: string): string | undefined {
+  const digits = text.replace(/[:.\-\s]/g, '').toUpperCase();
+  return /^[0-9A-F]{12}$/.test(digits) ? digits.replace(/(..)(?=.)/g, '$1:') : undefined;
+}

@@ -1,0 +1,141 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { describe, expect, it } from 'vitest';
+import { migrations } from '../../migrations/index.ts';
+import { appliedMigrations, migrate } from '../../src/db/migrate.ts';
+import { openSqlite } from '../../src/db/open.ts';
+import { readPage } from '../../src/db/page.ts';
+import { claimTasks, enqueueTask, finishTask, LEASE_MS, postponeTask } from '../../src/db/tasks.ts';
+import { newId } from '../../src/lib/ids.ts';
+import { onEveryStore } from '../support/stores.ts';
+
+const NOW = 1_800_000_000_000;
+
+onEveryStore('tasks', (store) => {
+  it('are claimed once, and again only after the lease has run out', async () => {
+    const id = await enqueueTask(store(), 'enforce', { credential_id: 'c', reason: 'test' }, NOW);
+    const [first, second] = await Promise.all([claimTasks(store(), NOW), claimTasks(store(), NOW)]);
+    expect([...first, ...second].map((task) => task.id)).toEqual([id]);
+    expect(await claimTasks(store(), NOW + LEASE_MS - 1)).toEqual([]);
+    expect((await claimTasks(store(), NOW + LEASE_MS))[0]).toMatchObject({ id, attempts: 2 });
+  });
+
+  it('that are finished or not yet due are not claimed', async () => {
+    const done = await enqueueTask(store(), 'enforce', { credential_id: 'a', reason: 'x' }, NOW);
+    await finishTask(store(), done, 'ok', NOW);
+    const later = await enqueueTask(store(), 'enforce', { credential_id: 'b', reason: 'x' }, NOW, NOW + 5000);
+    expect(await claimTasks(store(), NOW)).toEqual([]);
+    await postponeTask(store(), later, 'again', NOW + 9000, NOW);
+    expect(await claimTasks(store(), NOW + 5000)).toEqual([]);
+    expect((await claimTasks(store(), NOW + 9000)).map((task) => task.id)).toEqual([later]);
+  });
+
+  it('written in a transaction that fails are not there', async () => {
+    await expect(
+      store()
+        .transaction()
+        .execute(async (tx) => {
+          await enqueueTask(tx, 'enforce', { credential_id: 'c', reason: 'x' }, NOW);
+          throw new Error('power');
+        }),
+    ).rejects.toThrow('power');
+    expect(await claimTasks(store(), NOW)).toEqual([]);
+  });
+});
+
+onEveryStore('pages', (store) => {
+  it('go through a list once, newest first, and say where it ends', async () => {
+    const ids = Array.from({ length: 25 }, (_, i) => newId(NOW + i));
+    for (const id of ids) {
+      await store().insertInto('settings').values({ key: id, value: '1', updated_at: NOW }).execute();
+    }
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await readPage(store().selectFrom('settings').selectAll(), 'key', { limit: 10, cursor });
+      seen.push(...page.items.map((item) => item.key));
+      cursor = page.next ?? undefined;
+    } while (cursor);
+    expect(seen).toEqual(ids.toReversed());
+  });
+});
+
+const shapes: string[][] = [];
+
+onEveryStore('the store', (store) => {
+  it('enforces foreign keys', async () => {
+    const orphan = { id: 'x', account_id: 'none', token_hash: 'h', address: null, agent: null };
+    await expect(
+      store()
+        .insertInto('logins')
+        .values({ ...orphan, created_at: 0, expires_at: 0 })
+        .execute(),
+    ).rejects.toThrow();
+  });
+
+  it('has the same tables and columns on every database', async () => {
+    const tables = await store().introspection.getTables();
+    const shape = tables
+      .map((t) => `${t.name}: ${t.columns.map((c) => `${c.name}${c.isNullable ? '?' : ''}`).join(' ')}`)
+      .sort();
+    shapes.push(shape);
+    expect(shape.length).toBeGreaterThan(15);
+    expect(shape).toEqual(shapes[0]);
+  });
+
+  it('keeps counters above 2^32 as numbers', async () => {
+    await store()
+      .insertInto('settings')
+      .values({ key: 'n', value: '', updated_at: 9_007_199_254_740_991 })
+      .execute();
+    const row = await store()
+      .selectFrom('settings')
+      .selectAll()
+      .where('key', '=', 'n')
+      .executeTakeFirstOrThrow();
+    expect(row.updated_at).toBe(9_007_199_254_740_991);
+  });
+});
+
+describe('migrating a SQLite file', () => {
+  it('takes a snapshot before it changes data, and refuses a newer database', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'karibu-migrate-'));
+    const file = join(folder, 'karibu.db');
+    const db = await openSqlite(file);
+    expect(await migrate(db, { file, now: NOW })).toEqual({ applied: Object.keys(migrations) });
+    const longer = {
+      ...migrations,
+      '9999-later': {
+        up: async (later: typeof db) => void (await later.schema.dropTable('messages').execute()),
+      },
+    };
+    const migrated = await migrate(db, { file, now: NOW, list: longer });
+    expect(migrated.applied).toEqual(['9999-later']);
+    expect(readdirSync(join(folder, 'snapshots'))).toEqual([`before-9999-later-${NOW}.db`]);
+
+    const before = await openSqlite(migrated.snapshot as string);
+    expect(await appliedMigrations(before)).toEqual(Object.keys(migrations));
+    await before.destroy();
+
+    await expect(migrate(db, { file, now: NOW })).rejects.toMatchObject({ code: 'conflict' });
+    await db.destroy();
+  });
+
+  it('sets the pragmas that durability stands on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'karibu-pragmas-'));
+    const db = await openSqlite(join(folder, 'karibu.db'));
+    const pragma = async (name: string) => {
+      const { rows } = await sql<Record<string, unknown>>`select * from ${sql.raw(`pragma_${name}`)}`.execute(
+        db,
+      );
+      return Object.values(rows[0] ?? {})[0];
+    };
+    expect(await pragma('journal_mode')).toBe('wal');
+    expect(await pragma('synchronous')).toBe(2);
+    expect(await pragma('foreign_keys')).toBe(1);
+    expect(await pragma('busy_timeout')).toBe(5000);
+    await db.destroy();
+  });
+});
