@@ -1,0 +1,98 @@
+// Credentials: the RADIUS user names with their secrets.
+import type { Page, PageRequest } from '../db/page.ts';
+import { readPage } from '../db/page.ts';
+import type { Db, Row } from '../db/schema.ts';
+import { randomCode } from '../lib/codes.ts';
+import { newId } from '../lib/ids.ts';
+import type { Vault } from '../lib/secrets.ts';
+
+export type Credential = Row<'credentials'>;
+
+const USERNAME_LENGTH = 9;
+const PASSWORD_LENGTH = 10;
+
+/** A new credential with the given name and password; `conflict`-free names are the caller's affair. */
+export async function createCredential(
+  db: Db,
+  vault: Vault,
+  input: {
+    subscriber_id: string;
+    username: string;
+    password: string;
+    kind: Credential['kind'];
+    device_mac: string | null;
+  },
+  now: number,
+): Promise<Credential> {
+  const { password, ...rest } = input;
+  return db
+    .insertInto('credentials')
+    .values({
+      id: newId(now),
+      ...rest,
+      password_sealed: vault.seal(password),
+      state: 'active',
+      created_at: now,
+      updated_at: now,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/**
+ * The credential a purchase of this subscriber on this device belongs to. One a device: who buys again on the same
+ * phone adds to what they have; who buys for a second phone with the same number gets access for the second phone.
+ */
+export async function credentialForDevice(
+  db: Db,
+  vault: Vault,
+  subscriberId: string,
+  mac: string | null,
+  now: number,
+): Promise<Credential> {
+  const existing = await db
+    .selectFrom('credentials')
+    .selectAll()
+    .where('subscriber_id', '=', subscriberId)
+    .where('device_mac', mac === null ? 'is' : '=', mac)
+    .where('kind', '=', 'hotspot')
+    .where('state', '=', 'active')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return (
+    existing ??
+    createCredential(
+      db,
+      vault,
+      {
+        subscriber_id: subscriberId,
+        username: randomCode(USERNAME_LENGTH),
+        password: randomCode(PASSWORD_LENGTH),
+        kind: 'hotspot',
+        device_mac: mac,
+      },
+      now,
+    )
+  );
+}
+
+export async function getCredential(db: Db, id: string): Promise<Credential> {
+  return db.selectFrom('credentials').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+}
+
+export interface CredentialFilter {
+  subscriber_id?: string | undefined;
+  username?: string | undefined;
+}
+
+export async function listCredentials(
+  db: Db,
+  page: PageRequest,
+  filter: CredentialFilter = {},
+): Promise<Page<Credential>> {
+  let query = db.selectFrom('credentials').selectAll();
+  if (filter.subscriber_id) query = query.where('subscriber_id', '=', filter.subscriber_id);
+  if (filter.username) query = query.where('username', '=', filter.username);
+  return readPage(query, 'credentials.id', page);
+}

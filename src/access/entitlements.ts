@@ -1,0 +1,273 @@
+// Entitlements: granted, started, ended, revoked, each change once.
+import { type CompiledQuery, sql } from 'kysely';
+import type { Page, PageRequest } from '../db/page.ts';
+import { readPage } from '../db/page.ts';
+import type { Db, Row, Terms } from '../db/schema.ts';
+import { enqueueTask } from '../db/tasks.ts';
+import { AppError } from '../errors.ts';
+import { newId } from '../lib/ids.ts';
+import type { AccessFacts, EntitlementFacts } from './authorize.ts';
+import { endReason } from './authorize.ts';
+import { termsOf } from './plans.ts';
+
+export type Entitlement = Row<'entitlements'>;
+
+export interface Grant {
+  subscriber_id: string;
+  credential_id: string;
+  plan: Terms & { id: string };
+  source: Entitlement['source'];
+  payment_id?: string;
+  order_id?: string | null;
+  voucher_id?: string;
+}
+
+/**
+ * Grants a plan. Once for each payment and each voucher: the unique columns make a second grant for the same one
+ * impossible; then the entitlement that is there already comes back. It waits until the first login starts it.
+ */
+export async function grantEntitlement(db: Db, grant: Grant, now: number): Promise<Entitlement> {
+  const inserted = await db
+    .insertInto('entitlements')
+    .values({
+      id: newId(now),
+      subscriber_id: grant.subscriber_id,
+      credential_id: grant.credential_id,
+      plan_id: grant.plan.id,
+      source: grant.source,
+      payment_id: grant.payment_id ?? null,
+      order_id: grant.order_id ?? null,
+      voucher_id: grant.voucher_id ?? null,
+      state: 'waiting',
+      ...termsOf(grant.plan),
+      starts_at: null,
+      ends_at: null,
+      ended_at: null,
+      end_reason: null,
+      used_seconds: 0,
+      used_upload_octets: 0,
+      used_download_octets: 0,
+      created_at: now,
+    })
+    .onConflict((oc) => oc.doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (inserted) {
+    await db
+      .updateTable('plans')
+      .set((eb) => ({ sold: eb('sold', '+', 1) }))
+      .where('id', '=', grant.plan.id)
+      .execute();
+    return inserted;
+  }
+  return db
+    .selectFrom('entitlements')
+    .selectAll()
+    .where((eb) =>
+      grant.payment_id
+        ? eb('payment_id', '=', grant.payment_id)
+        : eb('voucher_id', '=', grant.voucher_id ?? ''),
+    )
+    .executeTakeFirstOrThrow();
+}
+
+/** A credential with everything a decision about it needs. */
+export interface AccessRecord extends AccessFacts {
+  credential_id: string;
+  subscriber_id: string;
+  username: string;
+  password_sealed: string;
+  credential_kind: Row<'credentials'>['kind'];
+  plan_id: string | undefined;
+}
+
+const compiledAccess = new WeakMap<Db, CompiledQuery<AccessRow>>();
+
+interface AccessRow extends Terms {
+  credential_id: string;
+  subscriber_id: string;
+  username: string;
+  password_sealed: string;
+  credential_kind: Row<'credentials'>['kind'];
+  credential_state: 'active' | 'disabled';
+  subscriber_state: 'active' | 'suspended';
+  other_devices: number;
+  entitlement_id: string | null;
+  plan_id: string | null;
+  state: EntitlementFacts['state'];
+  ends_at: number | null;
+  end_reason: string | null;
+  used_seconds: number;
+  used_upload_octets: number;
+  used_download_octets: number;
+}
+
+/**
+ * Everything about one credential in one statement of index look-ups: the entitlement that runs, else the oldest that
+ * waits, else the last that ended (it says why); and how many other devices are open now.
+ * The parameters are the asking device's MAC address and the user name.
+ */
+function accessQuery(db: Db): CompiledQuery<AccessRow> {
+  const known = compiledAccess.get(db);
+  if (known) return known;
+  const compiled = sql<AccessRow>`
+    select c.id as credential_id, c.subscriber_id, c.username, c.password_sealed, c.kind as credential_kind,
+      c.state as credential_state,
+      s.state as subscriber_state,
+      (select count(distinct coalesce(x.mac, x.id)) from sessions x
+        where x.credential_id = c.id and x.state = 'open' and coalesce(x.mac, '') <> ${''}) as other_devices,
+      e.id as entitlement_id, e.plan_id, e.state, e.ends_at, e.end_reason, e.validity_seconds, e.online_seconds,
+      e.quota_octets, e.rate_down_kbps, e.rate_up_kbps, e.max_devices, e.used_seconds, e.used_upload_octets,
+      e.used_download_octets
+    from credentials c
+    join subscribers s on s.id = c.subscriber_id
+    left join entitlements e on e.id = coalesce(
+      (select a.id from entitlements a where a.credential_id = c.id and a.state = 'active' order by a.id limit 1),
+      (select w.id from entitlements w where w.credential_id = c.id and w.state = 'waiting' order by w.id limit 1),
+      (select d.id from entitlements d where d.credential_id = c.id and d.state = 'ended' order by d.id desc limit 1),
+      (select r.id from entitlements r where r.credential_id = c.id and r.state = 'revoked' order by r.id desc limit 1))
+    where c.username = ${''}`.compile(db);
+  compiledAccess.set(db, compiled);
+  return compiled;
+}
+
+/** The facts about a user name as it asks from a device (`''` when the device is not known). */
+export async function findAccess(db: Db, username: string, mac: string): Promise<AccessRecord | undefined> {
+  const { rows } = await db.executeQuery({ ...accessQuery(db), parameters: [mac, username] });
+  const row = rows[0];
+  if (!row) return undefined;
+  return {
+    credential_id: row.credential_id,
+    subscriber_id: row.subscriber_id,
+    username: row.username,
+    password_sealed: row.password_sealed,
+    credential_kind: row.credential_kind,
+    credential_state: row.credential_state,
+    subscriber_state: row.subscriber_state,
+    other_devices: row.other_devices,
+    plan_id: row.plan_id ?? undefined,
+    entitlement: row.entitlement_id === null ? undefined : { ...row, id: row.entitlement_id },
+  };
+}
+
+/**
+ * Starts a waiting entitlement: its validity runs from here. Only the first of several callers changes anything;
+ * all get the entitlement as it then stands.
+ */
+export async function startEntitlement(db: Db, id: string, now: number): Promise<Entitlement> {
+  const started = await db
+    .updateTable('entitlements')
+    .set((eb) => ({
+      state: 'active',
+      starts_at: now,
+      ends_at: eb(eb('validity_seconds', '*', 1000), '+', now),
+    }))
+    .where('id', '=', id)
+    .where('state', '=', 'waiting')
+    .returningAll()
+    .executeTakeFirst();
+  return started ?? getEntitlement(db, id);
+}
+
+/** Ends a running entitlement once, and has its live sessions looked after. False when it had ended before. */
+export async function endEntitlement(db: Db, id: string, reason: string, now: number): Promise<boolean> {
+  const ended = await db
+    .updateTable('entitlements')
+    .set({ state: 'ended', ended_at: now, end_reason: reason })
+    .where('id', '=', id)
+    .where('state', 'in', ['active', 'waiting'])
+    .returning('credential_id')
+    .executeTakeFirst();
+  if (ended) await enqueueTask(db, 'enforce', { credential_id: ended.credential_id, reason }, now);
+  return ended !== undefined;
+}
+
+/** Takes an entitlement back, whatever is left of it. */
+export async function revokeEntitlement(
+  db: Db,
+  id: string,
+  reason: string,
+  now: number,
+): Promise<Entitlement> {
+  const revoked = await db
+    .updateTable('entitlements')
+    .set({ state: 'revoked', ended_at: now, end_reason: reason })
+    .where('id', '=', id)
+    .where('state', 'in', ['active', 'waiting'])
+    .returningAll()
+    .executeTakeFirst();
+  if (!revoked) {
+    const found = await getEntitlement(db, id);
+    throw new AppError('conflict', `This entitlement is already ${found.state}.`);
+  }
+  await enqueueTask(db, 'enforce', { credential_id: revoked.credential_id, reason: 'revoked' }, now);
+  return revoked;
+}
+
+/** Ends what is due by the clock; returns how many. One short transaction for each batch of them. */
+export async function endDueEntitlements(db: Db, now: number, limit = 500): Promise<number> {
+  return db.transaction().execute(async (tx) => {
+    const due = await tx
+      .selectFrom('entitlements')
+      .select('id')
+      .where('state', '=', 'active')
+      .where('ends_at', '<=', now)
+      .orderBy('ends_at')
+      .limit(limit)
+      .execute();
+    for (const { id } of due) await endEntitlement(tx, id, 'expired', now);
+    return due.length;
+  });
+}
+
+/** Ends an entitlement whose counted limits are reached; call it after usage was added. */
+export async function endIfUsedUp(db: Db, entitlement: EntitlementFacts, now: number): Promise<boolean> {
+  const reason = endReason(entitlement, now, false);
+  return reason ? endEntitlement(db, entitlement.id, reason, now) : false;
+}
+
+export async function getEntitlement(db: Db, id: string): Promise<Entitlement> {
+  const entitlement = await db.selectFrom('entitlements').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!entitlement) throw new AppError('not_found', 'There is no such entitlement.');
+  return entitlement;
+}
+
+export interface EntitlementView extends Entitlement {
+  username: string;
+  msisdn: string | null;
+  plan_name: string;
+}
+
+export interface EntitlementFilter {
+  state?: Entitlement['state'] | undefined;
+  subscriber_id?: string | undefined;
+  credential_id?: string | undefined;
+}
+
+function viewQuery(db: Db) {
+  return db
+    .selectFrom('entitlements as e')
+    .innerJoin('credentials as c', 'c.id', 'e.credential_id')
+    .innerJoin('subscribers as s', 's.id', 'e.subscriber_id')
+    .innerJoin('plans as p', 'p.id', 'e.plan_id')
+    .selectAll('e')
+    .select(['c.username', 's.msisdn', 'p.name as plan_name']);
+}
+
+export async function listEntitlements(
+  db: Db,
+  page: PageRequest,
+  filter: EntitlementFilter = {},
+): Promise<Page<EntitlementView>> {
+  let query = viewQuery(db);
+  if (filter.state) query = query.where('e.state', '=', filter.state);
+  if (filter.subscriber_id) query = query.where('e.subscriber_id', '=', filter.subscriber_id);
+  if (filter.credential_id) query = query.where('e.credential_id', '=', filter.credential_id);
+  return readPage(query, 'e.id', page);
+}
+
+export async function getEntitlementView(db: Db, id: string): Promise<EntitlementView> {
+  const view = await viewQuery(db).where('e.id', '=', id).executeTakeFirst();
+  if (!view) throw new AppError('not_found', 'There is no such entitlement.');
+  return view;
+}

@@ -1,0 +1,372 @@
+// Sessions: what the routers tell of connections, stored once however often it is told.
+import { createHash } from 'node:crypto';
+import type { Page, PageRequest } from '../db/page.ts';
+import { readPage } from '../db/page.ts';
+import type { Db, Row } from '../db/schema.ts';
+import { AppError } from '../errors.ts';
+import { newId } from '../lib/ids.ts';
+import { sawDevice } from './devices.ts';
+import { endIfUsedUp } from './entitlements.ts';
+import { addDailyUsage } from './usage.ts';
+
+export type Session = Row<'sessions'>;
+
+/** What an Accept wrote into Class, and accounting brings back. */
+export interface SessionReference {
+  credential_id: string;
+  entitlement_id: string;
+  /** Different for each Accept: tells sessions apart whose Acct-Session-Id repeats after a router's reboot. */
+  accept_id: string;
+}
+
+/** One accounting message in our words: counters are totals of the session so far, octets from the subscriber are up. */
+export interface SessionReport {
+  kind: 'start' | 'interim' | 'stop';
+  router_id: string;
+  username: string;
+  acct_session_id: string;
+  reference: SessionReference | null;
+  nas_port_id: string | null;
+  nas_ip: string | null;
+  mac: string | null;
+  ip: string | null;
+  session_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+  terminate_cause: number | null;
+  /** Epoch ms of the happening, as we reckon it. */
+  at: number;
+}
+
+/** The router says that it began or stops accounting: whatever it had open is over. */
+export interface RouterRestart {
+  kind: 'router_restart';
+  router_id: string;
+  at: number;
+}
+
+export type AccountingEvent = SessionReport | RouterRestart;
+
+/** Identifies a session over all its messages, repeated or out of order. */
+export function sessionKey(report: SessionReport): string {
+  const parts = [
+    report.router_id,
+    report.acct_session_id,
+    report.username,
+    report.nas_port_id ?? '',
+    report.reference?.accept_id ?? '',
+  ];
+  return createHash('sha1').update(parts.join('\0')).digest('base64url');
+}
+
+/**
+ * Stores accounting messages in their order, all in one transaction: after it returns they are on disk.
+ * Returns the sessions as they now stand, each once.
+ */
+export async function recordAccounting(db: Db, events: AccountingEvent[], now: number): Promise<Session[]> {
+  return db.transaction().execute(async (tx) => {
+    const touched = new Map<string, Session>();
+    for (const event of events) {
+      const sessions =
+        event.kind === 'router_restart'
+          ? await closeRouterSessions(tx, event.router_id, event.at)
+          : [await recordReport(tx, event, now)];
+      for (const session of sessions) touched.set(session.id, session);
+    }
+    return [...touched.values()];
+  });
+}
+
+async function recordReport(tx: Db, report: SessionReport, now: number): Promise<Session> {
+  const key = sessionKey(report);
+  // An update that leaves the counters alone: it finds the row, and locks it on PostgreSQL until the commit.
+  const known = await tx
+    .updateTable('sessions')
+    .set((eb) => ({ upload_octets: eb.ref('upload_octets') }))
+    .where('unique_key', '=', key)
+    .returningAll()
+    .executeTakeFirst();
+  const before = known ?? (await insertSession(tx, key, report, now));
+  const after = advance(before, report);
+  const session = await tx
+    .updateTable('sessions')
+    .set(after)
+    .where('id', '=', before.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await addUsage(tx, before, session, now);
+  return session;
+}
+
+/**
+ * The session after a message. Counters only grow: a late or repeated message changes nothing. Once a router sent its
+ * Stop the session stays closed; one that we closed because it fell silent opens again when it speaks.
+ */
+function advance(session: Session, report: SessionReport): Partial<Session> {
+  const stopped = session.state === 'closed' && session.terminate_cause !== null;
+  const closes = report.kind === 'stop' || stopped;
+  return {
+    session_seconds: Math.max(session.session_seconds, report.session_seconds),
+    upload_octets: Math.max(session.upload_octets, report.upload_octets),
+    download_octets: Math.max(session.download_octets, report.download_octets),
+    updated_at: Math.max(session.updated_at, report.at),
+    ip: report.ip ?? session.ip,
+    state: closes ? 'closed' : 'open',
+    stopped_at: closes ? (stopped ? session.stopped_at : report.at) : null,
+    terminate_cause: stopped ? session.terminate_cause : closes ? (report.terminate_cause ?? 0) : null,
+  };
+}
+
+async function insertSession(tx: Db, key: string, report: SessionReport, now: number): Promise<Session> {
+  const owner = await findOwner(tx, report);
+  if (report.kind !== 'stop' && owner && report.mac) {
+    await closeSuperseded(tx, report.router_id, owner.credential_id, report.mac, report.at);
+  }
+  if (owner && report.mac) await sawDevice(tx, owner.subscriber_id, report.mac, now);
+  const inserted = await tx
+    .insertInto('sessions')
+    .values({
+      id: newId(now),
+      unique_key: key,
+      router_id: report.router_id,
+      subscriber_id: owner?.subscriber_id ?? null,
+      credential_id: owner?.credential_id ?? null,
+      entitlement_id: owner?.entitlement_id ?? null,
+      plan_id: owner?.plan_id ?? null,
+      username: report.username,
+      acct_session_id: report.acct_session_id,
+      nas_port_id: report.nas_port_id,
+      nas_ip: report.nas_ip,
+      mac: report.mac,
+      ip: report.ip,
+      state: 'open',
+      started_at: report.at - report.session_seconds * 1000,
+      updated_at: report.at,
+      stopped_at: null,
+      session_seconds: 0,
+      upload_octets: 0,
+      download_octets: 0,
+      terminate_cause: null,
+      disconnect_state: null,
+      disconnect_detail: null,
+      disconnect_at: null,
+    })
+    .onConflict((oc) => oc.column('unique_key').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  return (
+    inserted ??
+    tx
+      .updateTable('sessions')
+      .set((eb) => ({ upload_octets: eb.ref('upload_octets') }))
+      .where('unique_key', '=', key)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  );
+}
+
+interface Owner {
+  subscriber_id: string;
+  credential_id: string;
+  entitlement_id: string | null;
+  plan_id: string | null;
+}
+
+/** Whose session this is: by our reference in Class, else by the user name and what runs for it. */
+async function findOwner(tx: Db, report: SessionReport): Promise<Owner | undefined> {
+  if (report.reference) {
+    const entitlement = await tx
+      .selectFrom('entitlements')
+      .select(['subscriber_id', 'credential_id', 'id as entitlement_id', 'plan_id'])
+      .where('id', '=', report.reference.entitlement_id)
+      .executeTakeFirst();
+    if (entitlement) return entitlement;
+  }
+  const credential = await tx
+    .selectFrom('credentials')
+    .select(['id', 'subscriber_id'])
+    .where('username', '=', report.username)
+    .executeTakeFirst();
+  if (!credential) return undefined;
+  const running = await tx
+    .selectFrom('entitlements')
+    .select(['id', 'plan_id'])
+    .where('credential_id', '=', credential.id)
+    .where('state', '=', 'active')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return {
+    subscriber_id: credential.subscriber_id,
+    credential_id: credential.id,
+    entitlement_id: running?.id ?? null,
+    plan_id: running?.plan_id ?? null,
+  };
+}
+
+/** A device has one session with one router: an older one that never said Stop gives way to the new. */
+async function closeSuperseded(tx: Db, routerId: string, credentialId: string, mac: string, at: number) {
+  await tx
+    .updateTable('sessions')
+    .set({ state: 'closed', stopped_at: at })
+    .where('credential_id', '=', credentialId)
+    .where('state', '=', 'open')
+    .where('mac', '=', mac)
+    .where('router_id', '=', routerId)
+    .execute();
+}
+
+async function addUsage(tx: Db, before: Session, after: Session, now: number): Promise<void> {
+  if (!after.entitlement_id) return;
+  const seconds = after.session_seconds - before.session_seconds;
+  const upload = after.upload_octets - before.upload_octets;
+  const download = after.download_octets - before.download_octets;
+  if (seconds === 0 && upload === 0 && download === 0) return;
+  const entitlement = await tx
+    .updateTable('entitlements')
+    .set((eb) => ({
+      used_seconds: eb('used_seconds', '+', seconds),
+      used_upload_octets: eb('used_upload_octets', '+', upload),
+      used_download_octets: eb('used_download_octets', '+', download),
+    }))
+    .where('id', '=', after.entitlement_id)
+    .returningAll()
+    .executeTakeFirst();
+  if (!entitlement) return;
+  await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
+  if (entitlement.state === 'active') await endIfUsedUp(tx, entitlement, now);
+}
+
+async function closeRouterSessions(tx: Db, routerId: string, at: number): Promise<Session[]> {
+  return tx
+    .updateTable('sessions')
+    .set({ state: 'closed', stopped_at: at })
+    .where('state', '=', 'open')
+    .where('router_id', '=', routerId)
+    .where('started_at', '<=', at)
+    .returningAll()
+    .execute();
+}
+
+/** Closes open sessions that have said nothing since `before`, with the counters they last told. */
+export async function closeStaleSessions(db: Db, before: number): Promise<Session[]> {
+  return db
+    .updateTable('sessions')
+    .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
+    .where('state', '=', 'open')
+    .where('updated_at', '<', before)
+    .returningAll()
+    .execute();
+}
+
+/** The open sessions of a credential. */
+export async function openSessions(db: Db, credentialId: string): Promise<Session[]> {
+  return db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('credential_id', '=', credentialId)
+    .where('state', '=', 'open')
+    .orderBy('id')
+    .execute();
+}
+
+export async function countOpenSessions(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom('sessions')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('state', '=', 'open')
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Open sessions a router, by router id. */
+export async function countOpenByRouter(db: Db): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('sessions')
+    .select((eb) => ['router_id', eb.fn.countAll<number>().as('count')])
+    .where('state', '=', 'open')
+    .groupBy('router_id')
+    .execute();
+  return new Map(rows.map((row) => [row.router_id, Number(row.count)]));
+}
+
+/** Records how far a Disconnect or change of a live session has come. */
+export async function recordDisconnect(
+  db: Db,
+  id: string,
+  state: NonNullable<Session['disconnect_state']>,
+  detail: string,
+  now: number,
+): Promise<Session> {
+  const session = await db
+    .updateTable('sessions')
+    .set({ disconnect_state: state, disconnect_detail: detail, disconnect_at: now })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst();
+  if (!session) throw noSuchSession();
+  return session;
+}
+
+/** Lets a live session count for the entitlement that now carries it. */
+export async function moveSession(
+  db: Db,
+  id: string,
+  entitlement: { id: string; plan_id: string },
+): Promise<void> {
+  await db
+    .updateTable('sessions')
+    .set({ entitlement_id: entitlement.id, plan_id: entitlement.plan_id })
+    .where('id', '=', id)
+    .execute();
+}
+
+function noSuchSession(): AppError {
+  return new AppError('not_found', 'There is no such session.');
+}
+
+export interface SessionView extends Session {
+  msisdn: string | null;
+  plan_name: string | null;
+  router_name: string | null;
+  ends_at: number | null;
+}
+
+function viewQuery(db: Db) {
+  return db
+    .selectFrom('sessions as x')
+    .leftJoin('subscribers as s', 's.id', 'x.subscriber_id')
+    .leftJoin('plans as p', 'p.id', 'x.plan_id')
+    .leftJoin('routers as r', 'r.id', 'x.router_id')
+    .leftJoin('entitlements as e', 'e.id', 'x.entitlement_id')
+    .selectAll('x')
+    .select(['s.msisdn', 'p.name as plan_name', 'r.name as router_name', 'e.ends_at']);
+}
+
+export interface SessionFilter {
+  state?: Session['state'] | undefined;
+  router_id?: string | undefined;
+  subscriber_id?: string | undefined;
+  username?: string | undefined;
+  mac?: string | undefined;
+}
+
+export async function listSessions(
+  db: Db,
+  page: PageRequest,
+  filter: SessionFilter = {},
+): Promise<Page<SessionView>> {
+  let query = viewQuery(db);
+  if (filter.state) query = query.where('x.state', '=', filter.state);
+  if (filter.router_id) query = query.where('x.router_id', '=', filter.router_id);
+  if (filter.subscriber_id) query = query.where('x.subscriber_id', '=', filter.subscriber_id);
+  if (filter.username) query = query.where('x.username', '=', filter.username);
+  if (filter.mac) query = query.where('x.mac', '=', filter.mac);
+  return readPage(query, 'x.id', page);
+}
+
+export async function getSession(db: Db, id: string): Promise<SessionView> {
+  const session = await viewQuery(db).where('x.id', '=', id).executeTakeFirst();
+  if (!session) throw noSuchSession();
+  return session;
+}

@@ -1,0 +1,90 @@
+// Subscribers: the persons or homes that buy.
+import type { Page, PageRequest } from '../db/page.ts';
+import { readPage } from '../db/page.ts';
+import type { Db, Row } from '../db/schema.ts';
+import { AppError } from '../errors.ts';
+import { newId } from '../lib/ids.ts';
+
+export type Subscriber = Row<'subscribers'>;
+
+/** A subscriber nobody knows anything about: whoever holds a voucher. */
+export async function createSubscriber(
+  db: Db,
+  now: number,
+  msisdn: string | null = null,
+): Promise<Subscriber> {
+  return db
+    .insertInto('subscribers')
+    .values({
+      id: newId(now),
+      name: null,
+      msisdn,
+      state: 'active',
+      notes: '',
+      created_at: now,
+      updated_at: now,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** The subscriber with this phone number, made when new. Safe when two orders race for the same number. */
+export async function subscriberForMsisdn(db: Db, msisdn: string, now: number): Promise<Subscriber> {
+  await db
+    .insertInto('subscribers')
+    .values({
+      id: newId(now),
+      name: null,
+      msisdn,
+      state: 'active',
+      notes: '',
+      created_at: now,
+      updated_at: now,
+    })
+    .onConflict((oc) => oc.column('msisdn').doNothing())
+    .execute();
+  return db.selectFrom('subscribers').selectAll().where('msisdn', '=', msisdn).executeTakeFirstOrThrow();
+}
+
+export async function getSubscriber(db: Db, id: string): Promise<Subscriber> {
+  const subscriber = await db.selectFrom('subscribers').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!subscriber) throw new AppError('not_found', 'There is no such subscriber.');
+  return subscriber;
+}
+
+export interface SubscriberFilter {
+  state?: Subscriber['state'] | undefined;
+  msisdn?: string | undefined;
+  /** Names that begin like this, as they are written. */
+  name_prefix?: string | undefined;
+}
+
+export async function listSubscribers(
+  db: Db,
+  page: PageRequest,
+  filter: SubscriberFilter = {},
+): Promise<Page<Subscriber>> {
+  let query = db.selectFrom('subscribers').selectAll();
+  if (filter.state) query = query.where('state', '=', filter.state);
+  if (filter.msisdn) query = query.where('msisdn', '=', filter.msisdn);
+  if (filter.name_prefix) {
+    query = query.where('name', '>=', filter.name_prefix).where('name', '<', `${filter.name_prefix}\uffff`);
+  }
+  return readPage(query, 'subscribers.id', page);
+}
+
+export async function updateSubscriber(
+  db: Db,
+  id: string,
+  change: Partial<Pick<Subscriber, 'name' | 'notes' | 'state'>>,
+  now: number,
+): Promise<Subscriber> {
+  const subscriber = await db
+    .updateTable('subscribers')
+    .set({ ...change, updated_at: now })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst();
+  if (!subscriber) throw new AppError('not_found', 'There is no such subscriber.');
+  return subscriber;
+}

@@ -1,0 +1,355 @@
+// Vouchers: made in batches, redeemed once.
+import type { Page, PageRequest } from '../db/page.ts';
+import { readPage } from '../db/page.ts';
+import type { Db, Row } from '../db/schema.ts';
+import { enqueueTask } from '../db/tasks.ts';
+import { AppError } from '../errors.ts';
+import { normalizeCode, randomCode } from '../lib/codes.ts';
+import { newId } from '../lib/ids.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { createCredential } from './credentials.ts';
+import { type Entitlement, grantEntitlement } from './entitlements.ts';
+import { getPlan } from './plans.ts';
+import { createSubscriber } from './subscribers.ts';
+
+export type VoucherBatch = Row<'voucher_batches'>;
+export type Voucher = Row<'vouchers'>;
+
+export const CODE_LENGTH = 8;
+export const MAX_BATCH = 100_000;
+/** A batch up to this size is made in the request that asks for it; larger ones by a task. */
+export const MAKE_AT_ONCE = 1000;
+/** Rows of one insert: the parameters of PostgreSQL's protocol end at 65,535. */
+const CHUNK = 1000;
+
+export interface BatchInput {
+  plan_id: string;
+  count: number;
+  name: string;
+  created_by: string | null;
+  idempotency_key: string | null;
+}
+
+/**
+ * Writes down a batch with the task that makes its vouchers. The same idempotency key gives the batch that is there.
+ */
+export async function createVoucherBatch(db: Db, input: BatchInput, now: number): Promise<VoucherBatch> {
+  const plan = await getPlan(db, input.plan_id);
+  if (plan.state === 'archived') {
+    throw new AppError('conflict', `The plan “${plan.name}” is archived.`, {
+      hint: 'Restore it, or choose another.',
+    });
+  }
+  return db.transaction().execute(async (tx) => {
+    const batch = await tx
+      .insertInto('voucher_batches')
+      .values({
+        id: newId(now),
+        ...input,
+        made: 0,
+        redeemed: 0,
+        cancelled: 0,
+        price_cents: plan.price_cents,
+        state: 'making',
+        created_at: now,
+        ready_at: null,
+      })
+      .onConflict((oc) => oc.column('idempotency_key').doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (batch) {
+      await enqueueTask(tx, 'make_vouchers', { batch_id: batch.id }, now);
+      return batch;
+    }
+    return tx
+      .selectFrom('voucher_batches')
+      .selectAll()
+      .where('idempotency_key', '=', input.idempotency_key)
+      .executeTakeFirstOrThrow();
+  });
+}
+
+/**
+ * Makes the next vouchers of a batch, one transaction for each call; the batch is ready when `made` reaches `count`.
+ * Safe to repeat after a crash, and beside another node making the same batch: `made` is claimed first.
+ */
+export async function makeVouchers(
+  db: Db,
+  vault: Vault,
+  batchId: string,
+  now: number,
+): Promise<VoucherBatch> {
+  return db.transaction().execute(async (tx) => {
+    // Touching the row first locks it on PostgreSQL, so that two makers take turns.
+    const batch = await tx
+      .updateTable('voucher_batches')
+      .set((eb) => ({ made: eb.ref('made') }))
+      .where('id', '=', batchId)
+      .returningAll()
+      .executeTakeFirst();
+    if (!batch) throw new AppError('not_found', 'There is no such voucher batch.');
+    if (batch.state !== 'making') return batch;
+    const wanted = Math.min(CHUNK, batch.count - batch.made);
+    const made = await insertVouchers(tx, vault, batch, wanted, now);
+    const done = batch.made + made >= batch.count;
+    return tx
+      .updateTable('voucher_batches')
+      .set({ made: batch.made + made, state: done ? 'ready' : 'making', ready_at: done ? now : null })
+      .where('id', '=', batchId)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  });
+}
+
+/** Inserts up to `wanted` vouchers with fresh codes; one that exists already (in any batch) is left out, not repeated. */
+async function insertVouchers(
+  tx: Db,
+  vault: Vault,
+  batch: VoucherBatch,
+  wanted: number,
+  now: number,
+): Promise<number> {
+  if (wanted <= 0) return 0;
+  const rows = Array.from({ length: wanted }, () => {
+    const code = randomCode(CODE_LENGTH);
+    return {
+      id: newId(now),
+      batch_id: batch.id,
+      plan_id: batch.plan_id,
+      code_fingerprint: vault.fingerprint(code),
+      code_sealed: vault.seal(code),
+      state: 'unused' as const,
+      entitlement_id: null,
+      subscriber_id: null,
+      created_at: now,
+      redeemed_at: null,
+    };
+  });
+  const inserted = await tx
+    .insertInto('vouchers')
+    .values(rows)
+    .onConflict((oc) => oc.column('code_fingerprint').doNothing())
+    .executeTakeFirst();
+  return Number(inserted.numInsertedOrUpdatedRows ?? 0);
+}
+
+/** Why a code gives no access. */
+export type RedeemRefusal = 'unknown' | 'used' | 'cancelled';
+export type Redemption =
+  | { redeemed: true; username: string; password: string; entitlement: Entitlement }
+  | { redeemed: false; reason: RedeemRefusal; voucher?: Voucher };
+
+/**
+ * Redeems a code as a person typed it: once, whoever comes first. The voucher, its subscriber, credential and
+ * entitlement change in one transaction. `mac` is the device it was typed on, if known.
+ */
+export async function redeemVoucher(
+  db: Db,
+  vault: Vault,
+  typed: string,
+  mac: string | null,
+  now: number,
+): Promise<Redemption> {
+  const code = normalizeCode(typed);
+  const fingerprint = vault.fingerprint(code);
+  return db.transaction().execute(async (tx) => {
+    const voucher = await tx
+      .updateTable('vouchers')
+      .set({ state: 'redeemed', redeemed_at: now })
+      .where('code_fingerprint', '=', fingerprint)
+      .where('state', '=', 'unused')
+      .returningAll()
+      .executeTakeFirst();
+    if (!voucher) {
+      const found = await findVoucher(tx, vault, code);
+      if (!found) return { redeemed: false, reason: 'unknown' };
+      return { redeemed: false, reason: found.state === 'cancelled' ? 'cancelled' : 'used', voucher: found };
+    }
+    const subscriber = await createSubscriber(tx, now);
+    const credential = await createCredential(
+      tx,
+      vault,
+      { subscriber_id: subscriber.id, username: code, password: code, kind: 'voucher', device_mac: mac },
+      now,
+    );
+    const entitlement = await grantEntitlement(
+      tx,
+      {
+        subscriber_id: subscriber.id,
+        credential_id: credential.id,
+        plan: await getPlan(tx, voucher.plan_id),
+        source: 'voucher',
+        voucher_id: voucher.id,
+      },
+      now,
+    );
+    await tx
+      .updateTable('vouchers')
+      .set({ subscriber_id: subscriber.id, entitlement_id: entitlement.id })
+      .where('id', '=', voucher.id)
+      .execute();
+    await tx
+      .updateTable('voucher_batches')
+      .set((eb) => ({ redeemed: eb('redeemed', '+', 1) }))
+      .where('id', '=', voucher.batch_id)
+      .execute();
+    return { redeemed: true, username: code, password: code, entitlement };
+  });
+}
+
+/** The voucher with this code, however it was typed. */
+export async function findVoucher(db: Db, vault: Vault, typed: string): Promise<Voucher | undefined> {
+  return db
+    .selectFrom('vouchers')
+    .selectAll()
+    .where('code_fingerprint', '=', vault.fingerprint(normalizeCode(typed)))
+    .executeTakeFirst();
+}
+
+/** Cancels one unused voucher; `restore` takes that back. `conflict` when it is in another state by now. */
+export async function cancelVoucher(db: Db, id: string): Promise<Voucher> {
+  return changeUnused(db, id, 'unused', 'cancelled', 1);
+}
+
+export async function restoreVoucher(db: Db, id: string): Promise<Voucher> {
+  return changeUnused(db, id, 'cancelled', 'unused', -1);
+}
+
+async function changeUnused(
+  db: Db,
+  id: string,
+  from: Voucher['state'],
+  to: Voucher['state'],
+  cancelledBy: number,
+): Promise<Voucher> {
+  return db.transaction().execute(async (tx) => {
+    const voucher = await tx
+      .updateTable('vouchers')
+      .set({ state: to })
+      .where('id', '=', id)
+      .where('state', '=', from)
+      .returningAll()
+      .executeTakeFirst();
+    if (!voucher) {
+      const found = await tx.selectFrom('vouchers').selectAll().where('id', '=', id).executeTakeFirst();
+      if (!found) throw new AppError('not_found', 'There is no such voucher.');
+      throw new AppError('conflict', `This voucher is ${found.state}.`);
+    }
+    await tx
+      .updateTable('voucher_batches')
+      .set((eb) => ({ cancelled: eb('cancelled', '+', cancelledBy) }))
+      .where('id', '=', voucher.batch_id)
+      .execute();
+    return voucher;
+  });
+}
+
+/** Cancels what is unused of a batch, and stops one that is still being made. */
+export async function cancelVoucherBatch(db: Db, id: string): Promise<VoucherBatch> {
+  return db.transaction().execute(async (tx) => {
+    const result = await tx
+      .updateTable('vouchers')
+      .set({ state: 'cancelled' })
+      .where('batch_id', '=', id)
+      .where('state', '=', 'unused')
+      .executeTakeFirst();
+    const batch = await tx
+      .updateTable('voucher_batches')
+      .set((eb) => ({ state: 'cancelled', cancelled: eb('cancelled', '+', Number(result.numUpdatedRows)) }))
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirst();
+    if (!batch) throw new AppError('not_found', 'There is no such voucher batch.');
+    return batch;
+  });
+}
+
+export interface VoucherBatchView extends VoucherBatch {
+  plan_name: string;
+}
+
+function batchQuery(db: Db) {
+  return db
+    .selectFrom('voucher_batches as b')
+    .innerJoin('plans as p', 'p.id', 'b.plan_id')
+    .selectAll('b')
+    .select('p.name as plan_name');
+}
+
+export async function getVoucherBatch(db: Db, id: string): Promise<VoucherBatchView> {
+  const batch = await batchQuery(db).where('b.id', '=', id).executeTakeFirst();
+  if (!batch) throw new AppError('not_found', 'There is no such voucher batch.');
+  return batch;
+}
+
+export async function listVoucherBatches(
+  db: Db,
+  page: PageRequest,
+  filter: { plan_id?: string | undefined; state?: VoucherBatch['state'] | undefined } = {},
+): Promise<Page<VoucherBatchView>> {
+  let query = batchQuery(db);
+  if (filter.plan_id) query = query.where('b.plan_id', '=', filter.plan_id);
+  if (filter.state) query = query.where('b.state', '=', filter.state);
+  return readPage(query, 'b.id', page);
+}
+
+export interface VoucherView extends Omit<Voucher, 'code_sealed' | 'code_fingerprint'> {
+  code: string;
+  plan_name: string;
+  batch_name: string;
+}
+
+export interface VoucherFilter {
+  state?: Voucher['state'] | undefined;
+  batch_id?: string | undefined;
+  plan_id?: string | undefined;
+  /** A whole code, however typed: codes are stored sealed and found by fingerprint. */
+  code?: string | undefined;
+}
+
+function voucherQuery(db: Db) {
+  return db
+    .selectFrom('vouchers as v')
+    .innerJoin('plans as p', 'p.id', 'v.plan_id')
+    .innerJoin('voucher_batches as b', 'b.id', 'v.batch_id')
+    .selectAll('v')
+    .select(['p.name as plan_name', 'b.name as batch_name']);
+}
+
+function openVoucher(vault: Vault, row: Voucher & { plan_name: string; batch_name: string }): VoucherView {
+  const { code_sealed, code_fingerprint: _, ...rest } = row;
+  return { ...rest, code: vault.open(code_sealed) };
+}
+
+export async function listVouchers(
+  db: Db,
+  vault: Vault,
+  page: PageRequest,
+  filter: VoucherFilter = {},
+): Promise<Page<VoucherView>> {
+  let query = voucherQuery(db);
+  if (filter.batch_id) query = query.where('v.batch_id', '=', filter.batch_id);
+  if (filter.state) query = query.where('v.state', '=', filter.state);
+  if (filter.plan_id) query = query.where('v.plan_id', '=', filter.plan_id);
+  if (filter.code)
+    query = query.where('v.code_fingerprint', '=', vault.fingerprint(normalizeCode(filter.code)));
+  const { items, next } = await readPage(query, 'v.id', page);
+  return { items: items.map((row) => openVoucher(vault, row)), next };
+}
+
+export async function getVoucher(db: Db, vault: Vault, id: string): Promise<VoucherView> {
+  const row = await voucherQuery(db).where('v.id', '=', id).executeTakeFirst();
+  if (!row) throw new AppError('not_found', 'There is no such voucher.');
+  return openVoucher(vault, row);
+}
+
+/** Vouchers redeemed from `from` (epoch ms) on, before `to`. */
+export async function countRedeemed(db: Db, from: number, to: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('vouchers')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('redeemed_at', '>=', from)
+    .where('redeemed_at', '<', to)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
