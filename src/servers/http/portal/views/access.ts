@@ -1,0 +1,52 @@
+// The part of a page that brings the phone online, or shows the credential when there is no router to post to.
+import { type Html, html, httpUrl } from './html.ts';
+import { icon, speaker } from './layout.ts';
+import type { AccessView, ConnectView, PageView } from './types.ts';
+
+/**
+ * The router's own login form, filled in (routeros.md §2.3). Undefined when its address is no http address.
+ * `data-auto` lets the script post it, once for each page address.
+ */
+export function connectForm(view: PageView, connect: ConnectView, label: string): Html | undefined {
+  const action = httpUrl(connect.action);
+  if (!action) return undefined;
+  const dst = httpUrl(connect.dst);
+  const t = speaker(view.lang);
+  return html`<form method="post" action="${action}"${connect.auto && html` data-auto`}>
+<input type="hidden" name="username" value="${connect.username}">
+<input type="hidden" name="password" value="${connect.password}">
+${dst && html`<input type="hidden" name="dst" value="${dst}">`}
+<input type="hidden" name="popup" value="false">
+<button class="big" data-busy="${t('please_wait')}">${icon('wifi')}${label}</button>
+</form>`;
+}
+
+/** After a payment or a voucher: connect by one tap, or the credential in large letters. */
+export function accessPart(view: PageView, access: AccessView, from: 'order' | 'voucher'): Html {
+  const t = speaker(view.lang);
+  const form = access.connect && connectForm(view, access.connect, t('connect_now'));
+  if (form) {
+    return html`<section class="hero good">
+<div class="mark">${icon('ok')}</div>
+<h1>${t(from === 'order' ? 'connecting_title' : 'connecting_voucher_title')}</h1>
+<p>${t('connecting_hint')}</p>
+</section>
+${form}`;
+  }
+  // A voucher is one code: its password is the code again, or nothing.
+  const isCode = access.password === '' || access.password === access.username;
+  const where = view.context?.name || view.business.name;
+  return html`<section class="hero good">
+<div class="mark">${icon('ok')}</div>
+<h1>${t(from === 'order' ? 'access_title' : 'access_voucher_title')}</h1>
+</section>
+<dl class="login">
+<div><dt>${t(isCode ? 'code' : 'username')}</dt><dd>${access.username}</dd></div>
+${!isCode && html`<div><dt>${t('password')}</dt><dd>${access.password}</dd></div>`}
+</dl>
+<ol class="steps">
+<li>${t('access_step_1', { name: where })}</li>
+<li>${t(isCode ? 'access_step_2_code' : 'access_step_2_both')}</li>
+<li>${t('access_keep')}</li>
+</ol>`;
+}
