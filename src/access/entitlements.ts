@@ -133,7 +133,7 @@ function accessQuery(db: Db): CompiledQuery<AccessRow> {
 
 /** The facts about a user name as it asks from a device (`''` when the device is not known). */
 export async function findAccess(db: Db, username: string, mac: string): Promise<AccessRecord | undefined> {
-  const { rows } = await db.executeQuery({ ...accessQuery(db), parameters: [mac, username] });
+  const { rows } = await db.executeQuery<AccessRow>({ ...accessQuery(db), parameters: [mac, username] });
   const row = rows[0];
   if (!row) return undefined;
   return {

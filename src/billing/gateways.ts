@@ -1,0 +1,73 @@
+// Payment gateways: what one has to do, and the list of them.
+import type { Db } from '../db/schema.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { openMpesaGateway } from './mpesa.ts';
+
+export interface PaymentRequest {
+  amount_cents: number;
+  msisdn: string;
+  /** What the payer reads in the prompt and in their SMS. */
+  account_reference: string;
+  description: string;
+  /** Where the gateway sends its notice: holds the order's secret token. */
+  callback_url: string;
+}
+
+/**
+ * `accepted`: the payer is being asked. `refused`: no request went out; `problem` is for the operator, `try_again`
+ * says whether the guest may. `unknown`: it may have gone out, never ask again on this.
+ */
+export type PaymentRequestOutcome =
+  | { outcome: 'accepted'; merchant_request_id: string; checkout_request_id: string }
+  | { outcome: 'refused'; reason: string; problem: string }
+  | { outcome: 'unknown'; problem: string };
+
+/** `decided` carries the gateway's own words as evidence; anything else tells nothing about the money. */
+export type PaymentQueryOutcome =
+  | { outcome: 'decided'; result_code: string; body: string }
+  | { outcome: 'undecided'; problem: string };
+
+/** A notice about one payment request, read but not believed yet. */
+export interface Notice {
+  merchant_request_id: string;
+  checkout_request_id: string;
+  result_code: string;
+  paid: boolean;
+  /** Absent when the notice does not say, or says it unreadably. */
+  amount_cents?: number | undefined;
+  receipt?: string | undefined;
+  msisdn?: string | undefined;
+  /** Epoch ms. */
+  transaction_at?: number | undefined;
+}
+
+/** One step of a Test button. */
+export interface TestStep {
+  step: string;
+  ok: boolean;
+  message: string;
+  hint?: string;
+}
+
+export interface PaymentGateway {
+  requestPayment(request: PaymentRequest): Promise<PaymentRequestOutcome>;
+  queryPayment(checkoutRequestId: string): Promise<PaymentQueryOutcome>;
+  test(): Promise<TestStep[]>;
+}
+
+/** The world outside as far as gateways need it. */
+export interface GatewayOutside {
+  fetch: typeof fetch;
+  now(): number;
+  monotonic(): number;
+}
+
+export type GatewayName = 'mpesa';
+export type Gateways = Record<GatewayName, () => Promise<PaymentGateway | undefined>>;
+
+/** Every gateway; each gives undefined while its settings are incomplete. */
+export function createGateways(db: Db, vault: Vault, outside: GatewayOutside): Gateways {
+  return {
+    mpesa: openMpesaGateway(db, vault, outside),
+  };
+}

@@ -1,0 +1,86 @@
+// M-PESA as a payment gateway.
+import type { Db } from '../db/schema.ts';
+import type { Vault } from '../lib/secrets.ts';
+import {
+  checkMpesaConnection,
+  createMpesaClient,
+  type MpesaClient,
+  type MpesaConfig,
+  parseStkCallback,
+} from '../protocols/mpesa/index.ts';
+import type { GatewayOutside, Notice, PaymentGateway } from './gateways.ts';
+import { type MpesaSettings, readMpesaSettings } from './mpesa-settings.ts';
+
+/** Settings → what the protocol needs. */
+function configOf(settings: MpesaSettings, outside: GatewayOutside): MpesaConfig {
+  return {
+    baseUrl: settings.base_url,
+    consumerKey: settings.consumer_key,
+    consumerSecret: settings.consumer_secret,
+    shortcode: settings.shortcode,
+    kind: settings.kind,
+    ...(settings.till_number ? { tillNumber: settings.till_number } : {}),
+    passkey: settings.passkey,
+    fetch: (url, init) => outside.fetch(url, init),
+    now: outside.now,
+    monotonicNow: outside.monotonic,
+  };
+}
+
+/** A gateway over one client, which keeps the one live token. */
+export function mpesaGateway(settings: MpesaSettings, outside: GatewayOutside): PaymentGateway {
+  const config = configOf(settings, outside);
+  const client: MpesaClient = createMpesaClient(config);
+  return {
+    async requestPayment(request) {
+      const result = await client.stkPush({
+        amount_shillings: request.amount_cents / 100,
+        msisdn: request.msisdn,
+        account_reference: request.account_reference,
+        description: request.description,
+        callback_url: request.callback_url,
+      });
+      if (result.outcome === 'accepted') return result;
+      if (result.outcome === 'unknown') return { outcome: 'unknown', problem: result.cause };
+      return {
+        outcome: 'refused',
+        reason: result.reason,
+        problem: `${result.code} ${result.message}`.trim(),
+      };
+    },
+    async queryPayment(checkoutRequestId) {
+      const result = await client.stkQuery(checkoutRequestId);
+      if (result.outcome === 'decided') {
+        return { outcome: 'decided', result_code: result.result_code, body: JSON.stringify(result) };
+      }
+      const problem = result.outcome === 'unknown' ? result.cause : `${result.code} ${result.message}`;
+      return { outcome: 'undecided', problem };
+    },
+    test: () => checkMpesaConnection(config),
+  };
+}
+
+/** Opens the gateway from the stored settings, and anew whenever they have changed. */
+export function openMpesaGateway(
+  db: Db,
+  vault: Vault,
+  outside: GatewayOutside,
+): () => Promise<PaymentGateway | undefined> {
+  let openedFor = '';
+  let gateway: PaymentGateway | undefined;
+  return async () => {
+    const settings = await readMpesaSettings(db, vault);
+    const key = JSON.stringify(settings);
+    if (key !== openedFor) {
+      openedFor = key;
+      gateway = settings && mpesaGateway(settings, outside);
+    }
+    return gateway;
+  };
+}
+
+/** Reads an STK callback as a notice; undefined when it is none. */
+export function readMpesaCallback(body: string): Notice | undefined {
+  const callback = parseStkCallback(body);
+  return callback.ok ? callback : undefined;
+}

@@ -1,0 +1,257 @@
+// Settles: turns evidence into a payment, and the payment into a grant, once.
+import { credentialForDevice } from '../access/credentials.ts';
+import { grantEntitlement } from '../access/entitlements.ts';
+import { getPlan } from '../access/plans.ts';
+import type { Db } from '../db/schema.ts';
+import { enqueueTask } from '../db/tasks.ts';
+import { newId } from '../lib/ids.ts';
+import { formatMoney } from '../lib/money.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { describeResult } from '../protocols/mpesa/index.ts';
+import { closeEvidence, type Evidence } from './evidence.ts';
+import type { Notice } from './gateways.ts';
+import { readMpesaCallback } from './mpesa.ts';
+import { getOrder, type Order } from './orders.ts';
+import type { Payment } from './payments.ts';
+
+/** What became of a piece of evidence. */
+export interface Settled {
+  order_id: string;
+  payment?: Payment;
+  /** True when this very piece brought the grant. */
+  granted: boolean;
+}
+
+/**
+ * Settles one piece of evidence in one transaction: payment, entitlement and task appear together or not at all.
+ * Repeating it, or settling other evidence about the same money, changes nothing more.
+ */
+export async function settleEvidence(
+  db: Db,
+  vault: Vault,
+  evidenceId: string,
+  now: number,
+): Promise<Settled | undefined> {
+  return db.transaction().execute(async (tx) => {
+    // Taking the row by an update makes two settlers of the same evidence wait for each other on PostgreSQL.
+    const evidence = await tx
+      .updateTable('evidence')
+      .set({ processed_at: now })
+      .where('id', '=', evidenceId)
+      .where('state', '=', 'received')
+      .returningAll()
+      .executeTakeFirst();
+    if (!evidence?.order_id) return undefined;
+    const order = await getOrder(tx, evidence.order_id);
+    const notice = readEvidence(evidence, order);
+    const doubt = notice ? findDoubt(order, notice) : 'It could not be read.';
+    if (!notice || doubt) {
+      await closeEvidence(tx, evidence.id, 'quarantined', doubt ?? '', now);
+      return { order_id: order.id, granted: false };
+    }
+    if (!(await claimCheckoutId(tx, order, notice, now))) {
+      await closeEvidence(tx, evidence.id, 'quarantined', 'Its checkout id belongs to another order.', now);
+      return { order_id: order.id, granted: false };
+    }
+    return notice.paid
+      ? settleMoney(tx, vault, evidence, order, notice, now)
+      : settleRefusal(tx, evidence, order, notice, now);
+  });
+}
+
+function readEvidence(evidence: Evidence, order: Order): Notice | undefined {
+  if (evidence.kind === 'stk_callback') return readMpesaCallback(evidence.body);
+  const answer = JSON.parse(evidence.body) as { result_code: string };
+  // The query knows neither receipt nor amount: it speaks of the request we made, whose amount we know.
+  return {
+    merchant_request_id: order.merchant_request_id ?? '',
+    checkout_request_id: order.checkout_request_id ?? '',
+    result_code: answer.result_code,
+    paid: answer.result_code === '0',
+    amount_cents: order.price_cents,
+  };
+}
+
+/** Why a notice is not believed: it speaks of another request than this order's, or of money without an amount. */
+function findDoubt(order: Order, notice: Notice): string | undefined {
+  if (order.checkout_request_id && order.checkout_request_id !== notice.checkout_request_id) {
+    return 'It speaks of another request than this order’s.';
+  }
+  if (order.merchant_request_id && order.merchant_request_id !== notice.merchant_request_id) {
+    return 'Its merchant request id is not this order’s.';
+  }
+  if (notice.paid && notice.amount_cents === undefined) return 'It names no amount in whole shillings.';
+  return undefined;
+}
+
+/** A callback may come before the answer to the push: then it brings the identifiers. False when they are taken. */
+async function claimCheckoutId(tx: Db, order: Order, notice: Notice, now: number): Promise<boolean> {
+  if (order.checkout_request_id) return true;
+  const other = await tx
+    .selectFrom('orders')
+    .select('id')
+    .where('checkout_request_id', '=', notice.checkout_request_id)
+    .executeTakeFirst();
+  if (other) return false;
+  await tx
+    .updateTable('orders')
+    .set({
+      merchant_request_id: notice.merchant_request_id,
+      checkout_request_id: notice.checkout_request_id,
+      updated_at: now,
+    })
+    .where('id', '=', order.id)
+    .execute();
+  return true;
+}
+
+async function settleRefusal(
+  tx: Db,
+  evidence: Evidence,
+  order: Order,
+  notice: Notice,
+  now: number,
+): Promise<Settled> {
+  const result = describeResult(notice.result_code);
+  await tx
+    .updateTable('orders')
+    .set(
+      result.final
+        ? {
+            state: 'failed',
+            result_code: notice.result_code,
+            live_key: null,
+            next_poll_at: null,
+            updated_at: now,
+          }
+        : { state: 'checking', result_code: notice.result_code, updated_at: now },
+    )
+    .where('id', '=', order.id)
+    .where('state', 'in', ['pending', 'checking'])
+    .execute();
+  await closeEvidence(tx, evidence.id, 'used', `${notice.result_code}: ${result.operator}`, now);
+  return { order_id: order.id, granted: false };
+}
+
+async function settleMoney(
+  tx: Db,
+  vault: Vault,
+  evidence: Evidence,
+  order: Order,
+  notice: Notice,
+  now: number,
+): Promise<Settled> {
+  const amount = notice.amount_cents as number;
+  const known = await findPayment(tx, notice);
+  if (known) {
+    if (known.checkout_request_id !== notice.checkout_request_id) {
+      await closeEvidence(
+        tx,
+        evidence.id,
+        'quarantined',
+        'Its receipt belongs to another payment.',
+        now,
+        known.id,
+      );
+      return { order_id: order.id, granted: false };
+    }
+    const payment = await attachReceipt(tx, known, notice, now);
+    const attached = known.receipt === null && payment.receipt !== null;
+    const summary = attached ? `Receipt ${payment.receipt} attached.` : 'Already settled.';
+    await closeEvidence(tx, evidence.id, attached ? 'used' : 'duplicate', summary, now, payment.id);
+    return { order_id: order.id, payment, granted: false };
+  }
+
+  const matches = amount === order.price_cents;
+  const payment = await tx
+    .insertInto('payments')
+    .values({
+      id: newId(now),
+      gateway: order.gateway,
+      receipt: notice.receipt ?? null,
+      checkout_request_id: notice.checkout_request_id,
+      order_id: order.id,
+      subscriber_id: order.subscriber_id,
+      plan_id: order.plan_id,
+      entitlement_id: null,
+      msisdn: notice.msisdn ?? order.msisdn,
+      amount_cents: amount,
+      state: matches ? 'settled' : 'unmatched',
+      note: matches ? null : `Paid ${formatMoney(amount)} for an order of ${formatMoney(order.price_cents)}.`,
+      received_at: notice.transaction_at ?? now,
+      created_at: now,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  if (!matches) {
+    await tx
+      .updateTable('orders')
+      .set({ state: 'checking', problem: payment.note, live_key: null, next_poll_at: null, updated_at: now })
+      .where('id', '=', order.id)
+      .where('state', '<>', 'paid')
+      .execute();
+    await closeEvidence(tx, evidence.id, 'used', payment.note as string, now, payment.id);
+    return { order_id: order.id, payment, granted: false };
+  }
+
+  const credential = await credentialForDevice(tx, vault, order.subscriber_id, order.mac, now);
+  const entitlement = await grantEntitlement(
+    tx,
+    {
+      subscriber_id: order.subscriber_id,
+      credential_id: credential.id,
+      plan: await getPlan(tx, order.plan_id),
+      source: 'order',
+      payment_id: payment.id,
+      order_id: order.id,
+    },
+    now,
+  );
+  await tx
+    .updateTable('payments')
+    .set({ entitlement_id: entitlement.id })
+    .where('id', '=', payment.id)
+    .execute();
+  await tx
+    .updateTable('orders')
+    .set({
+      state: 'paid',
+      result_code: notice.result_code,
+      problem: null,
+      credential_id: credential.id,
+      entitlement_id: entitlement.id,
+      live_key: null,
+      next_poll_at: null,
+      paid_at: now,
+      updated_at: now,
+    })
+    .where('id', '=', order.id)
+    .execute();
+  await enqueueTask(tx, 'activate', { order_id: order.id }, now);
+  await closeEvidence(tx, evidence.id, 'used', `Paid ${formatMoney(amount)}.`, now, payment.id);
+  return { order_id: order.id, payment: { ...payment, entitlement_id: entitlement.id }, granted: true };
+}
+
+/** The payment this money is already known as: by its request, or by its receipt. */
+async function findPayment(tx: Db, notice: Notice): Promise<Payment | undefined> {
+  return tx
+    .selectFrom('payments')
+    .selectAll()
+    .where((eb) =>
+      eb.or([
+        eb('checkout_request_id', '=', notice.checkout_request_id),
+        ...(notice.receipt ? [eb('receipt', '=', notice.receipt)] : []),
+      ]),
+    )
+    .executeTakeFirst();
+}
+
+async function attachReceipt(tx: Db, payment: Payment, notice: Notice, now: number): Promise<Payment> {
+  if (!notice.receipt || payment.receipt) return payment;
+  return tx
+    .updateTable('payments')
+    .set({ receipt: notice.receipt, received_at: notice.transaction_at ?? now })
+    .where('id', '=', payment.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
