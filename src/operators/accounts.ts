@@ -33,6 +33,15 @@ function checkPassword(password: string): void {
 /** @throws `conflict` when the e-mail address has an account. */
 export async function createAccount(db: Db, input: AccountInput, now: number): Promise<Account> {
   checkPassword(input.password);
+  return insertAccount(db, input, await hashPassword(input.password), now);
+}
+
+async function insertAccount(
+  db: Db,
+  input: AccountInput,
+  passwordHash: string,
+  now: number,
+): Promise<Account> {
   const account = await db
     .insertInto('accounts')
     .values({
@@ -40,7 +49,7 @@ export async function createAccount(db: Db, input: AccountInput, now: number): P
       email: normalizeEmail(input.email),
       name: input.name,
       role: input.role,
-      password_hash: await hashPassword(input.password),
+      password_hash: passwordHash,
       state: 'active',
       last_login_at: null,
       created_at: now,
@@ -57,15 +66,27 @@ export async function createAccount(db: Db, input: AccountInput, now: number): P
   return account;
 }
 
-/** The first account, an owner: refused (`conflict`) once there is any. The transaction makes two races one. */
+/** The first account, an owner: refused (`conflict`) once there is any. Of two at the same moment one is made. */
 export async function createFirstAccount(
   db: Db,
   input: Omit<AccountInput, 'role'>,
   now: number,
 ): Promise<Account> {
   checkPassword(input.password);
-  if (await hasAccounts(db)) throw new AppError('conflict', 'Karibu is already set up. Please sign in.');
-  return createAccount(db, { ...input, role: 'owner' }, now);
+  const hash = await hashPassword(input.password);
+  return db.transaction().execute(async (tx) => {
+    // The settings row is what two setups at once collide on; an account made on the command line counts as well.
+    const first = await tx
+      .insertInto('settings')
+      .values({ key: 'setup', value: JSON.stringify({ done: true }), updated_at: now })
+      .onConflict((oc) => oc.column('key').doNothing())
+      .returning('key')
+      .executeTakeFirst();
+    if (!first || (await hasAccounts(tx))) {
+      throw new AppError('conflict', 'Karibu is already set up. Please sign in.');
+    }
+    return insertAccount(tx, { ...input, role: 'owner' }, hash, now);
+  });
 }
 
 export async function hasAccounts(db: Db): Promise<boolean> {

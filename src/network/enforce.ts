@@ -1,0 +1,209 @@
+// Enforces: makes live sessions match what their credential is entitled to, and records what the router answered.
+import { type AccessFacts, authorize, type Decision, endReason } from '../access/authorize.ts';
+import { getCredential } from '../access/credentials.ts';
+import { type AccessRecord, endEntitlement, findAccess, startEntitlement } from '../access/entitlements.ts';
+import { moveSession, openSessions, recordDisconnect, type Session } from '../access/sessions.ts';
+import type { Db } from '../db/schema.ts';
+import { errorText } from '../errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { attribute } from '../protocols/radius/attributes.ts';
+import { type ChangeOutcome, coa, disconnect } from '../protocols/radius/client.ts';
+import { ErrorCause, valueName } from '../protocols/radius/dictionary.ts';
+import type { Attribute } from '../protocols/radius/packet.ts';
+import { mikrotikRateLimit } from '../protocols/radius/rate-limit.ts';
+import { removeHotspotActive } from '../protocols/routeros/device.ts';
+import { apiOf, withRouter } from './router-api.ts';
+import { findRouter, type Router } from './routers.ts';
+
+/** How long a NAS has for each of its answers; over a tunnel RouterOS itself is given 3 s. */
+const ANSWER_TIMEOUT_MS = 2000;
+const ATTEMPTS = 3;
+
+export interface EnforceContext {
+  db: Db;
+  vault: Vault;
+  clock: Clock;
+  /** False while the wall clock is known to be wrong: then nothing ends by it. */
+  clockTrusted(): boolean;
+}
+
+/**
+ * The facts about a user name with what is over by now taken off: an entitlement that has run out gives way to the
+ * next one that waits. Bounded, since each turn ends one entitlement.
+ */
+export async function currentAccess(
+  db: Db,
+  username: string,
+  mac: string,
+  now: number,
+  clockTrusted: boolean,
+): Promise<AccessRecord | undefined> {
+  for (;;) {
+    const access = await findAccess(db, username, mac);
+    const entitlement = access?.entitlement;
+    if (entitlement?.state !== 'active') return access;
+    const over = endReason(entitlement, now, clockTrusted);
+    if (!over) return access;
+    await endEntitlement(db, entitlement.id, over, now);
+  }
+}
+
+/** What RADIUS needs to name a session: all four, verbatim from accounting (routeros.md §1.6). */
+function identification(session: Session): Attribute[] {
+  const attributes = [
+    attribute('User-Name', session.username),
+    attribute('Acct-Session-Id', session.acct_session_id),
+  ];
+  if (session.ip) attributes.push(attribute('Framed-IP-Address', session.ip));
+  if (session.nas_ip) attributes.push(attribute('NAS-IP-Address', session.nas_ip));
+  if (session.mac) attributes.push(attribute('Calling-Station-Id', session.mac));
+  return attributes;
+}
+
+function describe(outcome: ChangeOutcome): string {
+  if (outcome.outcome === 'ack') return 'The router agreed.';
+  if (outcome.outcome === 'timeout') return 'The router did not answer.';
+  const cause = outcome.error_cause;
+  return `The router refused${cause === undefined ? '' : ` (${valueName(ErrorCause, cause) ?? cause})`}.`;
+}
+
+/**
+ * Ends one live session: Disconnect-Request first; if the router refuses or is silent, through its API. The answer is
+ * recorded on the session either way.
+ */
+export async function disconnectSession(
+  context: EnforceContext,
+  session: Session,
+  reason: string,
+): Promise<Session> {
+  const { db, vault, clock } = context;
+  const router = await findRouter(db, session.router_id);
+  if (!router) {
+    return recordDisconnect(
+      db,
+      session.id,
+      'failed',
+      `${reason}: the router is no longer known.`,
+      clock.now(),
+    );
+  }
+  await recordDisconnect(db, session.id, 'requested', reason, clock.now());
+  const outcome = await disconnect({
+    host: router.address,
+    port: router.coa_port,
+    secret: Buffer.from(vault.open(router.radius_secret_sealed)),
+    attributes: identification(session),
+    timeoutMs: ANSWER_TIMEOUT_MS,
+    attempts: ATTEMPTS,
+  });
+  const told = `${reason}: ${describe(outcome)}`;
+  if (outcome.outcome === 'ack') return recordDisconnect(db, session.id, 'ack', told, clock.now());
+  const byApi = await removeThroughApi(router, vault, session);
+  return recordDisconnect(
+    db,
+    session.id,
+    byApi.removed ? 'api' : outcome.outcome,
+    `${told} ${byApi.detail}`.trim(),
+    clock.now(),
+  );
+}
+
+async function removeThroughApi(
+  router: Router,
+  vault: Vault,
+  session: Session,
+): Promise<{ removed: boolean; detail: string }> {
+  const api = apiOf(router, vault);
+  if (!api) return { removed: false, detail: '' };
+  try {
+    const which = session.mac ? { user: session.username, mac: session.mac } : { user: session.username };
+    const removed = await withRouter(api, (client) => removeHotspotActive(client, which));
+    return removed > 0
+      ? { removed: true, detail: 'It was removed through the API.' }
+      : { removed: false, detail: 'The API does not know the session.' };
+  } catch (error) {
+    return { removed: false, detail: `The API failed as well: ${errorText(error)}` };
+  }
+}
+
+/** Gives a live session its new end and speed. */
+async function changeSession(
+  context: EnforceContext,
+  session: Session,
+  decision: Extract<Decision, { accept: true }>,
+): Promise<ChangeOutcome> {
+  const router = await findRouter(context.db, session.router_id);
+  if (!router) return { outcome: 'timeout' };
+  const attributes = identification(session);
+  if (decision.session_timeout_seconds !== null) {
+    // Session-Timeout counts from the session's start (RFC 2865 §5.27), not from the change.
+    const elapsed = Math.max(session.session_seconds, Math.floor((context.clock.now() - session.started_at) / 1000));
+    const total = elapsed + decision.session_timeout_seconds;
+    attributes.push(attribute('Session-Timeout', Math.min(total, 0xffffffff)));
+  }
+  const rate = mikrotikRateLimit(decision);
+  if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
+  return coa({
+    host: router.address,
+    port: router.coa_port,
+    secret: Buffer.from(context.vault.open(router.radius_secret_sealed)),
+    attributes,
+    timeoutMs: ANSWER_TIMEOUT_MS,
+    attempts: ATTEMPTS,
+  });
+}
+
+export interface Enforced {
+  /** What was done, for the task's record. */
+  outcome: string;
+  /** False when a session still is not as it should be. */
+  complete: boolean;
+}
+
+/**
+ * Looks at every live session of a credential: one that may go on gets its new end and speed, one that may not is
+ * ended. Throws only when the store fails.
+ */
+export async function enforceCredential(
+  context: EnforceContext,
+  credentialId: string,
+  reason: string,
+): Promise<Enforced> {
+  const { db, clock } = context;
+  const credential = await getCredential(db, credentialId);
+  const sessions = await openSessions(db, credentialId);
+  if (sessions.length === 0) return { outcome: 'No live session.', complete: true };
+  const told: string[] = [];
+  let complete = true;
+  for (const session of sessions) {
+    const now = clock.now();
+    const access = await currentAccess(
+      db,
+      credential.username,
+      session.mac ?? '',
+      now,
+      context.clockTrusted(),
+    );
+    // A live session holds its place: how many others there are was asked when it came in.
+    const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
+    const decision = facts && authorize(facts, now, context.clockTrusted());
+    if (access && decision?.accept) {
+      if (access.entitlement?.state === 'waiting') await startEntitlement(db, decision.entitlement_id, now);
+      if (access.plan_id)
+        await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
+      const answer = await changeSession(context, session, decision);
+      told.push(`${session.username} goes on: ${describe(answer)}`);
+      // The router would end it by its old timeout; the guest's next login then gets the new one.
+      continue;
+    }
+    const ended = await disconnectSession(
+      context,
+      session,
+      decision?.accept === false ? decision.reason : reason,
+    );
+    told.push(ended.disconnect_detail ?? '');
+    if (ended.disconnect_state !== 'ack' && ended.disconnect_state !== 'api') complete = false;
+  }
+  return { outcome: told.join(' '), complete };
+}
