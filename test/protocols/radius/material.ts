@@ -1,8 +1,8 @@
 // What the RADIUS tests share: vectors from files, seeded chance, a peer on a bare socket.
-import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodePacket, type Packet } from '../../../src/protocols/radius/packet.ts';
+import { openUdp } from '../../../src/protocols/radius/udp.ts';
 
 const folder = join(import.meta.dirname, '../../vectors/radius');
 
@@ -70,24 +70,32 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-/** A socket on 127.0.0.1 that keeps what it gets. `onDatagram` may answer. */
-export function openPeer(
-  onDatagram?: (datagram: Buffer, answer: (reply: Buffer) => void, count: number) => void,
-): Promise<Peer> {
-  const socket: Socket = createSocket('udp4');
+/** What a peer does with a datagram, the `count`th it got, from that port. */
+export type PeerBehaviour = (
+  datagram: Buffer,
+  answer: (reply: Buffer) => void,
+  count: number,
+  from: number,
+) => void;
+
+/** A socket on 127.0.0.1 that keeps what it gets, and may answer. */
+export async function openPeer(behaviour?: PeerBehaviour): Promise<Peer> {
   const received: Buffer[] = [];
-  socket.on('message', (datagram, from) => {
-    received.push(datagram);
-    onDatagram?.(datagram, (reply) => socket.send(reply, from.port, from.address), received.length);
+  const socket = await openUdp({
+    host: '127.0.0.1',
+    port: 0,
+    onMessage: (datagram, address, port) => {
+      received.push(datagram);
+      behaviour?.(datagram, (reply) => socket.send(reply, address, port), received.length, port);
+    },
+    onError: (error) => {
+      throw error;
+    },
   });
-  return new Promise((resolve) => {
-    socket.bind(0, '127.0.0.1', () =>
-      resolve({
-        port: socket.address().port,
-        received,
-        send: (datagram, port) => socket.send(datagram, port, '127.0.0.1'),
-        close: () => new Promise((closed) => socket.close(() => closed())),
-      }),
-    );
-  });
+  return {
+    port: socket.port,
+    received,
+    send: (datagram, port) => socket.send(datagram, '127.0.0.1', port),
+    close: () => socket.close(),
+  };
 }
