@@ -15,6 +15,7 @@ import {
   type RadiusServerOptions,
   type Reply,
 } from '../../../src/protocols/radius/server.ts';
+import { openUdp } from '../../../src/protocols/radius/udp.ts';
 import { chance, mutate, openPeer, type Peer, read, vector } from './material.ts';
 
 const secret = Buffer.from('testing123');
@@ -431,23 +432,28 @@ describe('a retransmission', () => {
     await another.close();
   });
 
-  test('the same identifier with another authenticator is another request', async () => {
+  test('the same header with another authenticator is another request', async () => {
     const one = access();
-    const two = encodeRequest({ code: 1, identifier: one.identifier, attributes: [] }, secret);
+    const two = encodeRequest({ code: 1, identifier: one.identifier, attributes: one.attributes }, secret, {
+      messageAuthenticator: true,
+    });
+    expect(two.bytes.subarray(0, 4).equals(one.bytes.subarray(0, 4))).toBe(true);
     to('auth', one);
     await replies(1);
-    router.requireMessageAuthenticator = 'no';
     to('auth', two);
     await replies(2);
     expect(onAccess).toHaveBeenCalledTimes(2);
+    expect(verifyReply(peer.received[1]!, two, secret)).toBeDefined();
   });
 });
 
 describe('start and stop', () => {
   test('a port that is taken is an error, and leaves nothing bound', async () => {
     const taken = { host: '127.0.0.1', port: ports.acct };
+    const free = await openPeer();
+    await free.close();
     const second = createRadiusServer({
-      authListen: { host: '127.0.0.1', port: 0 },
+      authListen: { host: '127.0.0.1', port: free.port },
       acctListen: taken,
       findClient: () => undefined,
       onAccess: () => undefined,
@@ -455,19 +461,30 @@ describe('start and stop', () => {
       onError: () => {},
     });
     await expect(second.start()).rejects.toThrow('EADDRINUSE');
+    const bound = { host: '127.0.0.1', port: free.port, onMessage: () => {}, onError: () => {} };
+    await (await openUdp(bound)).close();
     await second.stop();
   });
 
-  test('stopping lets a request under way be answered', async () => {
+  test('stopping lets a request under way be answered, and takes no other', async () => {
     let answer: (reply: Reply) => void = () => {};
     onAccounting.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
     const stop = accounting();
     to('acct', stop);
     await until(() => onAccounting.mock.calls.length === 1);
     const stopped = server.stop();
+    to('auth', access());
+    // Sent after the others and read by the same process: by now those were read too.
+    const late = await openPeer();
+    late.send(accounting().bytes, ports.acct);
+    late.send(accounting().bytes, late.port);
+    await until(() => late.received.length === 1);
     answer(stored);
     await stopped;
     await replies(1);
+    expect(onAccess).not.toHaveBeenCalled();
+    expect(onAccounting).toHaveBeenCalledTimes(1);
+    await late.close();
     expect(verifyReply(peer.received[0]!, stop, secret)).toBeDefined();
   });
 });
