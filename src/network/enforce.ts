@@ -138,7 +138,10 @@ async function changeSession(
   const attributes = identification(session);
   if (decision.session_timeout_seconds !== null) {
     // Session-Timeout counts from the session's start (RFC 2865 §5.27), not from the change.
-    const elapsed = Math.max(session.session_seconds, Math.floor((context.clock.now() - session.started_at) / 1000));
+    const elapsed = Math.max(
+      session.session_seconds,
+      Math.floor((context.clock.now() - session.started_at) / 1000),
+    );
     const total = elapsed + decision.session_timeout_seconds;
     attributes.push(attribute('Session-Timeout', Math.min(total, 0xffffffff)));
   }

@@ -14,7 +14,9 @@ const NEEDS_OTHER_NUMBER: PaymentFailure[] = ['pin_locked', 'not_registered', 'a
  */
 export function orderPage(view: OrderView): string {
   const t = speaker(view.lang);
-  const { state, order } = view;
+  const { order } = view;
+  // Paid, and the credential not there yet: only a moment, and the words that do no harm are the checking ones.
+  const state = view.state === 'paid' && !view.access ? 'checking' : view.state;
   const waits = state === 'pending' || state === 'checking';
   const parts = { pending, checking, failed, paid };
   return page(view, {
@@ -56,7 +58,7 @@ function pending(view: OrderView): Html {
 </ol>
 <p class="waiting" role="status"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>${t('pending_left')}${left > 0 && html` <span class="num" data-countdown="${left}"></span>`}</p>
 <details><summary>${t('pending_help')}</summary>
-<ul><li>${t('pending_help_1')}</li><li>${t('pending_help_2')}</li><li>${t('pending_help_3')}</li></ul>
+<ul class="tips"><li>${t('pending_help_1')}</li><li>${t('pending_help_2')}</li><li>${t('pending_help_3')}</li></ul>
 <a class="second" href="${link(view, '/buy', { plan: view.plan.id })}">${t('change_number')}</a>
 </details>`;
 }
@@ -99,6 +101,5 @@ ${actions}
 }
 
 function paid(view: OrderView): Html {
-  // Paid, and the credential is not there yet: it is only a moment, and the safe words are the checking ones.
-  return view.access ? accessPart(view, view.access, 'order') : checking(view);
+  return accessPart(view, view.access!, 'order');
 }

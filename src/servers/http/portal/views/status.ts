@@ -32,7 +32,7 @@ ${form}
 ${entitlement && facts(view, entitlement)}
 <a class="${form ? 'second' : 'big'}" href="${link(view, '/')}">${t('buy_more')}</a>
 <details><summary>${t('status_help')}</summary>
-<ol><li>${t('status_help_1')}</li><li>${t('status_help_2')}</li><li>${t('status_help_3')}</li></ol>
+<ol class="tips"><li>${t('status_help_1')}</li><li>${t('status_help_2')}</li><li>${t('status_help_3')}</li></ol>
 </details>
 ${online && logout && html`<a class="plain" href="${logout}">${t('disconnect')}</a>`}`;
 }

@@ -1,0 +1,108 @@
+// How an admin API route is described, so that it is validated, authorized and documented from one place.
+import type { Context } from 'hono';
+import { z } from 'zod';
+import type { PageRequest } from '../../../db/page.ts';
+import { MAX_LIMIT } from '../../../db/page.ts';
+import { AppError } from '../../../errors.ts';
+import type { Account, Role } from '../../../operators/accounts.ts';
+import type { Actor } from '../../../operators/audit.ts';
+import type { HttpContext, HttpEnv } from '../context.ts';
+
+export type HonoEnv = { Bindings: HttpEnv; Variables: { account: Account; token: string } };
+
+/** Who may call a route: anybody, anybody signed in, or these roles. */
+export type Access = 'anyone' | 'signed_in' | readonly Role[];
+
+export const OWNER: Access = ['owner'];
+export const MANAGERS: Access = ['owner', 'admin'];
+export const SUPPORT: Access = ['owner', 'admin', 'support'];
+export const SELLERS: Access = ['owner', 'admin', 'cashier', 'reseller'];
+export const STAFF: Access = ['owner', 'admin', 'cashier', 'support'];
+
+export interface RouteInput<Q, B> {
+  ctx: HttpContext;
+  c: Context<HonoEnv>;
+  /** Who acts, for the audit. */
+  actor: Actor;
+  /** The path's parameters. */
+  params: Record<string, string>;
+  query: Q;
+  body: B;
+  now: number;
+}
+
+export interface Route {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** OpenAPI style, `/plans/{id}`. */
+  path: string;
+  tag: string;
+  summary: string;
+  access: Access;
+  status: 200 | 201 | 204;
+  query: z.ZodType | undefined;
+  body: z.ZodType | undefined;
+  answer: z.ZodType | undefined;
+  /** Set when the answer is not JSON. */
+  produces: string | undefined;
+  handle(input: RouteInput<never, never>): Promise<unknown>;
+}
+
+interface RouteDefinition<Q extends z.ZodType, B extends z.ZodType> {
+  method: Route['method'];
+  path: string;
+  summary: string;
+  access: Access;
+  status?: Route['status'];
+  query?: Q;
+  body?: B;
+  answer?: z.ZodType;
+  produces?: string;
+  handle(input: RouteInput<z.infer<Q>, z.infer<B>>): Promise<unknown>;
+}
+
+/** Describes a route; the collection it belongs to is the first part of its path. */
+export function route<Q extends z.ZodType, B extends z.ZodType>(definition: RouteDefinition<Q, B>): Route {
+  const tag = definition.path.split('/')[1] ?? '';
+  const { query, body, answer, produces, status = 200 } = definition;
+  return {
+    ...definition,
+    tag,
+    status,
+    query,
+    body,
+    answer,
+    produces,
+    handle: definition.handle as Route['handle'],
+  };
+}
+
+/** The part of a list that is wanted. */
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).optional().describe('How many, 50 when absent'),
+  cursor: z.string().max(100).optional().describe('The `next` of the answer before'),
+  q: z.string().trim().max(100).optional().describe('Search text'),
+});
+
+export function pageOf(query: z.infer<typeof pageQuery>): PageRequest {
+  return { limit: query.limit, cursor: query.cursor };
+}
+
+/** Checks a value against its schema; `invalid` names each field that is wrong. */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const fields: Record<string, string> = {};
+  for (const issue of result.error.issues) {
+    const name = issue.path.join('.') || what;
+    fields[name] ??= issue.message;
+  }
+  const first = Object.entries(fields)[0];
+  throw new AppError('invalid', first ? `${first[0]}: ${first[1]}` : `The ${what} is not right.`, { fields });
+}
+
+/** Copies what is there, leaving out what is not: a form's optional fields as a change. */
+export function present<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

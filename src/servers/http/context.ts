@@ -1,0 +1,36 @@
+// What the HTTP handlers need of the program.
+import type { Gateways, PaymentGateway } from '../../billing/gateways.ts';
+import type { MpesaSettings } from '../../billing/mpesa-settings.ts';
+import type { Db } from '../../db/schema.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Vault } from '../../lib/secrets.ts';
+import type { Log } from '../../log.ts';
+import type { EnforceContext } from '../../network/enforce.ts';
+import type { Live } from '../live.ts';
+import type { RadiusListeners } from '../radius/listen.ts';
+import type { SignInLog } from '../radius/sign-in-log.ts';
+
+export interface HttpContext {
+  db: Db;
+  vault: Vault;
+  clock: Clock;
+  log: Log;
+  gateways: Gateways;
+  /** A gateway for settings that are not stored yet: the Test button. */
+  tryMpesa(settings: MpesaSettings): PaymentGateway;
+  enforcement: EnforceContext;
+  radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources'>;
+  signIns: SignInLog;
+  live: Live;
+  /** Has waiting tasks run now instead of at the next second. */
+  kick(): void;
+  /** Bound addresses, once listening: where routers, phones and gateways reach this box. */
+  ports(): { portal: number; callback: number; radius_auth: number; radius_acct: number };
+  clockState(): { trusted: boolean; message?: string };
+}
+
+/** What the listener adds to each request. */
+export interface HttpEnv {
+  /** The peer's IP address. */
+  address: string | null;
+}

@@ -1,0 +1,89 @@
+// Answers Access-Requests.
+import { authorize, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
+import { type AccessRecord, startEntitlement } from '../../access/entitlements.ts';
+import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
+import { normalizeCode } from '../../lib/codes.ts';
+import { normalizeMac } from '../../lib/mac.ts';
+import { currentAccess } from '../../network/enforce.ts';
+import { getString } from '../../protocols/radius/attributes.ts';
+import type { Packet } from '../../protocols/radius/packet.ts';
+import { checkPassword } from '../../protocols/radius/passwords.ts';
+import type { Reply } from '../../protocols/radius/server.ts';
+import type { Nas, RadiusContext } from './context.ts';
+import { acceptReply, rejectReply } from './reply.ts';
+import { newSessionReference } from './session-class.ts';
+
+/**
+ * A voucher is its own password; people leave the field empty or repeat the code as they typed it. CHAP hides what
+ * was typed, so each spelling is tried.
+ */
+function voucherPasswordIsRight(request: Packet, nas: Nas, code: string, typed: string): boolean {
+  return [code, '', typed, code.toLowerCase()].some((password) =>
+    checkPassword(request, nas.secret, password),
+  );
+}
+
+function passwordIsRight(
+  context: RadiusContext,
+  request: Packet,
+  nas: Nas,
+  access: AccessRecord,
+  typed: string,
+) {
+  if (checkPassword(request, nas.secret, context.vault.open(access.password_sealed))) return true;
+  return access.credential_kind === 'voucher' && voucherPasswordIsRight(request, nas, access.username, typed);
+}
+
+/** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
+async function identify(
+  context: RadiusContext,
+  request: Packet,
+  nas: Nas,
+  typed: string,
+  mac: string,
+): Promise<AccessRecord | RejectReason> {
+  const { db, vault, clock } = context;
+  const find = (name: string) => currentAccess(db, name, mac, clock.now(), context.clockTrusted());
+  const code = normalizeCode(typed);
+  const known = (await find(typed)) ?? (code !== typed && code !== '' ? await find(code) : undefined);
+  if (known) return passwordIsRight(context, request, nas, known, typed) ? known : 'bad_password';
+
+  const voucher = await findVoucher(db, vault, code);
+  if (!voucher) return 'unknown_user';
+  if (!voucherPasswordIsRight(request, nas, code, typed)) return 'bad_password';
+  if (voucher.state === 'cancelled') return 'disabled';
+  await redeemVoucher(db, vault, code, mac || null, clock.now());
+  return (await find(code)) ?? 'unknown_user';
+}
+
+/** Decides one Access-Request. Throws when the store fails: then the NAS gets silence and asks again. */
+export async function handleAccessRequest(context: RadiusContext, request: Packet, nas: Nas): Promise<Reply> {
+  const typed = getString(request, 'User-Name') ?? '';
+  const mac = normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? '';
+  const note = (result: 'accept' | 'reject', reason: string, message: string) =>
+    context.signIns.add({
+      at: context.clock.now(),
+      username: typed.slice(0, 64),
+      mac,
+      router_id: nas.id,
+      router_name: nas.name,
+      result,
+      reason,
+      message,
+    });
+  const reject = (reason: RejectReason): Reply => {
+    note('reject', reason, REJECT_MESSAGES[reason]);
+    return rejectReply(reason);
+  };
+
+  const access = await identify(context, request, nas, typed, mac);
+  if (typeof access === 'string') return reject(access);
+  const now = context.clock.now();
+  const decision = authorize(access, now, context.clockTrusted());
+  if (!decision.accept) return reject(decision.reason);
+  if (access.entitlement?.state === 'waiting')
+    await startEntitlement(context.db, decision.entitlement_id, now);
+  note('accept', 'accept', 'Online.');
+  const reference = newSessionReference(access.credential_id, decision.entitlement_id);
+  return acceptReply(decision, reference, context.interimSeconds);
+}

@@ -1,0 +1,49 @@
+// Takes Accounting-Requests: the one place where the wire's words become ours.
+import type { AccountingEvent } from '../../access/sessions.ts';
+import { normalizeMac } from '../../lib/mac.ts';
+import { foldGigawords, getAddress, getInteger, getString } from '../../protocols/radius/attributes.ts';
+import { AcctStatusType } from '../../protocols/radius/dictionary.ts';
+import type { Packet } from '../../protocols/radius/packet.ts';
+import { readClass } from './session-class.ts';
+
+const KINDS: Record<number, 'start' | 'interim' | 'stop'> = {
+  [AcctStatusType.Start]: 'start',
+  [AcctStatusType['Interim-Update']]: 'interim',
+  [AcctStatusType.Stop]: 'stop',
+};
+
+/**
+ * An Accounting-Request as an event. Input is what the router received: the subscriber's upload (routeros.md §1.5,
+ * observed). `now` is when it came; Acct-Delay-Time says how long the router had it (RFC 2866 §5.2).
+ * Undefined for a status type that says nothing about sessions, or one that names none.
+ */
+export function readAccounting(request: Packet, routerId: string, now: number): AccountingEvent | undefined {
+  const status = getInteger(request, 'Acct-Status-Type');
+  const at = now - (getInteger(request, 'Acct-Delay-Time') ?? 0) * 1000;
+  if (status === AcctStatusType['Accounting-On'] || status === AcctStatusType['Accounting-Off']) {
+    return { kind: 'router_restart', router_id: routerId, at };
+  }
+  const kind = status === undefined ? undefined : KINDS[status];
+  const sessionId = getString(request, 'Acct-Session-Id');
+  if (!kind || !sessionId) return undefined;
+  const counter = (
+    low: 'Acct-Input-Octets' | 'Acct-Output-Octets',
+    high: 'Acct-Input-Gigawords' | 'Acct-Output-Gigawords',
+  ) => foldGigawords(getInteger(request, low) ?? 0, getInteger(request, high) ?? 0);
+  return {
+    kind,
+    router_id: routerId,
+    username: getString(request, 'User-Name') ?? '',
+    acct_session_id: sessionId,
+    reference: readClass(getString(request, 'Class')) ?? null,
+    nas_port_id: getString(request, 'NAS-Port-Id') ?? null,
+    nas_ip: getAddress(request, 'NAS-IP-Address') ?? null,
+    mac: normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? null,
+    ip: getAddress(request, 'Framed-IP-Address') ?? null,
+    session_seconds: getInteger(request, 'Acct-Session-Time') ?? 0,
+    upload_octets: counter('Acct-Input-Octets', 'Acct-Input-Gigawords'),
+    download_octets: counter('Acct-Output-Octets', 'Acct-Output-Gigawords'),
+    terminate_cause: kind === 'stop' ? (getInteger(request, 'Acct-Terminate-Cause') ?? 0) : null,
+    at,
+  };
+}

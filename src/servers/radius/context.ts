@@ -1,0 +1,25 @@
+// What the RADIUS handlers need of the program.
+import type { Db } from '../../db/schema.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Vault } from '../../lib/secrets.ts';
+import type { Log } from '../../log.ts';
+import type { RadiusClient } from '../../protocols/radius/server.ts';
+import type { Live } from '../live.ts';
+import type { SignInLog } from './sign-in-log.ts';
+
+/** A router as its RADIUS packets are handled: `id` is the router's. */
+export interface Nas extends RadiusClient {
+  name: string;
+}
+
+export interface RadiusContext {
+  db: Db;
+  vault: Vault;
+  clock: Clock;
+  log: Log;
+  clockTrusted(): boolean;
+  signIns: SignInLog;
+  live: Live;
+  /** How often routers report live sessions, seconds. */
+  interimSeconds: number;
+}

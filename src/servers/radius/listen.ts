@@ -1,0 +1,112 @@
+// The RADIUS listeners: which source is which router, which packet goes to which handler.
+import { type AccountingEvent, recordAccounting } from '../../access/sessions.ts';
+import { allRouters, routerHeard } from '../../network/routers.ts';
+import { Code } from '../../protocols/radius/packet.ts';
+import { createRadiusServer, type Endpoint, type RadiusServer } from '../../protocols/radius/server.ts';
+import { handleAccessRequest } from './access-request.ts';
+import { readAccounting } from './accounting-request.ts';
+import type { Nas, RadiusContext } from './context.ts';
+import { createGroupCommit } from './group-commit.ts';
+
+/** A source that is no router of ours. */
+export interface UnknownSource {
+  address: string;
+  packets: number;
+  first_seen_at: number;
+  last_seen_at: number;
+}
+
+export interface RadiusListeners {
+  start(): Promise<{ auth: Endpoint; acct: Endpoint }>;
+  stop(): Promise<void>;
+  /** Reads the routers again; call it after any of them changed. */
+  reloadRouters(): Promise<void>;
+  /** Writes down which routers were heard since the last call. */
+  recordHeard(): Promise<void>;
+  unknownSources(): UnknownSource[];
+  readonly counters: RadiusServer['counters'];
+}
+
+/** More strangers than this are not told apart: the table must not grow with forged sources. */
+const MOST_UNKNOWN = 200;
+
+export function createRadiusListeners(
+  context: RadiusContext,
+  listen: { auth: Endpoint; acct: Endpoint },
+): RadiusListeners {
+  const { db, vault, clock, log, live } = context;
+  let routers = new Map<string, Nas>();
+  const heard = new Map<string, number>();
+  const unknown = new Map<string, UnknownSource>();
+
+  const accounting = createGroupCommit<AccountingEvent>(async (events) => {
+    const sessions = await recordAccounting(db, events, clock.now());
+    for (const session of sessions) live.publish('session', session);
+  });
+
+  const server = createRadiusServer<Nas>({
+    authListen: listen.auth,
+    acctListen: listen.acct,
+    findClient: (address) => routers.get(address),
+    async onAccess(request, nas) {
+      heard.set(nas.id, clock.now());
+      return handleAccessRequest(context, request, nas);
+    },
+    async onAccounting(request, nas) {
+      const now = clock.now();
+      heard.set(nas.id, now);
+      const event = readAccounting(request, nas.id, now);
+      if (event) await accounting.add(event);
+      return { code: Code.AccountingResponse, attributes: [] };
+    },
+    onError: (error, where) => log.error('RADIUS request failed', { error, ...where }),
+    onUnknownClient(address) {
+      const now = clock.now();
+      const seen = unknown.get(address);
+      if (seen) {
+        seen.packets += 1;
+        seen.last_seen_at = now;
+      } else if (unknown.size < MOST_UNKNOWN) {
+        unknown.set(address, { address, packets: 1, first_seen_at: now, last_seen_at: now });
+      }
+    },
+  });
+
+  return {
+    async start() {
+      await this.reloadRouters();
+      return server.start();
+    },
+    stop: () => server.stop(),
+    async reloadRouters() {
+      const list = await allRouters(db);
+      routers = new Map(
+        list.map((router) => {
+          const previous = routers.get(router.address);
+          const secret = Buffer.from(vault.open(router.radius_secret_sealed));
+          const nas: Nas = {
+            id: router.id,
+            name: router.name,
+            secret,
+            requireMessageAuthenticator: router.message_authenticator,
+          };
+          // The server remembers by identity which client has sent a Message-Authenticator.
+          const same =
+            previous?.id === nas.id &&
+            previous.name === nas.name &&
+            previous.secret.equals(secret) &&
+            previous.requireMessageAuthenticator === nas.requireMessageAuthenticator;
+          return [router.address, same ? previous : nas];
+        }),
+      );
+      for (const address of routers.keys()) unknown.delete(address);
+    },
+    async recordHeard() {
+      const list = [...heard];
+      heard.clear();
+      for (const [id, at] of list) await routerHeard(db, id, at);
+    },
+    unknownSources: () => [...unknown.values()].sort((a, b) => b.last_seen_at - a.last_seen_at),
+    counters: server.counters,
+  };
+}

@@ -1,0 +1,37 @@
+// A decision as RADIUS attributes.
+import { type Accept, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
+import type { SessionReference } from '../../access/sessions.ts';
+import { attribute, gigawords } from '../../protocols/radius/attributes.ts';
+import { Code } from '../../protocols/radius/packet.ts';
+import { mikrotikRateLimit } from '../../protocols/radius/rate-limit.ts';
+import type { Reply } from '../../protocols/radius/server.ts';
+import { writeClass } from './session-class.ts';
+
+const MOST_SECONDS = 0xffffffff;
+
+/**
+ * What RouterOS honours for a hotspot (routeros.md §1.4). A limit of 0 would mean none there, so nothing that is
+ * used up ever gets this far; the smallest value sent is 1.
+ */
+export function acceptReply(decision: Accept, reference: SessionReference, interimSeconds: number): Reply {
+  const attributes = [attribute('Class', writeClass(reference))];
+  if (decision.session_timeout_seconds !== null) {
+    const seconds = Math.min(Math.max(Math.floor(decision.session_timeout_seconds), 1), MOST_SECONDS);
+    attributes.push(attribute('Session-Timeout', seconds));
+  }
+  const rate = mikrotikRateLimit(decision);
+  if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
+  if (decision.octets_left !== null) {
+    const { low, high } = gigawords(Math.max(decision.octets_left, 1));
+    attributes.push(
+      attribute('Mikrotik-Total-Limit', low),
+      attribute('Mikrotik-Total-Limit-Gigawords', high),
+    );
+  }
+  attributes.push(attribute('Acct-Interim-Interval', interimSeconds));
+  return { code: Code.AccessAccept, attributes };
+}
+
+export function rejectReply(reason: RejectReason): Reply {
+  return { code: Code.AccessReject, attributes: [attribute('Reply-Message', REJECT_MESSAGES[reason])] };
+}
