@@ -1,0 +1,61 @@
+// Money that arrived.
+import { formatMsisdn } from '../../shared/format.ts';
+import { html } from '../../shared/html.ts';
+import { useLive } from '../live.ts';
+import { useList } from '../load.ts';
+import { setQuery, usePlace } from '../navigation.ts';
+import { LinkButton, Money, PageHead, State, Time } from '../parts/basics.ts';
+import { type Column, Listing, Search, Segments, Toolbar } from '../parts/list.ts';
+import type { Payment } from '../types.ts';
+
+export const PAYMENT_COLUMNS: Column<Payment>[] = [
+  {
+    label: 'From',
+    at: 'main',
+    cell: (payment) =>
+      html`<b class="num">${payment.msisdn ? formatMsisdn(payment.msisdn) : payment.gateway === 'cash' ? 'Cash' : payment.receipt}</b>`,
+  },
+  {
+    label: 'Receipt',
+    at: 'none',
+    cell: (payment) =>
+      html`<code>${payment.receipt}</code>${payment.receipt_pending && html` <small class="muted">to be confirmed</small>`}`,
+  },
+  {
+    label: 'Plan',
+    at: 'sub',
+    grow: true,
+    cell: (payment) => payment.plan_name ?? html`<span class="muted">no order</span>`,
+  },
+  { label: 'State', at: 'foot', cell: (payment) => html`<${State} state=${payment.state} />` },
+  { label: 'When', at: 'sub-end', cell: (payment) => html`<${Time} at=${payment.received_at} />` },
+  {
+    label: 'Amount',
+    at: 'end',
+    num: true,
+    cell: (payment) => html`<${Money} cents=${payment.amount_cents} />`,
+  },
+];
+
+export function Payments() {
+  const { query } = usePlace();
+  const [state, q] = [query.get('state') ?? '', query.get('q') ?? ''];
+  const list = useList<Payment>('/payments', { state, q });
+  useLive(
+    'payment',
+    () => state === '' && q === '' && !list.trimmed && list.items.length <= 50 && list.reload(),
+  );
+  return html`<${PageHead} title="Payments" sub="Money that arrived"><${LinkButton} href="/orders" icon="orders">Orders<//><//>
+    <${Toolbar}>
+      <${Search} value=${q} placeholder="Receipt or phone" onSearch=${(text: string) => setQuery({ q: text })} />
+      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })} options=${[
+        ['', 'All'],
+        ['settled', 'Settled'],
+        ['unmatched', 'Unmatched'],
+        ['reversed', 'Reversed'],
+      ]} />
+    <//>
+    <${Listing} list=${list} label="Payments" icon="payments" filtered=${state !== '' || q !== ''} onClear=${() => setQuery({ state: undefined, q: undefined })}
+      id=${(payment: Payment) => payment.id} href=${(payment: Payment) => `/payments/${payment.id}`} columns=${PAYMENT_COLUMNS}
+      emptyTitle="No payment yet." empty=${html`<p class="muted">When a guest pays, it appears here by itself.</p>`} />`;
+}

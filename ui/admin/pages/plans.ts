@@ -1,0 +1,66 @@
+// The plans on offer.
+import { formatCount, formatDuration, formatOctets, formatRates } from '../../shared/format.ts';
+import { html } from '../../shared/html.ts';
+import { useList } from '../load.ts';
+import { setQuery, usePlace } from '../navigation.ts';
+import { LinkButton, Money, PageHead, State } from '../parts/basics.ts';
+import { Listing, Segments, Toolbar } from '../parts/list.ts';
+import { canManage } from '../roles.ts';
+import { useMe } from '../signed-in.ts';
+import type { Plan } from '../types.ts';
+
+/** What a plan gives, in one line: `1 hour · 1 GB · 5 / 2 Mbps · 2 devices`. */
+export function planLine(
+  plan: Pick<
+    Plan,
+    'validity_seconds' | 'online_seconds' | 'quota_octets' | 'rate_down_kbps' | 'rate_up_kbps' | 'max_devices'
+  >,
+): string {
+  return [
+    formatDuration(plan.validity_seconds),
+    plan.online_seconds === null ? '' : `${formatDuration(plan.online_seconds)} online`,
+    plan.quota_octets === null ? 'unlimited data' : formatOctets(plan.quota_octets),
+    formatRates(plan.rate_down_kbps, plan.rate_up_kbps),
+    plan.max_devices === 1 ? '1 device' : `${plan.max_devices} devices`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+export function Plans() {
+  const manages = canManage(useMe().account.role);
+  const state = usePlace().query.get('state') ?? '';
+  const list = useList<Plan>('/plans', { state });
+  return html`<${PageHead} title="Plans" sub="What guests can buy">${manages && html`<${LinkButton} href="/plans/new" icon="plus" look="primary">New plan<//>`}<//>
+    <${Toolbar}><${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })} options=${[
+      ['', 'All'],
+      ['on_sale', 'On sale'],
+      ['hidden', 'Hidden'],
+      ['archived', 'Archived'],
+    ]} /><//>
+    <${Listing} list=${list} label="Plans" icon="plans" filtered=${state !== ''} onClear=${() => setQuery({ state: undefined })}
+      id=${(plan: Plan) => plan.id} href=${manages ? (plan: Plan) => `/plans/${plan.id}` : undefined}
+      emptyTitle="No plan yet." empty=${html`<p class="muted">A plan is what guests buy: 1 hour for KES 20, say.</p>${manages && html`<${LinkButton} href="/plans/new" icon="plus" look="primary">Make the first plan<//>`}`}
+      columns=${[
+        { label: 'Plan', at: 'main', cell: (plan: Plan) => html`<b>${plan.name}</b>` },
+        {
+          label: 'Gives',
+          at: 'foot',
+          grow: true,
+          cell: (plan: Plan) => html`<span class="muted">${planLine(plan)}</span>`,
+        },
+        {
+          label: 'Sold',
+          at: 'sub-end',
+          num: true,
+          cell: (plan: Plan) => html`${formatCount(plan.sold)}<span class="on-phone muted"> sold</span>`,
+        },
+        { label: 'State', at: 'sub', cell: (plan: Plan) => html`<${State} state=${plan.state} />` },
+        {
+          label: 'Price',
+          at: 'end',
+          num: true,
+          cell: (plan: Plan) => html`<${Money} cents=${plan.price_cents} />`,
+        },
+      ]} />`;
+}

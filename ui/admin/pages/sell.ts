@@ -1,0 +1,90 @@
+// Selling one voucher at the counter, with one hand.
+import { useRef, useState } from 'preact/hooks';
+import { formatMoney } from '../../shared/format.ts';
+import { html } from '../../shared/html.ts';
+import { get, post } from '../api.ts';
+import { useList } from '../load.ts';
+import { Button, Empty, Failure, LinkButton, Loading, PageHead } from '../parts/basics.ts';
+import { CopyButton } from '../parts/copy.ts';
+import { Dialog } from '../parts/dialog.ts';
+import { newKey } from '../parts/idempotency.ts';
+import { tell, tellFailure } from '../parts/toast.ts';
+import { canManage } from '../roles.ts';
+import { useMe } from '../signed-in.ts';
+import type { Page, Plan, Voucher, VoucherBatch } from '../types.ts';
+import { planLine } from './plans.ts';
+
+export function Sell() {
+  const me = useMe();
+  const list = useList<Plan>('/plans', { state: 'on_sale' });
+  const [chosen, setChosen] = useState<Plan | undefined>();
+  const plans = list.items.filter((plan) => plan.kind === 'hotspot');
+  return html`<${PageHead} title="Sell a voucher" sub="Choose the plan, take the money, show the code" />
+    ${list.error && plans.length === 0 && html`<div class="card"><${Failure} error=${list.error} onRetry=${list.reload} /></div>`}
+    ${list.loading && plans.length === 0 && html`<div class="card"><${Loading} rows=${4} /></div>`}
+    ${
+      !list.loading &&
+      !list.error &&
+      plans.length === 0 &&
+      html`<div class="card"><${Empty} icon="plans" title="No plan is on sale.">
+        ${canManage(me.account.role) ? html`<${LinkButton} href="/plans/new" icon="plus" look="primary">Make a plan<//>` : html`<p class="muted">Ask the owner to put one on sale.</p>`}
+      <//></div>`
+    }
+    <div class="sell-grid">
+      ${plans.map(
+        (
+          plan,
+        ) => html`<button type="button" class="sell-plan" key=${plan.id} onClick=${() => setChosen(plan)}>
+          <b>${plan.name}</b><span class="sell-price num">${formatMoney(plan.price_cents)}</span><small>${planLine(plan)}</small>
+        </button>`,
+      )}
+    </div>
+    ${chosen && html`<${SellOne} key=${chosen.id} plan=${chosen} onClose=${() => setChosen(undefined)} />`}`;
+}
+
+/** Asks once more for the money, then makes one voucher and shows its code. */
+function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
+  const [voucher, setVoucher] = useState<Voucher | undefined>();
+  const [busy, setBusy] = useState(false);
+  const key = useRef(newKey()); // The same key on a second try: a lost answer must not make a second voucher.
+
+  const sell = async () => {
+    setBusy(true);
+    try {
+      const batch = await post<VoucherBatch>(
+        '/voucher-batches',
+        { plan_id: plan.id, count: 1, name: 'Sold at the counter' },
+        { 'idempotency-key': key.current },
+      );
+      const page = await get<Page<Voucher>>(`/voucher-batches/${batch.id}/vouchers`, { limit: 1 });
+      setVoucher(page.items[0]);
+    } catch (failure) {
+      tellFailure(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const cancel = async () => {
+    try {
+      await post(`/vouchers/${voucher?.id}/cancel`);
+      tell(`Voucher ${voucher?.code} cancelled.`);
+      onClose();
+    } catch (failure) {
+      tellFailure(failure);
+    }
+  };
+
+  if (!voucher) {
+    return html`<${Dialog} title=${plan.name} class="sell-dialog" onClose=${onClose}>
+      <p class="sell-ask"><span class="muted">Take</span><b class="num">${formatMoney(plan.price_cents)}</b></p>
+      <p class="muted center">${planLine(plan)}</p>
+      <${Button} look="primary" class="wide tall" busy=${busy} onClick=${sell}>Money taken, make the voucher<//>
+    <//>`;
+  }
+  return html`<${Dialog} title=${`${plan.name} · ${formatMoney(plan.price_cents)}`} class="sell-dialog" onClose=${onClose}>
+    <p class="big-code" aria-live="assertive">${voucher.code}</p>
+    <p class="muted center">Type it on the WiFi page. It works once.</p>
+    <div class="sell-acts"><${CopyButton} text=${voucher.code} look="plain">Copy code<//><${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
+    <p class="center"><button type="button" class="link quiet" onClick=${cancel}>Wrong plan? Cancel this voucher</button></p>
+  <//>`;
+}

@@ -1,0 +1,61 @@
+// The last sign-ins on the network: who was let in, who was refused, and why.
+import { useState } from 'preact/hooks';
+import { formatWord } from '../../shared/format.ts';
+import { html } from '../../shared/html.ts';
+import { useLoad } from '../load.ts';
+import { Button, Empty, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
+import { Search, Segments, Table, Toolbar } from '../parts/list.ts';
+import type { SignIn } from '../types.ts';
+
+export function SignIns() {
+  const { data, error, loading, reload } = useLoad<{ items: SignIn[] }>('/reports/access-log');
+  const [q, setQ] = useState('');
+  const [result, setResult] = useState('');
+  const wanted = q.toLowerCase();
+  const rows = (data?.items ?? []).filter(
+    (row) =>
+      (result === '' || row.result === result) &&
+      [row.username, row.mac, row.router_name, row.reason].some((text) =>
+        text?.toLowerCase().includes(wanted),
+      ),
+  );
+  return html`<${PageHead} title="Sign-in log" sub="The last 200 answers to routers"><${Button} icon="refresh" busy=${loading} onClick=${reload}>Refresh<//><//>
+    <${Toolbar}>
+      <${Search} value=${q} placeholder="User name, MAC or router" onSearch=${setQ} />
+      <${Segments} label="Result" value=${result} onPick=${setResult} options=${[
+        ['', 'All'],
+        ['accept', 'Accepted'],
+        ['reject', 'Rejected'],
+      ]} />
+    <//>
+    <div class="card flush">
+      ${!data && (error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`)}
+      ${data && rows.length === 0 && html`<${Empty} icon="sign-ins" title=${data.items.length ? 'Nothing matches.' : 'No sign-in yet.'}><p class="muted">${data.items.length ? '' : 'When a phone signs in through a router, the answer is shown here.'}</p><//>`}
+      ${
+        rows.length > 0 &&
+        html`<${Table} label="Sign-ins" rows=${rows} id=${(row: SignIn) => `${row.at} ${row.username} ${row.mac}`} columns=${[
+          {
+            label: 'User name',
+            at: 'main',
+            cell: (row: SignIn) => html`<code>${row.username || '–'}</code>`,
+          },
+          {
+            label: 'Result',
+            at: 'end',
+            cell: (row: SignIn) =>
+              html`<${State} state=${row.result} word=${row.result === 'accept' ? 'accepted' : 'rejected'} />`,
+          },
+          {
+            label: 'Why',
+            at: 'sub',
+            grow: true,
+            cell: (row: SignIn) =>
+              html`${row.reason && html`<span>${formatWord(row.reason)}</span> `}<span class="muted">${row.message}</span>`,
+          },
+          { label: 'Device', at: 'none', cell: (row: SignIn) => html`<code>${row.mac ?? '–'}</code>` },
+          { label: 'Router', at: 'none', cell: (row: SignIn) => row.router_name ?? '–' },
+          { label: 'When', at: 'sub-end', cell: (row: SignIn) => html`<${Time} at=${row.at} />` },
+        ]} />`
+      }
+    </div>`;
+}

@@ -1,0 +1,312 @@
+// The shapes of /api/v1 as the admin pages read them.
+
+export type Role = 'owner' | 'admin' | 'cashier' | 'support' | 'reseller';
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Me {
+  account: { id: string; email: string; name: string; role: Role };
+  business_name: string;
+  version: string;
+  clock: { trusted: boolean; message?: string };
+}
+
+export interface Plan {
+  id: string;
+  name: string;
+  description: string | null;
+  kind: 'hotspot' | 'pppoe';
+  price_cents: number;
+  validity_seconds: number;
+  online_seconds: number | null;
+  quota_octets: number | null;
+  rate_down_kbps: number | null;
+  rate_up_kbps: number | null;
+  max_devices: number;
+  state: 'on_sale' | 'hidden' | 'archived';
+  position: number;
+  sold: number;
+  created_at: number;
+}
+
+export interface VoucherBatch {
+  id: string;
+  plan_id: string;
+  plan_name: string;
+  name: string;
+  count: number;
+  made: number;
+  state: 'making' | 'ready' | 'cancelled';
+  price_cents: number;
+  unused: number;
+  redeemed: number;
+  cancelled: number;
+  created_at: number;
+  ready_at: number | null;
+}
+
+export interface Voucher {
+  id: string;
+  code: string;
+  state: 'unused' | 'redeemed' | 'cancelled';
+  plan_id: string;
+  plan_name: string;
+  batch_id: string;
+  batch_name: string;
+  redeemed_at: number | null;
+  subscriber_id: string | null;
+  entitlement_id: string | null;
+  created_at: number;
+}
+
+export interface Subscriber {
+  id: string;
+  name: string | null;
+  msisdn: string | null;
+  state: 'active' | 'suspended';
+  notes: string | null;
+  created_at: number;
+}
+
+export interface Credential {
+  id: string;
+  subscriber_id: string;
+  username: string;
+  kind: string;
+  state: string;
+  device_mac: string | null;
+  created_at: number;
+}
+
+export interface Entitlement {
+  id: string;
+  subscriber_id: string;
+  msisdn: string | null;
+  username: string | null;
+  plan_id: string;
+  plan_name: string;
+  source: 'order' | 'voucher' | 'grant';
+  order_id: string | null;
+  voucher_id: string | null;
+  state: 'waiting' | 'active' | 'ended' | 'revoked';
+  starts_at: number | null;
+  ends_at: number | null;
+  ended_at: number | null;
+  end_reason: string | null;
+  validity_seconds: number;
+  online_seconds: number | null;
+  quota_octets: number | null;
+  rate_down_kbps: number | null;
+  rate_up_kbps: number | null;
+  max_devices: number;
+  used_seconds: number;
+  used_upload_octets: number;
+  used_download_octets: number;
+  created_at: number;
+}
+
+export interface Session {
+  id: string;
+  username: string;
+  subscriber_id: string | null;
+  msisdn: string | null;
+  entitlement_id: string | null;
+  plan_name: string | null;
+  router_id: string | null;
+  router_name: string | null;
+  mac: string | null;
+  ip: string | null;
+  state: 'open' | 'closed';
+  started_at: number;
+  updated_at: number;
+  stopped_at: number | null;
+  session_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+  terminate_cause: number | null;
+  terminate_cause_name: string | null;
+  ends_at: number | null;
+  disconnect_state: null | 'requested' | 'ack' | 'nak' | 'timeout' | 'api' | 'failed';
+  disconnect_detail: string | null;
+  disconnect_at: number | null;
+}
+
+export interface Evidence {
+  id: string;
+  kind: string;
+  state: string;
+  received_at: number;
+  summary: string | null;
+  body: unknown;
+  source_address: string | null;
+}
+
+export interface Order {
+  id: string;
+  state: 'pending' | 'paid' | 'failed' | 'checking';
+  plan_id: string;
+  plan_name: string;
+  price_cents: number;
+  msisdn: string;
+  mac: string | null;
+  ip: string | null;
+  router_id: string | null;
+  subscriber_id: string | null;
+  entitlement_id: string | null;
+  gateway: string;
+  result_code: string | number | null;
+  message: string | null;
+  created_at: number;
+  sent_at: number | null;
+  paid_at: number | null;
+  updated_at: number;
+}
+
+export interface OrderDetail extends Order {
+  evidence: Evidence[];
+  payments: Payment[];
+}
+
+export interface Payment {
+  id: string;
+  order_id: string | null;
+  gateway: 'mpesa' | 'cash';
+  receipt: string;
+  receipt_pending: boolean;
+  amount_cents: number;
+  msisdn: string | null;
+  state: 'settled' | 'unmatched' | 'reversed';
+  note: string | null;
+  subscriber_id: string | null;
+  entitlement_id: string | null;
+  plan_name: string | null;
+  received_at: number;
+}
+
+export interface PaymentDetail extends Payment {
+  evidence: Evidence[];
+}
+
+export interface Router {
+  id: string;
+  name: string;
+  address: string;
+  has_radius_secret: boolean;
+  message_authenticator: 'auto' | 'yes' | 'no';
+  coa_port: number;
+  api_port: number;
+  api_tls: 0 | 1;
+  api_username: string | null;
+  has_api_password: boolean;
+  hotspot_host: string | null;
+  hotspot_interface: string | null;
+  hotspot_network: string | null;
+  state: 'unknown' | 'online' | 'offline';
+  identity: string | null;
+  version: string | null;
+  board: string | null;
+  last_seen_at: number | null;
+  last_error: string | null;
+  online_sessions: number;
+  created_at: number;
+}
+
+export interface UnknownSource {
+  address: string;
+  packets: number;
+  first_seen_at: number;
+  last_seen_at: number;
+}
+
+export interface TestAnswer {
+  ok: boolean;
+  steps: { step: string; ok: boolean; message: string; hint?: string | null }[];
+}
+
+export interface RouterScript {
+  scripts: { name: string; title: string; text: string }[];
+  radius_secret: string;
+}
+
+export interface Account {
+  id: string;
+  email: string;
+  name: string;
+  role: Role;
+  state: 'active' | 'disabled';
+  created_at: number;
+  last_login_at: number | null;
+}
+
+export interface AuditEntry {
+  id: string;
+  at: number;
+  account_id: string | null;
+  actor: string;
+  action: string;
+  entity: string;
+  entity_id: string;
+  entity_name: string | null;
+  before: unknown;
+  after: unknown;
+  address: string | null;
+}
+
+export interface BusinessSettings {
+  name: string;
+  currency: string;
+  support_phone: string | null;
+  portal_url: string | null;
+  default_language: string;
+  appliance_address: string | null;
+}
+
+export interface MpesaSettings {
+  environment: 'sandbox' | 'production' | 'simulator' | 'custom';
+  base_url: string | null;
+  shortcode: string | null;
+  kind: 'paybill' | 'till';
+  till_number: string | null;
+  callback_base_url: string | null;
+  has_consumer_key: boolean;
+  has_consumer_secret: boolean;
+  has_passkey: boolean;
+  configured: boolean;
+}
+
+export interface Settings {
+  business: BusinessSettings;
+  mpesa: MpesaSettings;
+}
+
+export interface DaySales {
+  sales_cents: number;
+  payments: number;
+  vouchers_redeemed: number;
+}
+
+export interface Overview {
+  today: DaySales;
+  yesterday: DaySales;
+  online_now: number;
+  routers: { online: number; total: number };
+  unmatched: { count: number; amount_cents: number };
+  checking: { count: number };
+  week: (DaySales & { day: string })[];
+  last_payments: Payment[];
+  top_plans: { plan_id: string; plan_name: string; sales_cents: number; payments: number }[];
+}
+
+export interface SignIn {
+  at: number;
+  username: string;
+  mac: string | null;
+  router_id: string | null;
+  router_name: string | null;
+  result: 'accept' | 'reject';
+  reason: string | null;
+  message: string | null;
+}
