@@ -34,6 +34,8 @@ export interface ApiCommands {
 export interface ApiSettings {
   username: string;
   password: string;
+  /** Whether a print without rows is answered with `!empty`, as since 7.18. */
+  sendsEmpty: boolean;
   commands: ApiCommands;
 }
 
@@ -97,8 +99,7 @@ function serve(socket: Socket, settings: ApiSettings): void {
       return true;
     }
     for (const row of found) sayRow('!re', pick(row, sentence.attributes['.proplist']), tag);
-    // Since 7.18.
-    if (found.length === 0) say(['!empty'], tag);
+    if (found.length === 0 && settings.sendsEmpty) say(['!empty'], tag);
     say(['!done'], tag);
     return true;
   }

@@ -4,6 +4,7 @@ import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { normalizeMac } from '../../lib/mac.ts';
 import { TerminateCause } from '../../protocols/radius/dictionary.ts';
 import type { UdpSocket } from '../../protocols/radius/udp.ts';
+import { isAtLeast, parseVersion, type RouterVersion } from '../../protocols/routeros/values.ts';
 import { createApiServer } from './api.ts';
 import { createEvents, type RouterListener } from './events.ts';
 import { createHotspotServer } from './hotspot.ts';
@@ -34,7 +35,7 @@ export interface RouterSimulatorOptions {
   loginBy?: readonly ('http-chap' | 'http-pap')[];
   /** How a login over the API is sent to RADIUS; `pap`. */
   apiLoginMethod?: 'pap' | 'chap';
-  /** `7.24 (stable)`. */
+  /** `7.24 (stable)`; before 7.18 the API sends no `!empty`. */
   version?: string;
   boardName?: string;
   /** Whether device-mode lets hotspots run; true. */
@@ -52,6 +53,8 @@ export interface RouterSimulatorOptions {
   /** How often tick() is called by itself; 1000, and 0 is never. */
   tickMs?: number;
 }
+
+const latest: RouterVersion = { major: 7, minor: 24, patch: 0 };
 
 export interface NewPhone {
   mac: string;
@@ -134,6 +137,7 @@ export function createRouterSimulator(options: RouterSimulatorOptions): RouterSi
   const listPhones = () => [...phones.values()];
   const api = createApiServer({
     ...options.api,
+    sendsEmpty: isAtLeast(parseVersion(settings.version) ?? latest, { major: 7, minor: 18, patch: 0 }),
     commands: createMenus(settings, nas, events, { phones: listPhones, bootedAt: () => bootedAt, now }),
   });
   const web = createHotspotServer(

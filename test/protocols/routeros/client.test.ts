@@ -326,6 +326,15 @@ describe('the end of a connection', () => {
     expect((await failure(opened.run('/a'))).code).toBe('connection_lost');
   });
 
+  test('a lost TLS connection ends every command', async () => {
+    const opened = await connect(
+      afterLogin((_sentence, { socket }) => socket.destroy()),
+      { serverTls: true, tls: { rejectUnauthorized: false } },
+    );
+    expect((await failure(opened.run('/a'))).code).toBe('connection_lost');
+    expect((await opened.closed)?.code).toBe('connection_lost');
+  });
+
   test('close() ends what runs and is not a failure itself', async () => {
     const opened = await connect(afterLogin(() => {}));
     const running = failure(opened.run('/a'));
