@@ -22,7 +22,7 @@ import { SignIns } from './pages/sign-ins.ts';
 import { SubscriberPage } from './pages/subscriber.ts';
 import { Subscribers } from './pages/subscribers.ts';
 import { Vouchers } from './pages/vouchers.ts';
-import { Empty } from './parts/basics.ts';
+import { Empty, PageHead } from './parts/basics.ts';
 import { canManage, canOpen, homePage, type PageName } from './roles.ts';
 import type { Role } from './types.ts';
 
@@ -69,6 +69,6 @@ export function pageFor(place: Place, role: Role): VNode {
     case 'more':
       return html`<${More} />`;
     default:
-      return html`<div class="card"><${Empty} icon="search" title="There is no such page here."><a href="/">Go to the start</a><//></div>`;
+      return html`<${PageHead} title="Not here" /><div class="card"><${Empty} icon="search" title="There is no such page here."><a href="/">Go to the start</a><//></div>`;
   }
 }

@@ -52,12 +52,18 @@ function Figure(props: {
     : html`<div class=${look}>${inside}</div>`;
 }
 
+/** The currency small, the amount large. */
+function heroMoney(cents: number) {
+  const [currency, amount] = formatMoney(cents).split(' ');
+  return html`<span class="currency">${currency}</span> ${amount}`;
+}
+
 function Figures({ data }: { data: Overview }) {
   const { today, yesterday, routers, unmatched, checking } = data;
   const change = formatChange(today.sales_cents, yesterday.sales_cents);
   const offline = routers.total - routers.online;
   return html`<section class="figures" aria-label="Today">
-    <${Figure} hero label="Sales today" value=${formatMoney(today.sales_cents)} href="/payments"
+    <${Figure} hero label="Sales today" value=${heroMoney(today.sales_cents)} href="/payments"
       sub=${html`${change && html`<span class=${change.startsWith('−') ? 'down' : 'up'}>${change}</span> `}yesterday ${formatMoney(yesterday.sales_cents)}`} />
     <${Figure} label="Online now" value=${formatCount(data.online_now)} sub=${html`<span class="pulse"></span>open sessions`} href="/sessions" />
     <${Figure} label="Payments today" value=${formatCount(today.payments)} sub=${`${formatCount(today.vouchers_redeemed)} vouchers redeemed`} href="/payments" />

@@ -15,7 +15,7 @@ import { del, patch, post } from '../api.ts';
 import { useLoad } from '../load.ts';
 import { go } from '../navigation.ts';
 import { Button, Card, Failure, LinkButton, Loading, PageHead, State } from '../parts/basics.ts';
-import { Field, FormBox, invalid, useForm, type Values } from '../parts/form.ts';
+import { Field, type Form, FormBox, invalid, useForm, type Values } from '../parts/form.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import type { Plan } from '../types.ts';
 
@@ -139,15 +139,15 @@ function PlanForm({ plan, reload }: { plan?: Plan; reload?: () => void }) {
     <//>
     <div class="columns form-columns">
       <${Card}><${FormBox} form=${form} act=${save}>
-        <${Fields} form=${form} archived=${archived} />
+        <${Fields} form=${form} archived=${archived} isNew=${!plan} />
         <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>${plan ? 'Save plan' : 'Create plan'}<//><${LinkButton} href="/plans" look="quiet">Cancel<//></div>
       <//><//>
       <aside class="preview" aria-label="As guests see it"><h2 class="muted">As guests see it</h2><${GuestCard} plan=${readPlan(form.values)} /></aside>
     </div>`;
 }
 
-function Fields({ form, archived }: { form: ReturnType<typeof useForm>; archived: boolean }) {
-  return html`<div class="field-row"><${Field} form=${form} name="name" label="Name" placeholder="1 hour" autofocus maxlength=${60} /><${Field} form=${form} name="price_cents" label="Price" prefix="KES" inputmode="decimal" placeholder="20" /></div>
+function Fields({ form, archived, isNew }: { form: Form; archived: boolean; isNew: boolean }) {
+  return html`<div class="field-row"><${Field} form=${form} name="name" label="Name" placeholder="1 hour" autofocus=${isNew} maxlength=${60} /><${Field} form=${form} name="price_cents" label="Price" prefix="KES" inputmode="decimal" placeholder="20" /></div>
     <${Field} form=${form} name="description" label="A line for guests" required=${false} placeholder="Good for a film" maxlength=${120} />
     <div class="field-row">
       <${Field} form=${form} name="validity_seconds" label="Validity" inputmode="decimal" units=${DURATIONS} unit="validity_unit" hint="From the first use to the end" />

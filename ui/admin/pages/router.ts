@@ -31,6 +31,8 @@ function typedRouter(router: Router | undefined): Values {
   };
 }
 
+/** The API without and with TLS (RouterOS defaults). */
+const PORTS = ['8728', '8729'];
 const NUMBERS = ['coa_port', 'api_port', 'api_tls'];
 /** Left empty, these keep what is stored (or, for a new router, are made or left out by the server). */
 const SECRETS = ['radius_secret', 'api_password'];
@@ -119,11 +121,22 @@ function RouterForm({ router, onSaved }: { router?: Router; onSaved?: (after: Ro
   <//>`;
 }
 
-function RouterFields({ form, router }: { form: Form; router?: Router }) {
+/** Choosing TLS moves the port along, unless it was changed by hand. */
+function withMatchingPort(form: Form): Form {
+  const set = (name: string, value: string) => {
+    form.set(name, value);
+    if (name === 'api_tls' && PORTS.includes(form.values.api_port ?? ''))
+      form.set('api_port', PORTS[Number(value)]!);
+  };
+  return { ...form, set };
+}
+
+function RouterFields({ form: plain, router }: { form: Form; router?: Router }) {
+  const form = withMatchingPort(plain);
   const stored = 'stored, leave empty to keep';
   return html`<div class="field-row"><${Field} form=${form} name="name" label="Name" placeholder="Kiosk" autofocus=${!router} maxlength=${60} /><${Field} form=${form} name="address" label="Address" mono placeholder="192.168.88.1" hint="Where its RADIUS packets come from" /></div>
     <${Field} form=${form} name="radius_secret" label="RADIUS secret" mono required=${false} placeholder=${router?.has_radius_secret ? stored : 'made for you when empty'} />
-    <fieldset><legend>RouterOS API <span class="muted">to disconnect, and for the Test</span></legend>
+    <fieldset><legend class="label">RouterOS API <span class="muted">to disconnect, and for the Test</span></legend>
       <div class="field-row"><${Field} form=${form} name="api_username" label="User name" mono required=${false} placeholder="karibu" /><${Field} form=${form} name="api_password" label="Password" type="password" autocomplete="new-password" required=${false} placeholder=${router?.has_api_password ? stored : ''} /></div>
       <div class="field-row"><${Field} form=${form} name="api_tls" label="Encryption" options=${[
         ['0', 'None (port 8728)'],

@@ -33,44 +33,53 @@ export const SESSION_COLUMNS: Column<Session>[] = [
   {
     label: 'Who',
     at: 'main',
-    cell: (session) =>
-      html`<span class="who-cell"><b>${session.msisdn ? formatMsisdn(session.msisdn) : session.username}</b>${session.msisdn && html`<small class="muted mono">${session.username}</small>`}</span>`,
+    cell: (session) => html`<span class="who-cell">
+      <b class="num">${session.msisdn ? formatMsisdn(session.msisdn) : session.username}</b>
+      ${session.msisdn && html`<small class="off-phone muted mono">${session.username}</small>`}
+    </span>`,
   },
   {
     label: 'Plan',
     at: 'sub',
-    grow: true,
-    cell: (session) => session.plan_name ?? html`<span class="muted">–</span>`,
+    cell: (session) =>
+      html`${session.plan_name ?? '–'}${
+        session.state === 'open' &&
+        session.ends_at !== null &&
+        html`<span class="on-phone muted"> · ends <${Time} at=${session.ends_at} /></span>`
+      }`,
   },
   {
     label: 'Address',
     at: 'none',
-    cell: (session) =>
-      html`<span class="who-cell"><span class="mono">${session.ip ?? '–'}</span><small class="muted mono">${session.mac}</small></span>`,
+    cell: (session) => html`<span class="who-cell">
+      <span class="mono">${session.ip ?? '–'}</span><small class="muted mono">${session.mac}</small>
+    </span>`,
   },
   { label: 'Router', at: 'none', cell: (session) => session.router_name ?? '–' },
-  {
-    label: 'Time',
-    at: 'sub-end',
-    num: true,
-    cell: (session) => html`<span title="connected">${formatElapsed(session.session_seconds)}</span>`,
-  },
+  { label: 'Time', at: 'sub-end', num: true, cell: (session) => formatElapsed(session.session_seconds) },
   {
     label: 'Data',
     at: 'end',
     num: true,
-    cell: (session) =>
-      html`<span class="data-cell"><span title="download">↓ ${formatOctets(session.download_octets)}</span> <span class="muted" title="upload">↑ ${formatOctets(session.upload_octets)}</span></span>`,
+    cell: (session) => html`<span class="data-cell">
+      <span title="download">↓ ${formatOctets(session.download_octets)}</span>
+      <span class="muted" title="upload">↑ ${formatOctets(session.upload_octets)}</span>
+    </span>`,
   },
   { label: 'State', at: 'foot', cell: (session) => html`<${SessionState} session=${session} />` },
 ];
 
+/** An open session says it on a phone only when something is going on: the list is of open ones anyway. */
 function SessionState({ session }: { session: Session }) {
-  if (session.state === 'open' && session.disconnect_state)
+  if (session.state === 'open' && session.disconnect_state) {
     return html`<${State} state=${session.disconnect_state} word=${disconnectAnswer(session)} />`;
-  if (session.state === 'open')
-    return html`<${State} state="open" word=${session.ends_at ? 'open, ends' : 'open'} /> ${session.ends_at && html`<${Time} at=${session.ends_at} />`}`;
-  return html`<${State} state="closed" word=${session.terminate_cause_name ?? 'closed'} /> <span class="muted"><${Time} at=${session.stopped_at} /></span>`;
+  }
+  if (session.state === 'open') {
+    return html`<span class="off-phone"><${State} state="open" word=${session.ends_at ? 'open, ends' : 'open'} />
+      ${session.ends_at && html` <${Time} at=${session.ends_at} />`}</span>`;
+  }
+  return html`<${State} state="closed" word=${session.terminate_cause_name ?? 'closed'} />
+    <span class="muted"> <${Time} at=${session.stopped_at} /></span>`;
 }
 
 export function Sessions() {

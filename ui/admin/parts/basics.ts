@@ -148,7 +148,7 @@ export function Failure({ error, onRetry }: { error: ApiError; onRetry?: () => v
 
 export function Loading({ rows = 6 }: { rows?: number }) {
   return html`<div class="skeleton" role="status" aria-label="Loading">
-    ${Array.from({ length: rows }, (_, index) => html`<div key=${index}><i></i><i></i></div>`)}
+    ${Array.from({ length: rows }, (_, index) => html`<div key=${index}><span></span><span></span></div>`)}
   </div>`;
 }
 

@@ -5,7 +5,10 @@ import { formatMoney } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import type { Overview } from '../types.ts';
 
-const HEIGHT = 190;
+/** A phone shows less of it, so that the next card is in sight. */
+function chartHeight(width: number): number {
+  return width < 500 ? 180 : 236;
+}
 
 function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -31,7 +34,7 @@ function options(week: Overview['week'], width: number): uPlot.Options {
   const last = week.length - 1;
   return {
     width,
-    height: HEIGHT,
+    height: chartHeight(width),
     padding: [10, 4, 0, 0],
     legend: { show: false },
     cursor: { show: false },
@@ -97,7 +100,9 @@ export function WeekChart({ week }: { week: Overview['week'] }) {
       ];
       plot = new uPlot(options(days, element.clientWidth), data, element);
     };
-    const watch = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const watch = new ResizeObserver(() =>
+      plot?.setSize({ width: element.clientWidth, height: chartHeight(element.clientWidth) }),
+    );
     const scheme = window.matchMedia('(prefers-color-scheme: dark)');
     draw();
     watch.observe(element);
