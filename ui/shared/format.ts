@@ -43,20 +43,17 @@ export function formatRates(downKbps: number | null, upKbps: number | null): str
   return `${shared} / ${up}`;
 }
 
-/** `1 hour`, `90 minutes` as `1 h 30 min`, `7 days`: a length a person would say. */
+/** `1 hour`, `90 minutes`, `7 days`, else `2 h 05 min`: a length of time as one says it when selling it. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  for (const [unit, size] of [
-    ['day', 86_400],
-    ['hour', 3600],
-    ['minute', 60],
-  ] as const) {
-    if (whole >= size && whole % size === 0) {
-      const amount = whole / size;
-      return `${formatCount(amount)} ${unit}${amount === 1 ? '' : 's'}`;
-    }
-  }
-  return formatElapsed(whole);
+  if (whole > 0 && whole % 86_400 === 0) return counted(whole / 86_400, 'day');
+  if (whole > 0 && whole % 3600 === 0) return counted(whole / 3600, 'hour');
+  if (whole < 7200 && whole % 60 === 0) return counted(whole / 60, 'minute');
+  return whole < 3600 ? counted(whole, 'second') : formatElapsed(whole);
+}
+
+function counted(amount: number, unit: string): string {
+  return `${formatCount(amount)} ${unit}${amount === 1 ? '' : 's'}`;
 }
 
 /** `2 d 4 h`, `1 h 05 min`, `42 s`: the two largest parts of a running time. */

@@ -71,7 +71,7 @@ function BatchActs({ batch, onChange }: { batch: VoucherBatch; onChange: (next: 
   if (batch.state === 'making') return null;
   return html`${batch.state === 'ready' && html`<${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/sheet.pdf`)} icon="print" look="primary" target="_blank">Print sheet<//>`}
     <${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/codes.csv`)} icon="download" download>CSV<//>
-    ${sells && batch.state === 'ready' && batch.unused > 0 && html`<${Button} onClick=${cancel}>Cancel…<//>`}`;
+    ${sells && batch.state === 'ready' && batch.unused > 0 && html`<${Button} look="careful" onClick=${cancel}>Cancel…<//>`}`;
 }
 
 function Making({ batch }: { batch: VoucherBatch }) {

@@ -24,6 +24,7 @@ export function planLine(
     plan.max_devices === 1 ? '1 device' : `${plan.max_devices} devices`,
   ]
     .filter(Boolean)
+    .map((part) => part.replaceAll(' ', '\u00a0')) // A part never breaks over two lines.
     .join(' · ');
 }
 

@@ -79,7 +79,7 @@ export function RouterPage({ id }: { id: string }) {
     .filter(Boolean)
     .join(' · ');
   return html`<${PageHead} title=${data.name} back="/routers" sub=${html`<${State} state=${data.state} /> ${facts || data.address}`}>
-      <${LinkButton} href=${`/sessions?router_id=${id}`} icon="sessions">${formatCount(data.online_sessions)} online<//><${Button} onClick=${remove}>Remove…<//>
+      <${LinkButton} href=${`/sessions?router_id=${id}`} icon="sessions">${formatCount(data.online_sessions)} online<//><${Button} look="careful" onClick=${remove}>Remove…<//>
     <//>
     ${data.last_error && data.state !== 'online' && html`<div class="banner bad" role="status"><p>${data.last_error}</p></div>`}
     <div class="columns even">

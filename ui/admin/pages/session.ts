@@ -39,7 +39,7 @@ export function SessionPage({ id }: { id: string }) {
   };
   const who = data.msisdn ? formatMsisdn(data.msisdn) : data.username;
   return html`<${PageHead} title=${who} sub=${html`<${State} state=${data.state} /> since ${exactTime(data.started_at)}`} back="/sessions">
-      ${may && data.state === 'open' && html`<${Button} look="danger" busy=${busy || asked} onClick=${end}>Disconnect…<//>`}
+      ${may && data.state === 'open' && html`<${Button} look="careful" busy=${busy || asked} onClick=${end}>Disconnect…<//>`}
     <//>
     ${data.disconnect_state && html`<div class=${`banner ${tone(data)}`} role="status"><p><b>${sentence(disconnectAnswer(data))}.</b> ${data.disconnect_detail ?? ''} <${Time} at=${data.disconnect_at} none="" /></p></div>`}
     <section class="figures small-figures" aria-label="Usage">

@@ -41,7 +41,7 @@ export function SubscriberPage({ id }: { id: string }) {
   const active = data.state === 'active';
   return html`<${PageHead} title=${subscriberName(data)} back="/subscribers"
       sub=${html`<${State} state=${data.state} /> ${data.msisdn ? formatMsisdn(data.msisdn) : 'no phone number'} · since <${Time} at=${data.created_at} />`}>
-      ${manages && html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//><${Button} look=${active ? 'danger' : 'primary'} onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`}
+      ${manages && html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//><${Button} look=${active ? 'careful' : 'primary'} onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`}
     <//>
     ${
       editing &&
@@ -115,7 +115,7 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
         label: 'State',
         at: 'sub',
         cell: (row: Entitlement) =>
-          html`<${State} state=${row.state} />${row.end_reason && html` <span class="muted">${row.end_reason.replaceAll('_', ' ')}</span>`}`,
+          html`<${State} state=${row.state} />${row.end_reason && html` <span class="muted">· ${row.end_reason.replaceAll('_', ' ')}</span>`}`,
       },
       { label: 'By', at: 'none', cell: source },
       {

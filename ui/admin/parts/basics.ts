@@ -8,7 +8,7 @@ import { Icon, type IconName } from './icon.ts';
 interface ButtonProps {
   children?: ComponentChildren;
   icon?: IconName;
-  look?: 'primary' | 'plain' | 'quiet' | 'danger';
+  look?: 'primary' | 'plain' | 'quiet' | 'careful' | 'danger';
   busy?: boolean;
   disabled?: boolean;
   type?: 'button' | 'submit';

@@ -1,0 +1,24 @@
+// A role sees its pages and no others.
+import { expect, it } from 'vitest';
+import { canDisconnect, canManage, canOpen, canSell, homePage, pagesFor } from '../../ui/admin/roles.ts';
+
+it('only the owner sees the accounts', () => {
+  expect(pagesFor('owner')).toContain('accounts');
+  for (const role of ['admin', 'support', 'cashier', 'reseller'] as const) {
+    expect(canOpen(role, 'accounts')).toBe(false);
+  }
+});
+
+it('a cashier starts at selling and sees no settings, routers or audit', () => {
+  expect(homePage('cashier')).toBe('sell');
+  for (const page of ['settings', 'routers', 'audit', 'overview', 'plans'] as const) {
+    expect(canOpen('cashier', page)).toBe(false);
+  }
+});
+
+it('support looks and disconnects but neither sells nor manages', () => {
+  expect(canDisconnect('support')).toBe(true);
+  expect(canSell('support')).toBe(false);
+  expect(canManage('support')).toBe(false);
+  expect(canOpen('support', 'settings')).toBe(false);
+});
