@@ -2,6 +2,7 @@
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { AppError } from '../errors.ts';
 import { randomCode } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
 import type { Vault } from '../lib/secrets.ts';
@@ -77,8 +78,14 @@ export async function credentialForDevice(
   );
 }
 
+export async function findCredential(db: Db, id: string): Promise<Credential | undefined> {
+  return db.selectFrom('credentials').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
 export async function getCredential(db: Db, id: string): Promise<Credential> {
-  return db.selectFrom('credentials').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const credential = await findCredential(db, id);
+  if (!credential) throw new AppError('not_found', 'There is no such credential.');
+  return credential;
 }
 
 export interface CredentialFilter {

@@ -1,0 +1,172 @@
+// The program: opens the store, builds servers and jobs, starts and stops them.
+import { mkdirSync } from 'node:fs';
+import { createGateways, type GatewayOutside } from './billing/gateways.ts';
+import { mpesaGateway } from './billing/mpesa.ts';
+import type { Config } from './config.ts';
+import { createKnownTime } from './db/known-time.ts';
+import { migrate } from './db/migrate.ts';
+import { isPostgresUrl, openStore } from './db/open.ts';
+import type { Db } from './db/schema.ts';
+import type { JobContext } from './jobs/context.ts';
+import { type Schedule, startJobs } from './jobs/schedule.ts';
+import { openVault } from './key-file.ts';
+import { type Clock, systemClock } from './lib/clock.ts';
+import type { Vault } from './lib/secrets.ts';
+import { createLog, type Log } from './log.ts';
+import type { EnforceContext } from './network/enforce.ts';
+import type { HttpContext } from './servers/http/context.ts';
+import { createAdminDoor, createCallbackDoor, createPortalDoor } from './servers/http/doors.ts';
+import { type HttpListener, listenHttp } from './servers/http/listen.ts';
+import { createLive } from './servers/live.ts';
+import { createRadiusListeners } from './servers/radius/listen.ts';
+import { createSignInLog } from './servers/radius/sign-in-log.ts';
+import { version } from './version.ts';
+
+/** The world outside the box; tests put simulators and clocks of their own here. */
+export interface Outside {
+  clock: Clock;
+  log: Log;
+  fetch: typeof fetch;
+  /** Origins that may show the portal in a frame: the demo's page. */
+  portalFrames?: string;
+}
+
+export interface BoundAddresses {
+  admin: string;
+  portal: string;
+  callback: string;
+  radius_auth: string;
+  radius_acct: string;
+}
+
+export interface App {
+  db: Db;
+  vault: Vault;
+  /** The doors as apps, for tests without sockets. */
+  doors: {
+    admin: ReturnType<typeof createAdminDoor>;
+    portal: ReturnType<typeof createPortalDoor>;
+    callback: ReturnType<typeof createCallbackDoor>;
+  };
+  start(): Promise<BoundAddresses>;
+  stop(): Promise<void>;
+}
+
+/** Opens the data folder and brings the database to this version. Nothing listens until start(). */
+export async function createApp(config: Config, outside: Partial<Outside> = {}): Promise<App> {
+  const clock = outside.clock ?? systemClock;
+  const log = outside.log ?? createLog(config.log_level);
+  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+  const vault = openVault(config.data_dir);
+  const db = await openStore(config.database);
+  const isFile = !isPostgresUrl(config.database) && config.database !== ':memory:';
+  const migrated = await migrate(db, { now: clock.now(), ...(isFile ? { file: config.database } : {}) });
+  if (migrated.applied.length > 0) log.info('database migrated', { ...migrated });
+
+  const knownTime = createKnownTime(db, clock);
+  await knownTime.load();
+  const gatewayOutside: GatewayOutside = {
+    fetch: outside.fetch ?? fetch,
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+  };
+  const gateways = createGateways(db, vault, gatewayOutside);
+  const enforcement: EnforceContext = { db, vault, clock, clockTrusted: () => knownTime.trusted() };
+  const live = createLive();
+  const signIns = createSignInLog();
+  const radius = createRadiusListeners(
+    {
+      db,
+      vault,
+      clock,
+      log,
+      live,
+      signIns,
+      clockTrusted: () => knownTime.trusted(),
+      interimSeconds: config.interim_seconds,
+    },
+    { auth: config.radius_auth, acct: config.radius_acct },
+  );
+
+  let schedule: Schedule | undefined;
+  const kick = () => schedule?.kick();
+  const ports = {
+    portal: config.portal.port,
+    callback: config.callback.port,
+    radius_auth: config.radius_auth.port,
+    radius_acct: config.radius_acct.port,
+  };
+  const http: HttpContext = {
+    db,
+    vault,
+    clock,
+    log,
+    gateways,
+    tryMpesa: (settings) => mpesaGateway(settings, gatewayOutside),
+    enforcement,
+    radius,
+    signIns,
+    live,
+    kick,
+    ports: () => ports,
+    clockState: () => knownTime.state(),
+  };
+  const doors = {
+    admin: createAdminDoor(http),
+    portal: createPortalDoor(http, outside.portalFrames),
+    callback: createCallbackDoor(http),
+  };
+  const jobContext: JobContext = {
+    db,
+    vault,
+    clock,
+    log,
+    gateways,
+    enforcement,
+    knownTime,
+    live,
+    interimSeconds: config.interim_seconds,
+    kick,
+    recordHeard: () => radius.recordHeard(),
+    reloadRouters: () => radius.reloadRouters(),
+  };
+
+  const listeners: HttpListener[] = [];
+  return {
+    db,
+    vault,
+    doors,
+    async start() {
+      const bound = await radius.start();
+      const admin = listenHttp(doors.admin, config.admin);
+      const portal = listenHttp(doors.portal, config.portal);
+      const callback = listenHttp(doors.callback, config.callback);
+      listeners.push(admin, portal, callback);
+      Object.assign(ports, {
+        portal: portal.port,
+        callback: callback.port,
+        radius_auth: bound.auth.port,
+        radius_acct: bound.acct.port,
+      });
+      await knownTime.remember();
+      schedule = startJobs(jobContext);
+      schedule.kick();
+      const addresses = {
+        admin: admin.address,
+        portal: portal.address,
+        callback: callback.address,
+        radius_auth: `${bound.auth.host}:${bound.auth.port}`,
+        radius_acct: `${bound.acct.host}:${bound.acct.port}`,
+      };
+      log.info('ready', { version, ...addresses });
+      return addresses;
+    },
+    async stop() {
+      // Doors first, so that nothing new comes in; RADIUS answers what it has taken; the store closes last.
+      await Promise.all(listeners.map((listener) => listener.stop()));
+      await radius.stop();
+      await schedule?.stop();
+      await db.destroy();
+    },
+  };
+}

@@ -1,0 +1,22 @@
+// Opens the store for one command.
+import { mkdirSync } from 'node:fs';
+import type { Config } from '../config.ts';
+import { type Migrated, migrate } from '../db/migrate.ts';
+import { isPostgresUrl, openStore } from '../db/open.ts';
+import type { Db } from '../db/schema.ts';
+import { systemClock } from '../lib/clock.ts';
+
+/** Opens and migrates the store, runs `work`, closes it whatever happens. */
+export async function withStore<T>(
+  config: Config,
+  work: (db: Db, migrated: Migrated) => Promise<T>,
+): Promise<T> {
+  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+  const db = await openStore(config.database);
+  try {
+    const file = isPostgresUrl(config.database) ? {} : { file: config.database };
+    return await work(db, await migrate(db, { now: systemClock.now(), ...file }));
+  } finally {
+    await db.destroy();
+  }
+}

@@ -1,0 +1,35 @@
+// What the jobs need of the program.
+import type { Gateways } from '../billing/gateways.ts';
+import type { KnownTime } from '../db/known-time.ts';
+import type { Db } from '../db/schema.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Vault } from '../lib/secrets.ts';
+import type { Log } from '../log.ts';
+import type { EnforceContext } from '../network/enforce.ts';
+
+/** Something open admin pages want to know; the servers pass it on. */
+export interface Publisher {
+  publish(
+    kind: 'payment',
+    event: { id: string; amount_cents: number; receipt: string | null; received_at: number },
+  ): void;
+  publish(kind: 'batch', event: { id: string; made: number; count: number; state: string }): void;
+}
+
+export interface JobContext {
+  db: Db;
+  vault: Vault;
+  clock: Clock;
+  log: Log;
+  gateways: Gateways;
+  enforcement: EnforceContext;
+  knownTime: KnownTime;
+  live: Publisher;
+  interimSeconds: number;
+  /** Has waiting tasks run now. */
+  kick(): void;
+  /** Writes down which routers were heard. */
+  recordHeard(): Promise<void>;
+  /** Takes in routers that another node changed. */
+  reloadRouters(): Promise<void>;
+}

@@ -1,0 +1,87 @@
+// Runs the tasks that commits left behind.
+
+import { makeVouchers } from '../access/vouchers.ts';
+import { findOrder } from '../billing/orders.ts';
+import { settleEvidence } from '../billing/settle.ts';
+import {
+  claimTasks,
+  finishTask,
+  postponeTask,
+  type Task,
+  type TaskKind,
+  type TaskPayloads,
+} from '../db/tasks.ts';
+import { errorText } from '../errors.ts';
+import { activateOrder } from '../network/activate.ts';
+import { enforceCredential } from '../network/enforce.ts';
+import type { JobContext } from './context.ts';
+
+/** Seconds until each next try; after the last the task has failed and stays to be seen. */
+const RETRY_SECONDS = [1, 2, 5, 10, 30, 60, 300, 900, 3600];
+
+/** What a task did; `retry` when it must be done again. */
+interface Done {
+  outcome: string;
+  retry?: boolean;
+}
+
+const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => Promise<Done> } = {
+  async settle_evidence(ctx, { evidence_id }) {
+    const settled = await settleEvidence(ctx.db, ctx.vault, evidence_id, ctx.clock.now());
+    if (settled?.payment) ctx.live.publish('payment', settled.payment);
+    if (settled?.granted) ctx.kick();
+    return { outcome: settled?.granted ? 'granted' : 'settled' };
+  },
+  async enforce(ctx, { credential_id, reason }) {
+    const { outcome, complete } = await enforceCredential(ctx.enforcement, credential_id, reason);
+    return { outcome, retry: !complete };
+  },
+  async activate(ctx, { order_id }) {
+    const order = await findOrder(ctx.db, order_id);
+    if (!order) return { outcome: 'The order is gone.' };
+    const { outcome, complete } = await activateOrder(ctx.enforcement, order);
+    return { outcome, retry: !complete };
+  },
+  async make_vouchers(ctx, { batch_id }) {
+    for (;;) {
+      const batch = await makeVouchers(ctx.db, ctx.vault, batch_id, ctx.clock.now());
+      ctx.live.publish('batch', batch);
+      if (batch.state !== 'making') return { outcome: `${batch.made} vouchers` };
+      // RADIUS goes first: between two thousands of vouchers it gets its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+};
+
+async function runTask(ctx: JobContext, task: Task): Promise<void> {
+  const run = KINDS[task.kind as TaskKind] as
+    | ((ctx: JobContext, payload: unknown) => Promise<Done>)
+    | undefined;
+  const later = RETRY_SECONDS[task.attempts - 1];
+  const again = later === undefined ? null : later * 1000;
+  try {
+    if (!run) throw new Error(`no such kind of task: ${task.kind}`);
+    const { outcome, retry } = await run(ctx, JSON.parse(task.payload));
+    const now = ctx.clock.now();
+    if (retry) await postponeTask(ctx.db, task.id, outcome, again && now + again, now);
+    else await finishTask(ctx.db, task.id, outcome, now);
+  } catch (error) {
+    ctx.log.warn('task failed', {
+      task: task.kind,
+      id: task.id,
+      attempts: task.attempts,
+      error: errorText(error),
+    });
+    const now = ctx.clock.now();
+    await postponeTask(ctx.db, task.id, errorText(error), again && now + again, now);
+  }
+}
+
+/** Takes what is due until nothing is; tasks of one claim run side by side, since most wait for a router. */
+export async function runTasks(ctx: JobContext): Promise<void> {
+  for (;;) {
+    const tasks = await claimTasks(ctx.db, ctx.clock.now());
+    if (tasks.length === 0) return;
+    await Promise.all(tasks.map((task) => runTask(ctx, task)));
+  }
+}

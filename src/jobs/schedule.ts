@@ -1,0 +1,103 @@
+// Every job there is, and when it runs.
+import cron from 'node-cron';
+import { checkRouters } from './check-routers.ts';
+import { closeStale } from './close-stale-sessions.ts';
+import type { JobContext } from './context.ts';
+import { endEntitlements } from './end-entitlements.ts';
+import { forget } from './forget.ts';
+import { pollOrders } from './poll-orders.ts';
+import { runTasks } from './run-tasks.ts';
+
+interface Job {
+  name: string;
+  /** Milliseconds between the end of one run and the next, or a cron expression in Nairobi's time. */
+  every: number | string;
+  run(ctx: JobContext): Promise<void>;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+export const jobs: Job[] = [
+  { name: 'run tasks', every: SECOND, run: runTasks },
+  { name: 'end entitlements', every: SECOND, run: endEntitlements },
+  { name: 'poll orders', every: SECOND, run: pollOrders },
+  { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
+  { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },
+  { name: 'remember the time', every: MINUTE, run: (ctx) => ctx.knownTime.remember() },
+  { name: 'close stale sessions', every: MINUTE, run: closeStale },
+  { name: 'check routers', every: MINUTE, run: checkRouters },
+  { name: 'forget', every: '30 3 * * *', run: forget },
+];
+
+export interface Schedule {
+  /** Runs waiting tasks now. */
+  kick(): void;
+  /** No job starts after this; resolves when those that run have ended. */
+  stop(): Promise<void>;
+}
+
+/** Starts every job. One that fails is logged and runs again at its next time; none runs beside itself. */
+export function startJobs(ctx: JobContext): Schedule {
+  let stopped = false;
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+  const running = new Set<Promise<void>>();
+
+  async function runOnce(job: Job): Promise<void> {
+    try {
+      await job.run(ctx);
+    } catch (error) {
+      if (!stopped) ctx.log.error('job failed', { job: job.name, error });
+    }
+  }
+
+  function track(work: Promise<void>): Promise<void> {
+    running.add(work);
+    return work.finally(() => running.delete(work));
+  }
+
+  function repeat(job: Job, every: number): void {
+    const timer = setTimeout(async () => {
+      timers.delete(timer);
+      await track(runOnce(job));
+      if (!stopped) repeat(job, every);
+    }, every);
+    timers.add(timer);
+  }
+
+  const daily = jobs.flatMap((job) => {
+    if (typeof job.every === 'number') {
+      repeat(job, job.every);
+      return [];
+    }
+    return [
+      cron.schedule(job.every, () => track(runOnce(job)), { timezone: 'Africa/Nairobi', noOverlap: true }),
+    ];
+  });
+
+  // A kick while tasks run is remembered, so that what was committed meanwhile does not wait for the next second.
+  const tasks = jobs[0] as Job;
+  let kicked = false;
+  let kicking = false;
+  async function drain(): Promise<void> {
+    kicking = true;
+    while (kicked && !stopped) {
+      kicked = false;
+      await runOnce(tasks);
+    }
+    kicking = false;
+  }
+
+  return {
+    kick() {
+      kicked = true;
+      if (!kicking && !stopped) void track(drain());
+    },
+    async stop() {
+      stopped = true;
+      for (const timer of timers) clearTimeout(timer);
+      for (const task of daily) await task.destroy();
+      await Promise.allSettled(running);
+    },
+  };
+}

@@ -1,0 +1,112 @@
+// The admin API: every route, mounted with its checks.
+import { type Context, Hono } from 'hono';
+import { getCookie } from 'hono/cookie';
+import { AppError } from '../../../errors.ts';
+import { findLogin } from '../../../operators/logins.ts';
+import type { HttpContext } from '../context.ts';
+import { answerError } from '../errors.ts';
+import { limitBody } from '../security.ts';
+import { accountRoutes } from './accounts.ts';
+import { authRoutes, LOGIN_COOKIE } from './auth.ts';
+import { openApi } from './openapi.ts';
+import { paymentRoutes } from './payments.ts';
+import { planRoutes } from './plans.ts';
+import { reportRoutes } from './reports.ts';
+import { type HonoEnv, parse, type Route } from './route.ts';
+import { routerRoutes } from './routers.ts';
+import { sessionRoutes } from './sessions.ts';
+import { settingRoutes } from './settings.ts';
+import { subscriberRoutes } from './subscribers.ts';
+import { voucherRoutes } from './vouchers.ts';
+
+/** Every route there is. A new collection is a file and a line here. */
+export function adminRoutes(): Route[] {
+  return [
+    ...authRoutes(),
+    ...planRoutes,
+    ...voucherRoutes,
+    ...subscriberRoutes,
+    ...sessionRoutes,
+    ...paymentRoutes,
+    ...routerRoutes,
+    ...settingRoutes,
+    ...accountRoutes,
+    ...reportRoutes,
+  ];
+}
+
+/**
+ * A cookie travels by itself, so what it may change is bound to our own pages: SameSite=Strict, a JSON body (which no
+ * form of another site can send) and, where the browser names one, our own origin.
+ */
+function checkSameSite(c: Context<HonoEnv>): void {
+  if (c.req.method === 'GET') return;
+  const origin = c.req.header('origin');
+  if (origin && origin !== 'null' && new URL(origin).host !== c.req.header('host')) {
+    throw new AppError('forbidden', 'This request came from another site.');
+  }
+  if (!c.req.header('content-type')?.startsWith('application/json')) {
+    throw new AppError('invalid', 'Send JSON (content-type: application/json).');
+  }
+}
+
+async function signIn(ctx: HttpContext, c: Context<HonoEnv>, route: Route, now: number): Promise<void> {
+  if (route.access === 'anyone') return;
+  const bearer = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1];
+  const token = bearer ?? getCookie(c, LOGIN_COOKIE);
+  const account = token ? await findLogin(ctx.db, token, now) : undefined;
+  if (!account || !token) throw new AppError('unauthorized', 'Please sign in.');
+  if (!bearer) checkSameSite(c);
+  if (route.access !== 'signed_in' && !route.access.includes(account.role)) {
+    throw new AppError('forbidden', `The role “${account.role}” may not do this.`, { hint: 'Ask an owner.' });
+  }
+  c.set('account', account);
+  c.set('token', token);
+}
+
+async function readJson(c: Context<HonoEnv>): Promise<unknown> {
+  const text = await c.req.text();
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('invalid', 'The body is not JSON.', { cause });
+  }
+}
+
+/** The API as an app of its own, to be mounted under /api/v1. */
+export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
+  const api = new Hono<HonoEnv>();
+  const routes = adminRoutes();
+  const document = openApi(routes);
+  api.use(limitBody());
+  api.get('/openapi.json', (c) => c.json(document));
+  for (const route of routes) {
+    api.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), async (c) => {
+      const now = ctx.clock.now();
+      await signIn(ctx, c, route, now);
+      const account = c.get('account');
+      const answer = await route.handle({
+        ctx,
+        c,
+        actor: {
+          account_id: account?.id ?? null,
+          name: account?.email ?? 'guest',
+          address: c.env.address,
+        },
+        params: c.req.param(),
+        query: (route.query ? parse(route.query, c.req.query(), 'query') : {}) as never,
+        body: (route.body ? parse(route.body, await readJson(c), 'body') : {}) as never,
+        now,
+      });
+      c.header('cache-control', 'no-store');
+      if (answer instanceof Response) return answer;
+      return route.status === 204 ? c.body(null, 204) : c.json(answer as object, route.status);
+    });
+  }
+  api.notFound((c) =>
+    answerError(c, new AppError('not_found', 'There is nothing at this address.'), ctx.log),
+  );
+  api.onError((error, c) => answerError(c, error, ctx.log));
+  return api;
+}

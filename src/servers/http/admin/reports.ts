@@ -1,0 +1,86 @@
+// /api/v1/reports, /api/v1/events
+import { countOpenSessions } from '../../../access/sessions.ts';
+import { listPayments } from '../../../billing/payments.ts';
+import { errorText } from '../../../errors.ts';
+import { readOverview, salesToday } from '../../../reports/overview.ts';
+import type { HttpContext } from '../context.ts';
+import { viewPayment } from './payments.ts';
+import { route, STAFF, SUPPORT } from './route.ts';
+
+const BEAT_MS = 5000;
+/** Many sessions report at once; a page wants the last word on each, not every word. */
+const GATHER_MS = 250;
+
+/** The stream of what happens: gathered events, the headline figures when they may have changed, a beat. */
+function eventStream(ctx: HttpContext, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let stop = () => {};
+  return new ReadableStream({
+    start(controller) {
+      const waiting = new Map<string, string>();
+      let gather: ReturnType<typeof setTimeout> | undefined;
+      const send = (text: string) => controller.enqueue(encoder.encode(text));
+      const flush = async () => {
+        gather = undefined;
+        const events = [...waiting.values()];
+        waiting.clear();
+        const overview = {
+          online_now: await countOpenSessions(ctx.db),
+          sales_today_cents: await salesToday(ctx.db, ctx.clock.now()),
+        };
+        send(`${events.join('')}event: overview\ndata: ${JSON.stringify(overview)}\n\n`);
+      };
+      const unsubscribe = ctx.live.subscribe((kind, event) => {
+        waiting.set(`${kind} ${event.id}`, `event: ${kind}\ndata: ${JSON.stringify(event)}\n\n`);
+        gather ??= setTimeout(() => {
+          flush().catch((error: unknown) => ctx.log.warn('live events failed', { error: errorText(error) }));
+        }, GATHER_MS);
+      });
+      const beat = setInterval(() => send(': beat\n\n'), BEAT_MS);
+      stop = () => {
+        unsubscribe();
+        clearInterval(beat);
+        clearTimeout(gather);
+      };
+      signal.addEventListener('abort', stop);
+      send(': hello\n\n');
+    },
+    cancel: () => stop(),
+  });
+}
+
+export const reportRoutes = [
+  route({
+    method: 'get',
+    path: '/reports/overview',
+    summary: 'Today, this week, and what needs a person',
+    access: STAFF,
+    async handle({ ctx, now }) {
+      const overview = await readOverview(ctx.db, now);
+      const last = await listPayments(ctx.db, { limit: 10 });
+      return { ...overview, last_payments: last.items.map(viewPayment) };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/reports/access-log',
+    summary: 'The last sign-ins to the network, and why they were refused',
+    access: SUPPORT,
+    handle: async ({ ctx }) => ({ items: ctx.signIns.list() }),
+  }),
+  route({
+    method: 'get',
+    path: '/events',
+    summary: 'What happens, as server-sent events: session, payment, batch, overview',
+    access: STAFF,
+    produces: 'text/event-stream',
+    handle: async ({ ctx, c }) =>
+      new Response(eventStream(ctx, c.req.raw.signal), {
+        headers: {
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          'x-accel-buffering': 'no',
+        },
+      }),
+  }),
+];

@@ -1,0 +1,80 @@
+// /api/v1/sessions
+import { z } from 'zod';
+import { getSession, listSessions, type SessionFilter, type SessionView } from '../../../access/sessions.ts';
+import { listSubscribers } from '../../../access/subscribers.ts';
+import type { Db } from '../../../db/schema.ts';
+import { AppError } from '../../../errors.ts';
+import { normalizeMac } from '../../../lib/mac.ts';
+import { normalizeMsisdn } from '../../../lib/msisdn.ts';
+import { disconnectSession } from '../../../network/enforce.ts';
+import { audit } from '../../../operators/audit.ts';
+import { TerminateCause, valueName } from '../../../protocols/radius/dictionary.ts';
+import { pageOf, pageQuery, route, STAFF, SUPPORT } from './route.ts';
+
+function viewSession(session: SessionView) {
+  const { unique_key: _, ...shown } = session;
+  const cause = session.terminate_cause;
+  return {
+    ...shown,
+    terminate_cause_name: cause ? (valueName(TerminateCause, cause) ?? `cause ${cause}`) : null,
+  };
+}
+
+/** What a search text is: a MAC address, a phone number, else a user name. */
+async function searchFilter(db: Db, text: string): Promise<SessionFilter | undefined> {
+  const mac = normalizeMac(text);
+  if (mac) return { mac };
+  const msisdn = normalizeMsisdn(text);
+  if (!msisdn) return { username: text };
+  const { items } = await listSubscribers(db, { limit: 1 }, { msisdn });
+  return items[0] && { subscriber_id: items[0].id };
+}
+
+export const sessionRoutes = [
+  route({
+    method: 'get',
+    path: '/sessions',
+    summary: 'List sessions, newest first; `q` is a user name, MAC address or phone number',
+    access: STAFF,
+    query: pageQuery.extend({
+      state: z.enum(['open', 'closed']).optional(),
+      router_id: z.string().max(40).optional(),
+    }),
+    async handle({ ctx, query }) {
+      const search = query.q ? await searchFilter(ctx.db, query.q) : {};
+      if (!search) return { items: [], next: null };
+      const page = await listSessions(ctx.db, pageOf(query), {
+        state: query.state,
+        router_id: query.router_id,
+        ...search,
+      });
+      return { items: page.items.map(viewSession), next: page.next };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/sessions/{id}',
+    summary: 'One session',
+    access: STAFF,
+    handle: async ({ ctx, params }) => viewSession(await getSession(ctx.db, params.id as string)),
+  }),
+  route({
+    method: 'post',
+    path: '/sessions/{id}/disconnect',
+    summary: 'End a live session now; the answer says what the router answered',
+    access: SUPPORT,
+    async handle({ ctx, actor, params, now }) {
+      const session = await getSession(ctx.db, params.id as string);
+      if (session.state !== 'open') throw new AppError('conflict', 'This session is over already.');
+      const ended = await disconnectSession(ctx.enforcement, session, `Disconnected by ${actor.name}`);
+      const entry = {
+        action: 'disconnect',
+        entity: 'session',
+        entity_id: session.id,
+        entity_name: session.username,
+      };
+      await audit(ctx.db, actor, { ...entry, after: { outcome: ended.disconnect_state } }, now);
+      return viewSession(await getSession(ctx.db, session.id));
+    },
+  }),
+];

@@ -1,0 +1,125 @@
+// /api/v1/settings
+import { z } from 'zod';
+import {
+  completeMpesaSettings,
+  readMpesaSettings,
+  viewMpesaSettings,
+  writeMpesaSettings,
+} from '../../../billing/mpesa-settings.ts';
+import { AppError } from '../../../errors.ts';
+import { audit } from '../../../operators/audit.ts';
+import { readBusiness, updateBusiness } from '../../../operators/business.ts';
+import { MANAGERS, present, route } from './route.ts';
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'Write an address that begins with http:// or https://.' })
+  .max(300)
+  .transform((url) => url.replace(/\/+$/, ''));
+/** An empty field of a form is nothing. */
+const maybe = <T extends z.ZodType>(schema: T) =>
+  z.union([z.literal('').transform(() => null), z.null(), schema]);
+const digits = z
+  .string()
+  .trim()
+  .regex(/^\d{4,10}$/, 'Digits only, as Safaricom gave them.');
+
+const business = z
+  .object({
+    name: z.string().trim().min(1, 'Write the name that guests see.').max(60),
+    currency: z.string().regex(/^[A-Z]{3}$/, 'Three capitals, such as KES.'),
+    support_phone: maybe(z.string().trim().max(30)),
+    portal_url: maybe(httpUrl),
+    appliance_address: maybe(z.union([z.ipv4(), z.ipv6()])),
+    default_language: z.enum(['en', 'sw']),
+  })
+  .partial();
+
+const secret = z.string().trim().max(500).optional();
+const mpesa = z
+  .object({
+    environment: z.enum(['sandbox', 'production', 'simulator', 'custom']),
+    base_url: maybe(httpUrl).optional(),
+    shortcode: digits,
+    kind: z.enum(['paybill', 'till']),
+    till_number: maybe(digits).optional(),
+    consumer_key: secret,
+    consumer_secret: secret,
+    passkey: secret,
+    callback_base_url: maybe(httpUrl)
+      .optional()
+      .describe('Where M-PESA reaches the callback listener, through a tunnel'),
+  })
+  .refine((form) => !(form.environment === 'production' && form.callback_base_url?.startsWith('http:')), {
+    path: ['callback_base_url'],
+    message: 'Production wants https.',
+  });
+
+export const settingRoutes = [
+  route({
+    method: 'get',
+    path: '/settings',
+    summary: 'All settings, without secrets',
+    access: MANAGERS,
+    handle: async ({ ctx }) => ({
+      business: await readBusiness(ctx.db),
+      mpesa: await viewMpesaSettings(ctx.db),
+    }),
+  }),
+  route({
+    method: 'put',
+    path: '/settings/business',
+    summary: 'What guests and routers know of the business',
+    access: MANAGERS,
+    body: business,
+    async handle({ ctx, actor, body, now }) {
+      return ctx.db.transaction().execute(async (tx) => {
+        const before = await readBusiness(tx);
+        const after = await updateBusiness(tx, present(body), now);
+        await audit(
+          tx,
+          actor,
+          { action: 'update', entity: 'settings', entity_name: 'business', before, after },
+          now,
+        );
+        return after;
+      });
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/settings/mpesa',
+    summary: 'M-PESA keys; secrets that are left out stay',
+    access: MANAGERS,
+    body: mpesa,
+    async handle({ ctx, actor, body, now }) {
+      return ctx.db.transaction().execute(async (tx) => {
+        const before = await viewMpesaSettings(tx);
+        await writeMpesaSettings(tx, ctx.vault, await completeMpesaSettings(tx, ctx.vault, body), now);
+        const after = await viewMpesaSettings(tx);
+        const secrets = (['consumer_key', 'consumer_secret', 'passkey'] as const).filter(
+          (name) => body[name],
+        );
+        const entry = { action: 'update', entity: 'settings', entity_name: 'mpesa', before };
+        await audit(tx, actor, { ...entry, after: { ...after, replaced: secrets } }, now);
+        return after;
+      });
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/settings/mpesa/test',
+    summary: 'Try the M-PESA keys, stored or as a form holds them, step by step; costs nothing',
+    access: MANAGERS,
+    body: z.union([mpesa, z.object({}).strict()]),
+    async handle({ ctx, body }) {
+      const form = 'environment' in body ? (body as z.infer<typeof mpesa>) : undefined;
+      const settings = form
+        ? await completeMpesaSettings(ctx.db, ctx.vault, form)
+        : await readMpesaSettings(ctx.db, ctx.vault);
+      if (!settings)
+        throw new AppError('conflict', 'M-PESA is not set up.', { hint: 'Fill in the form first.' });
+      const steps = await ctx.tryMpesa(settings).test();
+      return { ok: steps.every((step) => step.ok), steps };
+    },
+  }),
+];

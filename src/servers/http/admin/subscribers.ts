@@ -1,0 +1,166 @@
+// /api/v1/subscribers, /api/v1/credentials, /api/v1/entitlements
+import { z } from 'zod';
+import { type Credential, listCredentials } from '../../../access/credentials.ts';
+import { getEntitlementView, listEntitlements, revokeEntitlement } from '../../../access/entitlements.ts';
+import { listSessions } from '../../../access/sessions.ts';
+import { getSubscriber, listSubscribers, updateSubscriber } from '../../../access/subscribers.ts';
+import { listPayments } from '../../../billing/payments.ts';
+import type { Page } from '../../../db/page.ts';
+import { enqueueTask } from '../../../db/tasks.ts';
+import { normalizeMsisdn } from '../../../lib/msisdn.ts';
+import { audit } from '../../../operators/audit.ts';
+import { viewPayment } from './payments.ts';
+import { MANAGERS, pageOf, pageQuery, present, route, STAFF, SUPPORT } from './route.ts';
+
+const states = z.enum(['active', 'suspended']);
+
+function viewCredentials(page: Page<Credential>) {
+  return { items: page.items.map(({ password_sealed: _, ...shown }) => shown), next: page.next };
+}
+
+export const subscriberRoutes = [
+  route({
+    method: 'get',
+    path: '/subscribers',
+    summary: 'List subscribers; `q` is a phone number or the beginning of a name',
+    access: STAFF,
+    query: pageQuery.extend({ state: states.optional() }),
+    handle({ ctx, query }) {
+      const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;
+      const filter = msisdn ? { msisdn } : { name_prefix: query.q || undefined };
+      return listSubscribers(ctx.db, pageOf(query), { state: query.state, ...filter });
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/subscribers/{id}',
+    summary: 'One subscriber',
+    access: STAFF,
+    handle: ({ ctx, params }) => getSubscriber(ctx.db, params.id as string),
+  }),
+  route({
+    method: 'patch',
+    path: '/subscribers/{id}',
+    summary: 'Change a subscriber; suspending ends live sessions',
+    access: SUPPORT,
+    body: z
+      .object({ name: z.string().trim().max(100).nullable(), notes: z.string().max(2000), state: states })
+      .partial(),
+    async handle({ ctx, actor, params, body, now }) {
+      const id = params.id as string;
+      const after = await ctx.db.transaction().execute(async (tx) => {
+        const before = await getSubscriber(tx, id);
+        const changed = await updateSubscriber(tx, id, present(body), now);
+        if (changed.state !== before.state) {
+          const { items } = await listCredentials(tx, { limit: 1000 }, { subscriber_id: id });
+          for (const credential of items) {
+            await enqueueTask(tx, 'enforce', { credential_id: credential.id, reason: changed.state }, now);
+          }
+        }
+        await audit(
+          tx,
+          actor,
+          { action: 'update', entity: 'subscriber', entity_id: id, before, after: changed },
+          now,
+        );
+        return changed;
+      });
+      ctx.kick();
+      return after;
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/subscribers/{id}/entitlements',
+    summary: 'The entitlements of a subscriber',
+    access: STAFF,
+    query: pageQuery,
+    handle: ({ ctx, params, query }) =>
+      listEntitlements(ctx.db, pageOf(query), { subscriber_id: params.id as string }),
+  }),
+  route({
+    method: 'get',
+    path: '/subscribers/{id}/sessions',
+    summary: 'The sessions of a subscriber',
+    access: STAFF,
+    query: pageQuery,
+    handle: ({ ctx, params, query }) =>
+      listSessions(ctx.db, pageOf(query), { subscriber_id: params.id as string }),
+  }),
+  route({
+    method: 'get',
+    path: '/subscribers/{id}/payments',
+    summary: 'The payments of a subscriber',
+    access: STAFF,
+    query: pageQuery,
+    async handle({ ctx, params, query }) {
+      const page = await listPayments(ctx.db, pageOf(query), { subscriber_id: params.id as string });
+      return { items: page.items.map(viewPayment), next: page.next };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/subscribers/{id}/credentials',
+    summary: 'The credentials of a subscriber, without passwords',
+    access: STAFF,
+    query: pageQuery,
+    handle: async ({ ctx, params, query }) =>
+      viewCredentials(await listCredentials(ctx.db, pageOf(query), { subscriber_id: params.id as string })),
+  }),
+  route({
+    method: 'get',
+    path: '/credentials',
+    summary: 'List credentials, without passwords; `q` is a user name',
+    access: STAFF,
+    query: pageQuery,
+    handle: async ({ ctx, query }) =>
+      viewCredentials(await listCredentials(ctx.db, pageOf(query), { username: query.q || undefined })),
+  }),
+  route({
+    method: 'get',
+    path: '/entitlements',
+    summary: 'List entitlements, newest first',
+    access: STAFF,
+    query: pageQuery.extend({
+      state: z.enum(['waiting', 'active', 'ended', 'revoked']).optional(),
+      subscriber_id: z.string().max(40).optional(),
+    }),
+    handle: ({ ctx, query }) =>
+      listEntitlements(ctx.db, pageOf(query), { state: query.state, subscriber_id: query.subscriber_id }),
+  }),
+  route({
+    method: 'get',
+    path: '/entitlements/{id}',
+    summary: 'One entitlement',
+    access: STAFF,
+    handle: ({ ctx, params }) => getEntitlementView(ctx.db, params.id as string),
+  }),
+  route({
+    method: 'post',
+    path: '/entitlements/{id}/revoke',
+    summary: 'Take an entitlement back; live sessions end',
+    access: MANAGERS,
+    body: z.object({ reason: z.string().trim().min(1, 'Say why.').max(200) }),
+    async handle({ ctx, actor, params, body, now }) {
+      const id = params.id as string;
+      await ctx.db.transaction().execute(async (tx) => {
+        const before = await getEntitlementView(tx, id);
+        const after = await revokeEntitlement(tx, id, body.reason, now);
+        const entry = {
+          action: 'revoke',
+          entity: 'entitlement',
+          entity_id: id,
+          entity_name: before.username,
+        };
+        await audit(
+          tx,
+          actor,
+          { ...entry, before: { state: before.state }, after: { state: after.state, reason: body.reason } },
+          now,
+        );
+      });
+      ctx.kick();
+      return getEntitlementView(ctx.db, id);
+    },
+  }),
+];

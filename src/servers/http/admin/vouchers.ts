@@ -1,0 +1,274 @@
+// /api/v1/voucher-batches, /api/v1/vouchers
+import { z } from 'zod';
+import { getPlan } from '../../../access/plans.ts';
+import {
+  cancelVoucher,
+  cancelVoucherBatch,
+  createVoucherBatch,
+  getVoucher,
+  getVoucherBatch,
+  listVoucherBatches,
+  listVouchers,
+  MAKE_AT_ONCE,
+  MAX_BATCH,
+  makeVouchers,
+  restoreVoucher,
+  type VoucherBatchView,
+  type VoucherView,
+} from '../../../access/vouchers.ts';
+import { MAX_LIMIT } from '../../../db/page.ts';
+import { AppError } from '../../../errors.ts';
+import { dayOf } from '../../../lib/days.ts';
+import { audit } from '../../../operators/audit.ts';
+import { readBusiness } from '../../../operators/business.ts';
+import { voucherSheet } from '../../../reports/voucher-sheet.ts';
+import type { HttpContext } from '../context.ts';
+import { MANAGERS, pageOf, pageQuery, route, SELLERS } from './route.ts';
+
+/** Vouchers on one PDF: what a printer takes in a day, and a request can make without holding others up for long. */
+const MOST_ON_SHEET = 2000;
+
+function viewBatch(batch: VoucherBatchView) {
+  const { idempotency_key: _, ...shown } = batch;
+  return { ...shown, unused: batch.made - batch.redeemed - batch.cancelled };
+}
+
+async function oneBatch(ctx: HttpContext, id: string) {
+  return viewBatch(await getVoucherBatch(ctx.db, id));
+}
+
+async function allVouchers(ctx: HttpContext, batchId: string, most: number): Promise<VoucherView[]> {
+  const vouchers: VoucherView[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await listVouchers(ctx.db, ctx.vault, { limit: MAX_LIMIT, cursor }, { batch_id: batchId });
+    vouchers.push(...page.items);
+    cursor = page.next ?? undefined;
+  } while (cursor && vouchers.length < most);
+  return vouchers.slice(0, most);
+}
+
+function fileName(batch: { name: string }, ending: string): string {
+  return `${batch.name.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'vouchers'}.${ending}`;
+}
+
+function csvField(text: string): string {
+  // A leading = + - @ would run as a formula in a spreadsheet.
+  const safe = /^[=+\-@\t]/.test(text) ? `'${text}` : text;
+  return /[",\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
+}
+
+export const voucherRoutes = [
+  route({
+    method: 'get',
+    path: '/voucher-batches',
+    summary: 'List voucher batches, newest first',
+    access: 'signed_in',
+    query: pageQuery.extend({
+      plan_id: z.string().max(40).optional(),
+      state: z.enum(['making', 'ready', 'cancelled']).optional(),
+    }),
+    async handle({ ctx, query }) {
+      const { items, next } = await listVoucherBatches(ctx.db, pageOf(query), query);
+      return { items: items.map(viewBatch), next };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/voucher-batches',
+    summary: 'Make a batch; up to 1,000 are ready in the answer. Takes an Idempotency-Key',
+    access: SELLERS,
+    status: 201,
+    body: z.object({
+      plan_id: z.string().max(40),
+      count: z.number().int().min(1).max(MAX_BATCH),
+      name: z.string().trim().max(60).optional(),
+    }),
+    async handle({ ctx, c, actor, body, now }) {
+      const plan = await getPlan(ctx.db, body.plan_id);
+      const key = c.req.header('idempotency-key');
+      const batch = await createVoucherBatch(
+        ctx.db,
+        {
+          plan_id: body.plan_id,
+          count: body.count,
+          name: body.name || `${plan.name} ${dayOf(now)}`,
+          created_by: actor.account_id,
+          idempotency_key: key ? `${actor.account_id}:${key.slice(0, 200)}` : null,
+        },
+        now,
+      );
+      const entry = {
+        action: 'create',
+        entity: 'voucher batch',
+        entity_id: batch.id,
+        entity_name: batch.name,
+      };
+      if (batch.made === 0)
+        await audit(ctx.db, actor, { ...entry, after: { count: batch.count, plan: plan.name } }, now);
+      let made = batch;
+      while (made.state === 'making' && made.count <= MAKE_AT_ONCE) {
+        made = await makeVouchers(ctx.db, ctx.vault, batch.id, now);
+      }
+      ctx.kick();
+      return oneBatch(ctx, batch.id);
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/voucher-batches/{id}',
+    summary: 'One batch, with how far it is',
+    access: 'signed_in',
+    handle: ({ ctx, params }) => oneBatch(ctx, params.id as string),
+  }),
+  route({
+    method: 'get',
+    path: '/voucher-batches/{id}/vouchers',
+    summary: 'The vouchers of a batch with their codes',
+    access: SELLERS,
+    query: pageQuery,
+    async handle({ ctx, params, query }) {
+      const batch = await getVoucherBatch(ctx.db, params.id as string);
+      return listVouchers(ctx.db, ctx.vault, pageOf(query), { batch_id: batch.id });
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/voucher-batches/{id}/cancel',
+    summary: 'Cancel every unused voucher of a batch',
+    access: MANAGERS,
+    async handle({ ctx, actor, params, now }) {
+      const before = await getVoucherBatch(ctx.db, params.id as string);
+      const after = await cancelVoucherBatch(ctx.db, before.id);
+      const entry = {
+        action: 'cancel',
+        entity: 'voucher batch',
+        entity_id: before.id,
+        entity_name: before.name,
+      };
+      await audit(
+        ctx.db,
+        actor,
+        { ...entry, before: { cancelled: before.cancelled }, after: { cancelled: after.cancelled } },
+        now,
+      );
+      return oneBatch(ctx, before.id);
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/voucher-batches/{id}/sheet.pdf',
+    summary: 'The unused vouchers of a batch for printing, 2,000 at most',
+    access: SELLERS,
+    produces: 'application/pdf',
+    async handle({ ctx, actor, params, now }) {
+      const batch = await getVoucherBatch(ctx.db, params.id as string);
+      const unused = (await allVouchers(ctx, batch.id, MAX_BATCH)).filter((v) => v.state === 'unused');
+      if (unused.length === 0) {
+        throw new AppError('conflict', 'This batch has no unused vouchers to print.');
+      }
+      if (unused.length > MOST_ON_SHEET) {
+        throw new AppError(
+          'conflict',
+          `A sheet holds ${MOST_ON_SHEET.toLocaleString('en')} vouchers at most.`,
+          {
+            hint: 'Make smaller batches, or take the CSV to a print shop.',
+          },
+        );
+      }
+      const business = await readBusiness(ctx.db);
+      const pdf = await voucherSheet({
+        business_name: business.name,
+        portal_url: business.portal_url,
+        plan: await getPlan(ctx.db, batch.plan_id),
+        price_cents: batch.price_cents,
+        codes: unused.map((voucher) => voucher.code),
+      });
+      await audit(
+        ctx.db,
+        actor,
+        { action: 'print', entity: 'voucher batch', entity_id: batch.id, entity_name: batch.name },
+        now,
+      );
+      return new Response(pdf as Uint8Array<ArrayBuffer>, {
+        headers: {
+          'content-type': 'application/pdf',
+          'content-disposition': `inline; filename="${fileName(batch, 'pdf')}"`,
+        },
+      });
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/voucher-batches/{id}/codes.csv',
+    summary: 'The vouchers of a batch as CSV',
+    access: SELLERS,
+    produces: 'text/csv',
+    async handle({ ctx, actor, params, now }) {
+      const batch = await getVoucherBatch(ctx.db, params.id as string);
+      const vouchers = await allVouchers(ctx, batch.id, MAX_BATCH);
+      await audit(
+        ctx.db,
+        actor,
+        { action: 'export', entity: 'voucher batch', entity_id: batch.id, entity_name: batch.name },
+        now,
+      );
+      const lines = vouchers.map((v) =>
+        [v.code, v.state, batch.plan_name, batch.name].map(csvField).join(','),
+      );
+      return new Response(['code,state,plan,batch', ...lines, ''].join('\r\n'), {
+        headers: {
+          'content-type': 'text/csv; charset=utf-8',
+          'content-disposition': `attachment; filename="${fileName(batch, 'csv')}"`,
+        },
+      });
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/vouchers',
+    summary: 'List vouchers; `q` is a whole code however it is written',
+    access: SELLERS,
+    query: pageQuery.extend({
+      state: z.enum(['unused', 'redeemed', 'cancelled']).optional(),
+      batch_id: z.string().max(40).optional(),
+      plan_id: z.string().max(40).optional(),
+    }),
+    handle: ({ ctx, query }) =>
+      listVouchers(ctx.db, ctx.vault, pageOf(query), {
+        state: query.state,
+        batch_id: query.batch_id,
+        plan_id: query.plan_id,
+        code: query.q || undefined,
+      }),
+  }),
+  route({
+    method: 'get',
+    path: '/vouchers/{id}',
+    summary: 'One voucher',
+    access: SELLERS,
+    handle: ({ ctx, params }) => getVoucher(ctx.db, ctx.vault, params.id as string),
+  }),
+  route({
+    method: 'post',
+    path: '/vouchers/{id}/cancel',
+    summary: 'Cancel an unused voucher',
+    access: SELLERS,
+    async handle({ ctx, actor, params, now }) {
+      const voucher = await cancelVoucher(ctx.db, params.id as string);
+      await audit(ctx.db, actor, { action: 'cancel', entity: 'voucher', entity_id: voucher.id }, now);
+      return getVoucher(ctx.db, ctx.vault, voucher.id);
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/vouchers/{id}/restore',
+    summary: 'Take a cancellation back',
+    access: SELLERS,
+    async handle({ ctx, actor, params, now }) {
+      const voucher = await restoreVoucher(ctx.db, params.id as string);
+      await audit(ctx.db, actor, { action: 'restore', entity: 'voucher', entity_id: voucher.id }, now);
+      return getVoucher(ctx.db, ctx.vault, voucher.id);
+    },
+  }),
+];

@@ -1,0 +1,34 @@
+// Listens for HTTP.
+import type { Hono } from 'hono';
+import type { HttpEnv } from './context.ts';
+
+export interface HttpListener {
+  /** `host:port` as bound. */
+  address: string;
+  port: number;
+  stop(): Promise<void>;
+}
+
+/** Longer than the beat of the event stream, shorter than a forgotten connection should live. */
+const IDLE_SECONDS = 60;
+
+/** Serves an app on an address; port 0 picks one. Needs Bun, which is what ships. */
+export function listenHttp(
+  app: Hono<{ Bindings: HttpEnv }>,
+  listen: { host: string; port: number },
+): HttpListener {
+  const server = Bun.serve({
+    hostname: listen.host,
+    port: listen.port,
+    idleTimeout: IDLE_SECONDS,
+    maxRequestBodySize: 1024 * 1024,
+    fetch: (request, bun) => app.fetch(request, { address: bun.requestIP(request)?.address ?? null }),
+    error: () => new Response('Something went wrong.', { status: 500 }),
+  });
+  const port = server.port as number;
+  return {
+    address: `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`,
+    port,
+    stop: () => server.stop(true),
+  };
+}

@@ -1,0 +1,95 @@
+// The portal's JSON API, for its own script and for login pages that operators write themselves.
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { listPlansOnSale, type Plan } from '../../../access/plans.ts';
+import { findOrder } from '../../../billing/orders.ts';
+import { AppError } from '../../../errors.ts';
+import { isId } from '../../../lib/ids.ts';
+import { normalizeMac } from '../../../lib/mac.ts';
+import { parse } from '../admin/route.ts';
+import type { HttpEnv } from '../context.ts';
+import type { PortalContext } from './context.ts';
+import { answerOrder, buyPlan, redeemCode } from './purchase.ts';
+
+/** An empty or absent address is none; a wrong one is an error. */
+const mac = z
+  .string()
+  .max(40)
+  .nullish()
+  .transform((text, issues) => {
+    if (!text) return null;
+    const normal = normalizeMac(text);
+    if (!normal) issues.addIssue({ code: 'custom', message: 'This is no MAC address.' });
+    return normal ?? null;
+  });
+const ip = z
+  .union([z.literal(''), z.ipv4(), z.ipv6()])
+  .nullish()
+  .transform((text) => text || null);
+
+const newOrder = z.object({ plan_id: z.string().max(40), msisdn: z.string().max(40), mac, ip });
+const redeem = z.object({ code: z.string().trim().min(1, 'Write the code.').max(60), mac, ip });
+
+function viewPlan(plan: Plan) {
+  const { id, name, description, price_cents, validity_seconds, online_seconds, quota_octets } = plan;
+  const { rate_down_kbps, rate_up_kbps, max_devices } = plan;
+  return {
+    ...{ id, name, description, price_cents, validity_seconds, online_seconds, quota_octets },
+    ...{ rate_down_kbps, rate_up_kbps, max_devices },
+  };
+}
+
+const REFUSALS = {
+  unknown: () =>
+    new AppError('not_found', 'This code is not known.', { hint: 'Check each letter and number.' }),
+  used: () =>
+    new AppError('conflict', 'This code is used already.', { hint: 'If it is yours, sign in with it.' }),
+  cancelled: () => new AppError('conflict', 'This code was cancelled.', { hint: 'Ask where you bought it.' }),
+};
+
+async function readJson(request: Request): Promise<unknown> {
+  try {
+    return JSON.parse(await request.text());
+  } catch (cause) {
+    throw new AppError('invalid', 'The body is not JSON.', { cause });
+  }
+}
+
+export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }> {
+  const api = new Hono<{ Bindings: HttpEnv }>();
+
+  api.get('/plans', async (c) => {
+    const plans = await listPlansOnSale(ctx.db);
+    return c.json({ items: plans.map(viewPlan), next: null });
+  });
+
+  api.post('/orders', async (c) => {
+    const body = parse(newOrder, await readJson(c.req.raw), 'body');
+    const key = c.req.header('idempotency-key')?.slice(0, 200) ?? null;
+    const order = await buyPlan(ctx, { ...body, router_id: null, idempotency_key: key }, c.env.address);
+    return c.json(await answerOrder(ctx, order, 'en'), 201);
+  });
+
+  api.get('/orders/:id', async (c) => {
+    const id = c.req.param('id');
+    const order = isId(id) ? await findOrder(ctx.db, id) : undefined;
+    if (!order) throw new AppError('not_found', 'There is no such order.');
+    c.header('cache-control', 'no-store');
+    return c.json(await answerOrder(ctx, order, c.req.query('lang') === 'sw' ? 'sw' : 'en'));
+  });
+
+  api.post('/redeem', async (c) => {
+    const body = parse(redeem, await readJson(c.req.raw), 'body');
+    const redemption = await redeemCode(ctx, body.code, body.mac, c.env.address);
+    if (!redemption.redeemed) throw REFUSALS[redemption.reason]();
+    const { username, password, entitlement } = redemption;
+    return c.json({
+      username,
+      password,
+      entitlement_id: entitlement.id,
+      validity_seconds: entitlement.validity_seconds,
+    });
+  });
+
+  return api;
+}

@@ -1,0 +1,363 @@
+// The guest's pages: what each shows, and what its forms do.
+import { type Context, Hono } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import { endReason } from '../../../access/authorize.ts';
+import { findCredential } from '../../../access/credentials.ts';
+import { type AccessRecord, getEntitlement } from '../../../access/entitlements.ts';
+import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
+import { openSessions } from '../../../access/sessions.ts';
+import { findOrder, LIVE_MS, type Order } from '../../../billing/orders.ts';
+import { AppError } from '../../../errors.ts';
+import { isId } from '../../../lib/ids.ts';
+import { maskMsisdn } from '../../../lib/msisdn.ts';
+import { currentAccess } from '../../../network/enforce.ts';
+import { allRouters } from '../../../network/routers.ts';
+import { readBusiness } from '../../../operators/business.ts';
+import type { HttpEnv } from '../context.ts';
+import { asAppError, STATUSES } from '../errors.ts';
+import type { PortalContext } from './context.ts';
+import { rememberCredential, rememberedCredential } from './device-cookie.ts';
+import {
+  type HotspotContext,
+  loginPassword,
+  openContext,
+  readHotspot,
+  sealContext,
+} from './hotspot-context.ts';
+import { buyPlan, failureOf, openCredential, redeemCode } from './purchase.ts';
+import {
+  type AccessView,
+  buyPage,
+  type ConnectView,
+  type EntitlementView,
+  errorPage,
+  homePage,
+  type Lang,
+  orderPage,
+  type PageView,
+  statusPage,
+  voucherPage,
+} from './views/index.ts';
+
+type Env = { Bindings: HttpEnv };
+const LANG_COOKIE = 'karibu_lang';
+const PHONE_COOKIE = 'karibu_phone';
+const YEAR_SECONDS = 31_536_000;
+
+/** One request as the pages see it: the view's common part, and the hotspot the phone stands behind. */
+interface Visit {
+  page: PageView;
+  hotspot: HotspotContext | undefined;
+}
+
+type Form = Record<string, string | undefined>;
+
+async function readForm(c: Context<Env>): Promise<Form> {
+  const body = await c.req.parseBody();
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'string')) as Form;
+}
+
+function chooseLang(c: Context<Env>, form: Form, fallback: Lang): Lang {
+  const asked = c.req.query('lang') ?? form.lang;
+  if (asked === 'en' || asked === 'sw') {
+    setCookie(c, LANG_COOKIE, asked, { path: '/', sameSite: 'Lax', httpOnly: true, maxAge: YEAR_SECONDS });
+    return asked;
+  }
+  const kept = getCookie(c, LANG_COOKIE);
+  if (kept === 'en' || kept === 'sw') return kept;
+  return /^\s*sw\b/i.test(c.req.header('accept-language') ?? '') ? 'sw' : fallback;
+}
+
+async function visit(ctx: PortalContext, c: Context<Env>, form: Form = {}): Promise<Visit> {
+  const business = await readBusiness(ctx.db);
+  const parameters = { ...c.req.query(), ...form };
+  const hotspot = openContext(ctx.vault, parameters.ctx) ?? readHotspot(parameters, await allRouters(ctx.db));
+  const page: PageView = {
+    lang: chooseLang(c, form, business.default_language),
+    business: { name: business.name, support_phone: business.support_phone },
+    context: hotspot
+      ? {
+          mac: hotspot.mac,
+          ip: hotspot.ip,
+          link_login_only: hotspot.link_login_only,
+          link_logout: hotspot.link_logout,
+        }
+      : null,
+    ctx: hotspot ? sealContext(ctx.vault, hotspot) : null,
+    now_at: ctx.clock.now(),
+  };
+  return { page, hotspot };
+}
+
+function connectView(
+  hotspot: HotspotContext | undefined,
+  access: { username: string; password: string },
+  auto: boolean,
+): ConnectView | null {
+  if (!hotspot?.link_login_only) return null;
+  return {
+    action: hotspot.link_login_only,
+    username: access.username,
+    password: loginPassword(hotspot, access.password),
+    dst: hotspot.link_orig,
+    auto,
+  };
+}
+
+/** What a paid or redeemed credential needs to connect. A phone the router has just refused is not sent by itself. */
+async function accessView(ctx: PortalContext, visitor: Visit, credentialId: string): Promise<AccessView> {
+  const access = await openCredential(ctx, credentialId);
+  const connect = connectView(visitor.hotspot, access, !visitor.hotspot?.error);
+  return { username: access.username, password: access.password, connect };
+}
+
+async function entitlementView(ctx: PortalContext, access: AccessRecord): Promise<EntitlementView | null> {
+  const facts = access.entitlement;
+  if (!facts || !access.plan_id) return null;
+  const plan = await findPlan(ctx.db, access.plan_id);
+  const used = facts.used_upload_octets + facts.used_download_octets;
+  const sessions = await openSessions(ctx.db, access.credential_id);
+  return {
+    plan_name: plan?.name ?? '',
+    until_at: facts.ends_at,
+    validity_seconds: facts.validity_seconds,
+    online_left_seconds:
+      facts.online_seconds === null ? null : Math.max(0, facts.online_seconds - facts.used_seconds),
+    quota_octets: facts.quota_octets,
+    quota_left_octets: facts.quota_octets === null ? null : Math.max(0, facts.quota_octets - used),
+    rate_down_kbps: facts.rate_down_kbps,
+    rate_up_kbps: facts.rate_up_kbps,
+    max_devices: facts.max_devices,
+    devices_online: sessions.length,
+  };
+}
+
+/** What this phone has, by the credential it remembers. */
+async function ownAccess(ctx: PortalContext, c: Context<Env>): Promise<AccessRecord | undefined> {
+  const id = rememberedCredential(c, ctx.vault);
+  if (!id) return undefined;
+  const credential = await findCredential(ctx.db, id);
+  if (!credential) return undefined;
+  return currentAccess(ctx.db, credential.username, '', ctx.clock.now(), ctx.clockState().trusted);
+}
+
+function isRunning(ctx: PortalContext, access: AccessRecord | undefined): boolean {
+  const facts = access?.entitlement;
+  if (!facts || (facts.state !== 'active' && facts.state !== 'waiting')) return false;
+  return endReason(facts, ctx.clock.now(), ctx.clockState().trusted) === undefined;
+}
+
+async function isOnline(ctx: PortalContext, access: AccessRecord, hotspot: HotspotContext | undefined) {
+  const sessions = await openSessions(ctx.db, access.credential_id);
+  return sessions.some((session) => !hotspot?.mac || session.mac === hotspot.mac);
+}
+
+function orderAddress(order: Order, page: PageView): string {
+  const query = new URLSearchParams();
+  if (page.ctx) query.set('ctx', page.ctx);
+  if (page.lang) query.set('lang', page.lang);
+  return `/orders/${order.id}?${query}`;
+}
+
+/** The pages. `GET` shows, `POST` does one thing, then redirects or shows what is wrong. */
+export function createPortalPages(ctx: PortalContext): Hono<Env> {
+  const pages = new Hono<Env>();
+
+  async function showHome(c: Context<Env>, visitor: Visit) {
+    const plans = await listPlansOnSale(ctx.db);
+    const access = await ownAccess(ctx, c);
+    const running = access && isRunning(ctx, access) ? access : undefined;
+    const online = running ? await isOnline(ctx, running, visitor.hotspot) : false;
+    const own = running && !online ? await openCredential(ctx, running.credential_id) : undefined;
+    const html = homePage({
+      ...visitor.page,
+      plans,
+      payments_open: (await ctx.gateways.mpesa()) !== undefined,
+      router_error: visitor.hotspot?.error ?? null,
+      entitlement: running ? await entitlementView(ctx, running) : null,
+      connect: own ? connectView(visitor.hotspot, own, false) : null,
+      online,
+    });
+    return c.html(html);
+  }
+
+  pages.get('/', async (c) => showHome(c, await visit(ctx, c)));
+
+  // The router's login page posts here from its own site; only the GET that follows carries this phone's cookies.
+  pages.post('/', async (c) => {
+    const { page } = await visit(ctx, c, await readForm(c));
+    return c.redirect(page.ctx ? `/?ctx=${encodeURIComponent(page.ctx)}` : '/', 303);
+  });
+
+  async function showBuy(c: Context<Env>, visitor: Visit, plan: Plan, msisdn: string | null, error: unknown) {
+    const failure = error ? asAppError(error) : undefined;
+    if (
+      failure &&
+      failure.code !== 'invalid' &&
+      failure.code !== 'unavailable' &&
+      failure.code !== 'rate_limited'
+    ) {
+      throw error;
+    }
+    const kinds = {
+      invalid: 'invalid_msisdn',
+      unavailable: 'unavailable',
+      rate_limited: 'too_many_tries',
+    } as const;
+    const kind = failure ? kinds[failure.code as keyof typeof kinds] : null;
+    return c.html(
+      buyPage({ ...visitor.page, plan, msisdn, error: kind }),
+      failure ? STATUSES[failure.code] : 200,
+    );
+  }
+
+  pages.get('/buy', async (c) => {
+    const visitor = await visit(ctx, c);
+    const plan = await getPlan(ctx.db, c.req.query('plan') ?? '');
+    return showBuy(c, visitor, plan, c.req.query('msisdn') ?? getCookie(c, PHONE_COOKIE) ?? null, undefined);
+  });
+
+  pages.post('/buy', async (c) => {
+    const form = await readForm(c);
+    const visitor = await visit(ctx, c, form);
+    const plan = await getPlan(ctx.db, form.plan ?? '');
+    const again = form.again && isId(form.again) ? await findOrder(ctx.db, form.again) : undefined;
+    const msisdn = form.msisdn ?? again?.msisdn ?? '';
+    try {
+      const order = await buyPlan(
+        ctx,
+        {
+          plan_id: plan.id,
+          msisdn,
+          mac: visitor.hotspot?.mac ?? null,
+          ip: visitor.hotspot?.ip ?? null,
+          router_id: visitor.hotspot?.router_id ?? null,
+          idempotency_key: null,
+        },
+        c.env.address,
+      );
+      setCookie(c, PHONE_COOKIE, `0${order.msisdn.slice(3)}`, {
+        path: '/',
+        sameSite: 'Lax',
+        httpOnly: true,
+        maxAge: YEAR_SECONDS,
+      });
+      return c.redirect(orderAddress(order, visitor.page), 303);
+    } catch (error) {
+      return showBuy(c, visitor, plan, form.msisdn ?? null, error);
+    }
+  });
+
+  pages.get('/orders/:id', async (c) => {
+    const visitor = await visit(ctx, c);
+    const id = c.req.param('id');
+    const order = isId(id) ? await findOrder(ctx.db, id) : undefined;
+    if (!order) throw new AppError('not_found', 'There is no such order.');
+    const plan = await getPlan(ctx.db, order.plan_id);
+    const paid = order.state === 'paid' && order.credential_id !== null;
+    if (paid) rememberCredential(c, ctx.vault, order.credential_id as string);
+    return c.html(
+      orderPage({
+        ...visitor.page,
+        state: order.state,
+        order: {
+          id: order.id,
+          price_cents: order.price_cents,
+          msisdn_masked: maskMsisdn(order.msisdn),
+          prompt_until_at: order.created_at + LIVE_MS / 2,
+        },
+        plan,
+        failure: failureOf(order),
+        access: paid ? await accessView(ctx, visitor, order.credential_id as string) : null,
+      }),
+    );
+  });
+
+  pages.get('/voucher', async (c) => {
+    const { page } = await visit(ctx, c);
+    return c.html(voucherPage({ ...page, code: c.req.query('code')?.slice(0, 40) ?? null }));
+  });
+
+  pages.post('/voucher', async (c) => {
+    const form = await readForm(c);
+    const visitor = await visit(ctx, c, form);
+    const code = (form.code ?? '').slice(0, 60);
+    const refuse = (error: 'unknown' | 'used' | 'cancelled' | 'too_many_tries', status: 400 | 409 | 429) =>
+      c.html(voucherPage({ ...visitor.page, code, error }), status);
+    try {
+      const redemption = await redeemCode(ctx, code, visitor.hotspot?.mac ?? null, c.env.address);
+      if (!redemption.redeemed) {
+        // Whoever holds the code of a voucher that still runs may go on with it; RADIUS counts the devices.
+        const entitlementId = redemption.reason === 'used' ? redemption.voucher?.entitlement_id : undefined;
+        const entitlement = entitlementId ? await getEntitlement(ctx.db, entitlementId) : undefined;
+        const live = entitlement && (entitlement.state === 'waiting' || entitlement.state === 'active');
+        if (!live || endReason(entitlement, ctx.clock.now(), ctx.clockState().trusted)) {
+          return refuse(redemption.reason, redemption.reason === 'unknown' ? 400 : 409);
+        }
+        return await showRedeemed(c, visitor, entitlement.credential_id, entitlement.plan_id);
+      }
+      return await showRedeemed(
+        c,
+        visitor,
+        redemption.entitlement.credential_id,
+        redemption.entitlement.plan_id,
+      );
+    } catch (error) {
+      if (asAppError(error).code === 'rate_limited') return refuse('too_many_tries', 429);
+      throw error;
+    }
+  });
+
+  async function showRedeemed(c: Context<Env>, visitor: Visit, credentialId: string, planId: string) {
+    rememberCredential(c, ctx.vault, credentialId);
+    const access = await accessView(ctx, visitor, credentialId);
+    const plan = await findPlan(ctx.db, planId);
+    return c.html(voucherPage({ ...visitor.page, access, plan_name: plan?.name ?? null }));
+  }
+
+  pages.get('/status', async (c) => {
+    const visitor = await visit(ctx, c);
+    const access = await ownAccess(ctx, c);
+    if (!access?.entitlement) return c.html(statusPage({ ...visitor.page, state: 'none' }));
+    const entitlement = await entitlementView(ctx, access);
+    if (!isRunning(ctx, access)) {
+      const reason = access.entitlement.end_reason;
+      return c.html(
+        statusPage({
+          ...visitor.page,
+          state: 'ended',
+          entitlement,
+          ended_by: reason === 'quota_used' ? 'quota' : 'time',
+        }),
+      );
+    }
+    if (await isOnline(ctx, access, visitor.hotspot)) {
+      return c.html(statusPage({ ...visitor.page, state: 'online', entitlement }));
+    }
+    const own = await openCredential(ctx, access.credential_id);
+    const connect = connectView(visitor.hotspot, own, false);
+    return c.html(statusPage({ ...visitor.page, state: 'offline', entitlement, connect }));
+  });
+
+  pages.notFound((c) => showError(ctx, c, new AppError('not_found', 'There is nothing at this address.')));
+  return pages;
+}
+
+const ERROR_KINDS = {
+  not_found: 'not_found',
+  invalid: 'bad_request',
+  conflict: 'bad_request',
+  rate_limited: 'too_many_requests',
+} as const;
+
+/** Any page that could not be shown, with a way back. */
+export async function showError(ctx: PortalContext, c: Context<Env>, thrown: unknown): Promise<Response> {
+  const error = asAppError(thrown);
+  if (error.code === 'internal') ctx.log.error('portal page failed', { error: thrown, path: c.req.path });
+  const kind = ERROR_KINDS[error.code as keyof typeof ERROR_KINDS] ?? 'server_error';
+  // The error page must come even when the store is what failed.
+  const { page } = await visit(ctx, c).catch(() => ({
+    page: { lang: 'en' as const, business: { name: 'WiFi' }, now_at: ctx.clock.now() },
+  }));
+  return c.html(errorPage({ ...page, kind }), STATUSES[error.code]);
+}

@@ -1,0 +1,134 @@
+// What guests can do, whether by a page or by the API: buy a plan, redeem a voucher, read an order.
+import { getCredential } from '../../../access/credentials.ts';
+import { type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
+import { viewMpesaSettings } from '../../../billing/mpesa-settings.ts';
+import { getOrder, type Order, sendOrder, startOrder } from '../../../billing/orders.ts';
+import type { Db } from '../../../db/schema.ts';
+import { AppError, errorText } from '../../../errors.ts';
+import { normalizeMsisdn } from '../../../lib/msisdn.ts';
+import type { HttpContext } from '../context.ts';
+import type { PortalContext } from './context.ts';
+import { orderMessage, type PaymentFailure, paymentFailure } from './views/index.ts';
+
+/** Longer than Daraja takes on a good day; a slower answer is waited for behind the page. */
+const PATIENCE_MS = 4000;
+
+/**
+ * Where the gateway sends its notice. Without a way in from outside Daraja still wants an address; it need not
+ * resolve (payments.md §1.9, observed), and the query does the work.
+ */
+async function callbackBaseUrl(ctx: HttpContext): Promise<string> {
+  const settings = await viewMpesaSettings(ctx.db);
+  if (settings.callback_base_url) return settings.callback_base_url;
+  const isLocal = settings.environment === 'simulator' || settings.environment === 'custom';
+  return isLocal ? `http://127.0.0.1:${ctx.ports().callback}` : 'https://karibu.invalid';
+}
+
+export interface Purchase {
+  plan_id: string;
+  msisdn: string;
+  mac: string | null;
+  ip: string | null;
+  router_id: string | null;
+  idempotency_key: string | null;
+}
+
+/**
+ * Starts an order and has the guest asked for their PIN. A second tap joins the order that lives already.
+ * @throws `invalid` for a number that is none, `unavailable` while no payments can be taken, `rate_limited`.
+ */
+export async function buyPlan(
+  ctx: PortalContext,
+  purchase: Purchase,
+  address: string | null,
+): Promise<Order> {
+  const msisdn = normalizeMsisdn(purchase.msisdn);
+  if (!msisdn) {
+    throw new AppError('invalid', 'This is not a Kenyan mobile number.', {
+      hint: 'Write it like 0712 345 678.',
+      fields: { msisdn: 'Write it like 0712 345 678.' },
+    });
+  }
+  if (!ctx.orderTries.take(purchase.mac ?? address ?? '', ctx.clock.now())) {
+    throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
+  }
+  const gateway = await ctx.gateways.mpesa();
+  if (!gateway) {
+    throw new AppError('unavailable', 'Payments are not open yet.', {
+      hint: 'Use a voucher, or ask the staff.',
+    });
+  }
+  const started = await startOrder(ctx.db, { ...purchase, msisdn }, ctx.clock.now());
+  const { order, plan, token } = started;
+  if (!token) return order;
+  const sending = sendOrder(
+    ctx.db,
+    gateway,
+    { order, plan, token },
+    await callbackBaseUrl(ctx),
+    ctx.clock.now,
+  ).catch((error: unknown) =>
+    ctx.log.error('sending an order failed', { order: order.id, error: errorText(error) }),
+  );
+  await Promise.race([sending, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  return getOrder(ctx.db, order.id);
+}
+
+const REFUSALS: Record<string, PaymentFailure> = {
+  'refused:busy_phone': 'session_busy',
+  'refused:rate_limited': 'busy',
+  'refused:unreachable': 'busy',
+  unanswered: 'unreachable',
+};
+
+/** Why an order failed, in the guest's terms. */
+export function failureOf(order: Order): PaymentFailure | null {
+  if (order.state !== 'failed') return null;
+  const code = order.result_code ?? '';
+  return REFUSALS[code] ?? (code.startsWith('refused:') ? 'service' : paymentFailure(code));
+}
+
+export interface OrderAnswer {
+  id: string;
+  state: Order['state'];
+  message: string;
+  username?: string;
+  password?: string;
+}
+
+/** An order as its guest may see it; once paid, with the credential. */
+export async function answerOrder(ctx: HttpContext, order: Order, lang: 'en' | 'sw'): Promise<OrderAnswer> {
+  const message = orderMessage(lang, order.state, failureOf(order));
+  const answer = { id: order.id, state: order.state, message };
+  if (order.state !== 'paid' || !order.credential_id) return answer;
+  return { ...answer, ...(await openCredential(ctx, order.credential_id)) };
+}
+
+/** User name and password of a credential, for the guest it belongs to. */
+export async function openCredential(
+  ctx: { db: Db; vault: HttpContext['vault'] },
+  id: string,
+): Promise<{ username: string; password: string }> {
+  const credential = await getCredential(ctx.db, id);
+  return { username: credential.username, password: ctx.vault.open(credential.password_sealed) };
+}
+
+/** Redeems a code as typed, counting tries. @throws `rate_limited` */
+export async function redeemCode(
+  ctx: PortalContext,
+  code: string,
+  mac: string | null,
+  address: string | null,
+): Promise<Redemption> {
+  const now = ctx.clock.now();
+  const device = mac ?? address ?? '';
+  const allowed = [ctx.codeTries.take(device, now), ctx.siteCodeTries.take(address ?? '', now)].every(
+    Boolean,
+  );
+  if (!allowed) {
+    throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
+  }
+  const redemption = await redeemVoucher(ctx.db, ctx.vault, code, mac, now);
+  if (redemption.redeemed) ctx.codeTries.clear(device);
+  return redemption;
+}
