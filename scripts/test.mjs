@@ -66,7 +66,7 @@ async function step(name, title, run) {
 
 /** What vitest wrote to its JSON report; a file that did not load is one failure. */
 function readCounts(file) {
-  if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0, files: 0 };
+  if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0, skippedIn: [] };
   const report = JSON.parse(readFileSync(file, 'utf8'));
   const unloaded = report.testResults.filter(
     ({ status, assertionResults }) =>
@@ -76,7 +76,12 @@ function readCounts(file) {
     passed: report.numPassedTests,
     failed: report.numFailedTests + unloaded.length,
     skipped: report.numPendingTests + report.numTodoTests,
-    files: report.testResults.length,
+    skippedIn: report.testResults
+      .map(({ name, assertionResults }) => {
+        const skipped = assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed');
+        return { file: path.relative(root, name), skipped: skipped.length };
+      })
+      .filter(({ skipped }) => skipped > 0),
   };
 }
 
@@ -98,7 +103,8 @@ async function vitest(name, command, args, limits) {
 
 const began = Date.now();
 console.log('── setup');
-const env = {};
+// What the tests leave in the temporary folder goes when this run ends.
+const env = { TMPDIR: scratch };
 let sqlite;
 try {
   sqlite = setup({ dev: true });
@@ -175,6 +181,9 @@ function line({ title, seconds, ok, skipped, why, counts }) {
 
 console.log(`\n${'─'.repeat(60)}`);
 for (const result of results) console.log(line(result));
+for (const { title, counts } of results)
+  for (const { file, skipped } of counts?.skippedIn ?? [])
+    console.log(`skipped: ${skipped} in ${file}, ${title}`);
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const { ok, skipped, counts } of results) {
   for (const key of Object.keys(total)) total[key] += counts?.[key] ?? 0;
