@@ -21,4 +21,5 @@ it('support looks and disconnects but neither sells nor manages', () => {
   expect(canSell('support')).toBe(false);
   expect(canManage('support')).toBe(false);
   expect(canOpen('support', 'settings')).toBe(false);
+  expect(canOpen('support', 'vouchers')).toBe(false);
 });

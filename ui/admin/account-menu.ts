@@ -10,7 +10,7 @@ import { tell, tellFailure } from './parts/toast.ts';
 import { applyTheme, readTheme, type Theme } from './theme.ts';
 import type { Me } from './types.ts';
 
-export const MIN_PASSWORD = 10;
+export const MIN_PASSWORD = 8;
 
 export function AccountMenu({ me, onSignedOut }: { me: Me; onSignedOut: () => Promise<void> }) {
   const [open, setOpen] = useState(false);

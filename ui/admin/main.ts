@@ -10,6 +10,7 @@ import { SignIn } from './pages/sign-in.ts';
 import { Failure } from './parts/basics.ts';
 import { Questions } from './parts/dialog.ts';
 import { Toasts } from './parts/toast.ts';
+import { hearsLive } from './roles.ts';
 import { Shell } from './shell.ts';
 import { MeContext } from './signed-in.ts';
 import { applyTheme, readTheme } from './theme.ts';
@@ -44,11 +45,11 @@ function App() {
     void start();
   }, [start]);
 
-  const signedIn = stage.is === 'signed-in';
+  const live = stage.is === 'signed-in' && hearsLive(stage.me.account.role);
   useEffect(() => {
-    if (signedIn) startLive();
+    if (live) startLive();
     return stopLive;
-  }, [signedIn]);
+  }, [live]);
 
   const enter = () => {
     if (readPlace().path === '/setup') go('/', { replace: true });

@@ -16,7 +16,9 @@ export type PageName =
   | 'accounts'
   | 'audit';
 
-const SELLING: PageName[] = ['sell', 'vouchers', 'sessions', 'subscribers', 'orders', 'payments'];
+const COUNTER: PageName[] = ['sell', 'vouchers', 'sessions', 'subscribers', 'orders', 'payments'];
+/** Support sees no codes: whoever reads a code can use it. */
+const NOT_FOR_SUPPORT: PageName[] = ['sell', 'vouchers', 'settings', 'accounts', 'audit'];
 const ALL: PageName[] = [
   'overview',
   'sell',
@@ -36,9 +38,9 @@ const ALL: PageName[] = [
 const PAGES: Record<Role, PageName[]> = {
   owner: ALL,
   admin: ALL.filter((page) => page !== 'accounts'),
-  support: ALL.filter((page) => page !== 'settings' && page !== 'accounts' && page !== 'sell'),
-  cashier: SELLING,
-  reseller: SELLING,
+  support: ALL.filter((page) => !NOT_FOR_SUPPORT.includes(page)),
+  cashier: COUNTER,
+  reseller: ['sell', 'vouchers'],
 };
 
 /** The pages a role can open, in the order of the navigation. */
@@ -63,6 +65,12 @@ export function canSell(role: Role): boolean {
   return canManage(role) || role === 'cashier' || role === 'reseller';
 }
 
+/** Disconnecting a session, suspending a subscriber. */
 export function canDisconnect(role: Role): boolean {
   return canManage(role) || role === 'support';
+}
+
+/** A reseller sees their codes, not what happens on the network. */
+export function hearsLive(role: Role): boolean {
+  return role !== 'reseller';
 }

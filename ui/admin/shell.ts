@@ -5,7 +5,7 @@ import { useConnected } from './live.ts';
 import { usePlace } from './navigation.ts';
 import { pageFor, pageName } from './page-for.ts';
 import { Icon, type IconName, Mark } from './parts/icon.ts';
-import { type PageName, pagesFor } from './roles.ts';
+import { hearsLive, type PageName, pagesFor } from './roles.ts';
 import { TITLES } from './titles.ts';
 import type { Me, Role } from './types.ts';
 
@@ -53,7 +53,7 @@ function Rail({ me, current, onSignedOut }: { me: Me; current?: string; onSigned
       })}
     </nav>
     <footer class="rail-foot">
-      <p class=${`live ${connected ? 'on' : ''}`} title=${connected ? 'This page updates by itself' : 'Connecting again…'}><i></i>${connected ? 'Live' : 'Not live'}</p>
+      ${hearsLive(me.account.role) && html`<p class=${`live ${connected ? 'on' : ''}`} title=${connected ? 'This page updates by itself' : 'Connecting again…'}><i></i>${connected ? 'Live' : 'Not live'}</p>`}
       <${AccountMenu} me=${me} onSignedOut=${onSignedOut} />
     </footer>
   </aside>`;

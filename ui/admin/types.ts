@@ -50,6 +50,7 @@ export interface VoucherBatch {
 
 export interface Voucher {
   id: string;
+  /** Eight characters without the dash that they are shown with. */
   code: string;
   state: 'unused' | 'redeemed' | 'cancelled';
   plan_id: string;
@@ -67,7 +68,7 @@ export interface Subscriber {
   name: string | null;
   msisdn: string | null;
   state: 'active' | 'suspended';
-  notes: string | null;
+  notes: string;
   created_at: number;
 }
 
@@ -174,7 +175,7 @@ export interface Payment {
   id: string;
   order_id: string | null;
   gateway: 'mpesa' | 'cash';
-  receipt: string;
+  receipt: string | null;
   receipt_pending: boolean;
   amount_cents: number;
   msisdn: string | null;

@@ -130,6 +130,11 @@ export function formatMsisdn(msisdn: string): string {
   return found ? `0${found[1]} ${found[2]} ${found[3]}` : msisdn;
 }
 
+/** `ABCD-2345` from the stored `ABCD2345`; a code that has its dash already keeps it. */
+export function groupCode(code: string): string {
+  return code.replaceAll('-', '').replace(/(.{4})(?=.)/g, '$1-');
+}
+
 /** How today compares: `+25%`, `−10%`, `same`, or undefined when there was nothing to compare with. */
 export function formatChange(now: number, before: number): string | undefined {
   if (before === 0) return undefined;

@@ -11,15 +11,14 @@ import { Listing, Toolbar } from '../parts/list.ts';
 import type { AuditEntry } from '../types.ts';
 
 const ENTITIES = [
-  'router',
   'plan',
-  'voucher_batch',
+  'router',
+  'voucher batch',
   'voucher',
   'subscriber',
   'entitlement',
   'session',
   'order',
-  'payment',
   'settings',
   'account',
 ];
@@ -29,7 +28,7 @@ export function Audit() {
   const list = useList<AuditEntry>('/audit', { entity });
   return html`<${PageHead} title="Audit" sub="Who changed what" />
     <${Toolbar}><${Choice} aria-label="What was changed" value=${entity} onInput=${(event: Event) => setQuery({ entity: (event.target as HTMLSelectElement).value })}
-      options=${[['', 'Everything'], ...ENTITIES.map((name) => [name, formatWord(name)])]} /><//>
+      options=${[['', 'Everything'], ...ENTITIES.map((name) => [name, name])]} /><//>
     <${Listing} list=${list} label="Audit" icon="audit" filtered=${entity !== ''} onClear=${() => setQuery({ entity: undefined })} id=${(row: AuditEntry) => row.id}
       emptyTitle="Nothing was changed yet." empty=${null}
       columns=${[

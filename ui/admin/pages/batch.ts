@@ -10,16 +10,18 @@ import { Button, Failure, LinkButton, Loading, PageHead, State, Time } from '../
 import { ask } from '../parts/dialog.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import { VoucherRows } from '../parts/voucher-rows.ts';
-import { canSell } from '../roles.ts';
+import { canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Voucher, VoucherBatch } from '../types.ts';
 
 const POLL_MS = 1500;
+/** What one sheet holds; a larger batch goes to a print shop as CSV. */
+const MOST_ON_SHEET = 2000;
 
 export function BatchPage({ id }: { id: string }) {
   const batch = useLoad<VoucherBatch>(`/voucher-batches/${id}`);
   const state = usePlace().query.get('state') ?? '';
-  const list = useList<Voucher>(`/voucher-batches/${id}/vouchers`, { state });
+  const list = useList<Voucher>('/vouchers', { batch_id: id, state });
   const { data } = batch;
   const making = data?.state === 'making';
 
@@ -52,7 +54,7 @@ export function BatchPage({ id }: { id: string }) {
 }
 
 function BatchActs({ batch, onChange }: { batch: VoucherBatch; onChange: (next: VoucherBatch) => void }) {
-  const sells = canSell(useMe().account.role);
+  const manages = canManage(useMe().account.role);
   const cancel = async () => {
     const sure = await ask({
       title: 'Cancel this batch?',
@@ -69,9 +71,9 @@ function BatchActs({ batch, onChange }: { batch: VoucherBatch; onChange: (next: 
     }
   };
   if (batch.state === 'making') return null;
-  return html`${batch.state === 'ready' && html`<${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/sheet.pdf`)} icon="print" look="primary" target="_blank">Print sheet<//>`}
+  return html`${batch.state === 'ready' && batch.unused > 0 && batch.unused <= MOST_ON_SHEET && html`<${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/sheet.pdf`)} icon="print" look="primary" target="_blank">Print sheet<//>`}
     <${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/codes.csv`)} icon="download" download>CSV<//>
-    ${sells && batch.state === 'ready' && batch.unused > 0 && html`<${Button} look="careful" onClick=${cancel}>Cancel…<//>`}`;
+    ${manages && batch.state === 'ready' && batch.unused > 0 && html`<${Button} look="careful" onClick=${cancel}>Cancel…<//>`}`;
 }
 
 function Making({ batch }: { batch: VoucherBatch }) {

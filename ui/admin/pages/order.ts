@@ -8,12 +8,9 @@ import { useLoad } from '../load.ts';
 import { Button, Card, Facts, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { EvidenceTimeline } from '../parts/evidence.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
-import { canDisconnect, canManage } from '../roles.ts';
-import { useMe } from '../signed-in.ts';
 import type { OrderDetail, Payment } from '../types.ts';
 
 export function OrderPage({ id }: { id: string }) {
-  const role = useMe().account.role;
   const { data, error, reload } = useLoad<OrderDetail>(`/orders/${id}`);
   const [asking, setAsking] = useState(false);
   useLive('payment', reload);
@@ -32,8 +29,7 @@ export function OrderPage({ id }: { id: string }) {
       setAsking(false);
     }
   };
-  const mayAsk =
-    (canManage(role) || canDisconnect(role)) && data.gateway === 'mpesa' && data.state !== 'paid';
+  const mayAsk = data.gateway === 'mpesa' && data.state !== 'paid';
   return html`<${PageHead} title=${`${data.plan_name} for ${formatMsisdn(data.msisdn)}`} back="/orders" sub=${html`<${State} state=${data.state} /> ${formatMoney(data.price_cents)}`}>
       ${mayAsk && html`<${Button} icon="refresh" busy=${asking} onClick=${askNow}>Ask M-PESA now<//>`}
     <//>
@@ -53,7 +49,7 @@ export function OrderPage({ id }: { id: string }) {
         ],
         ...(data.payments ?? []).map((payment: Payment) => [
           'Payment',
-          html`<a href=${`/payments/${payment.id}`}>${payment.receipt}</a> ${formatMoney(payment.amount_cents)}`,
+          html`<a href=${`/payments/${payment.id}`}>${payment.receipt ?? 'to be confirmed'}</a> ${formatMoney(payment.amount_cents)}`,
         ]),
       ]} /><//>
       <${Card} title="Evidence"><${EvidenceTimeline} evidence=${data.evidence ?? []} /><//>

@@ -3,7 +3,7 @@ import { formatChange, formatCount, formatMoney, formatMsisdn } from '../../shar
 import { type ComponentChildren, html } from '../../shared/html.ts';
 import { useLive } from '../live.ts';
 import { useLoad } from '../load.ts';
-import { Card, Empty, Failure, Loading, Money, PageHead, Time } from '../parts/basics.ts';
+import { Card, Empty, Failure, Loading, Money, PageHead, Receipt, Time } from '../parts/basics.ts';
 import { WeekChart } from '../parts/chart.ts';
 import { Icon } from '../parts/icon.ts';
 import { Table } from '../parts/list.ts';
@@ -98,14 +98,18 @@ function LastPayments({ payments }: { payments: Payment[] }) {
               label: 'From',
               at: 'main',
               grow: true,
-              cell: (row: Payment) => (row.msisdn ? formatMsisdn(row.msisdn) : row.receipt),
+              cell: (row: Payment) => (row.msisdn ? formatMsisdn(row.msisdn) : (row.receipt ?? 'M-PESA')),
             },
             {
               label: 'Plan',
               at: 'sub',
               cell: (row: Payment) => row.plan_name ?? html`<span class="warn-text">${row.state}</span>`,
             },
-            { label: 'Receipt', at: 'none', cell: (row: Payment) => html`<code>${row.receipt}</code>` },
+            {
+              label: 'Receipt',
+              at: 'none',
+              cell: (row: Payment) => html`<${Receipt} receipt=${row.receipt} />`,
+            },
             { label: 'When', at: 'sub-end', cell: (row: Payment) => html`<${Time} at=${row.received_at} />` },
             {
               label: 'Amount',

@@ -2,7 +2,7 @@
 import { formatMoney, formatMsisdn } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { useLoad } from '../load.ts';
-import { Card, Facts, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
+import { Card, Facts, Failure, Loading, PageHead, Receipt, State, Time } from '../parts/basics.ts';
 import { EvidenceTimeline } from '../parts/evidence.ts';
 import type { PaymentDetail } from '../types.ts';
 
@@ -11,14 +11,11 @@ export function PaymentPage({ id }: { id: string }) {
   if (!data) {
     return html`<${PageHead} title="Payment" back="/payments" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
-  return html`<${PageHead} title=${formatMoney(data.amount_cents)} sub=${html`<${State} state=${data.state} /> ${data.receipt}`} back="/payments" />
+  return html`<${PageHead} title=${formatMoney(data.amount_cents)} sub=${html`<${State} state=${data.state} /> <${Receipt} receipt=${data.receipt} />`} back="/payments" />
     ${data.state === 'unmatched' && html`<div class="banner warn" role="status"><p><b>Money without an order.</b> ${data.note ?? 'It stays here until a person decides. Nothing is dropped.'}</p></div>`}
     <div class="columns even">
       <${Card} title="Details"><${Facts} pairs=${[
-        [
-          'Receipt',
-          html`<code>${data.receipt}</code>${data.receipt_pending ? html` <small class="muted">to be confirmed</small>` : ''}`,
-        ],
+        ['Receipt', html`<${Receipt} receipt=${data.receipt} />`],
         ['Received', html`<${Time} at=${data.received_at} />`],
         ['By', data.gateway === 'cash' ? 'Cash' : 'M-PESA'],
         ['From', data.msisdn && formatMsisdn(data.msisdn)],

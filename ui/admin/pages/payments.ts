@@ -4,7 +4,7 @@ import { html } from '../../shared/html.ts';
 import { useLive } from '../live.ts';
 import { useList } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
-import { LinkButton, Money, PageHead, State, Time } from '../parts/basics.ts';
+import { LinkButton, Money, PageHead, Receipt, State, Time } from '../parts/basics.ts';
 import { type Column, Listing, Search, Segments, Toolbar } from '../parts/list.ts';
 import type { Payment } from '../types.ts';
 
@@ -13,13 +13,12 @@ export const PAYMENT_COLUMNS: Column<Payment>[] = [
     label: 'From',
     at: 'main',
     cell: (payment) =>
-      html`<b class="num">${payment.msisdn ? formatMsisdn(payment.msisdn) : payment.gateway === 'cash' ? 'Cash' : payment.receipt}</b>`,
+      html`<b class="num">${payment.msisdn ? formatMsisdn(payment.msisdn) : payment.gateway === 'cash' ? 'Cash' : (payment.receipt ?? 'M-PESA')}</b>`,
   },
   {
     label: 'Receipt',
     at: 'none',
-    cell: (payment) =>
-      html`<code>${payment.receipt}</code>${payment.receipt_pending && html` <small class="muted">to be confirmed</small>`}`,
+    cell: (payment) => html`<${Receipt} receipt=${payment.receipt} />`,
   },
   {
     label: 'Plan',

@@ -37,6 +37,9 @@ const NUMBERS = ['coa_port', 'api_port', 'api_tls'];
 /** Left empty, these keep what is stored (or, for a new router, are made or left out by the server). */
 const SECRETS = ['radius_secret', 'api_password'];
 
+/** Left empty, these are taken away; any other empty field keeps its stored or default value. */
+const CLEARABLE = ['api_username', 'hotspot_host'];
+
 /** The form as the API takes it. */
 function readRouter(values: Values): Record<string, string | number | null> {
   const read: Record<string, string | number | null> = {};
@@ -47,7 +50,7 @@ function readRouter(values: Values): Record<string, string | number | null> {
       if (number === undefined || number === null) throw invalid({ [name]: 'Write a number.' });
       read[name] = number;
     } else if (text !== '') read[name] = text;
-    else if (!SECRETS.includes(name) && name !== 'name' && name !== 'address') read[name] = null;
+    else if (CLEARABLE.includes(name)) read[name] = null;
   }
   return read;
 }
@@ -144,8 +147,8 @@ function RouterFields({ form: plain, router }: { form: Form; router?: Router }) 
       ]} /><${Field} form=${form} name="api_port" label="Port" inputmode="numeric" /></div>
     </fieldset>
     <details class="advanced"><summary>Hotspot and RADIUS details</summary>
-      <div class="field-row"><${Field} form=${form} name="hotspot_host" label="Hotspot host name" mono required=${false} placeholder="login.wifi" /><${Field} form=${form} name="hotspot_interface" label="Hotspot interface" mono required=${false} placeholder="bridge-hotspot" /></div>
-      <div class="field-row"><${Field} form=${form} name="hotspot_network" label="Hotspot network" mono required=${false} placeholder="10.5.50.0/24" /><${Field} form=${form} name="coa_port" label="Disconnect port" inputmode="numeric" /></div>
+      <div class="field-row"><${Field} form=${form} name="hotspot_host" label="Hotspot host name" mono required=${false} placeholder="login.wifi" /><${Field} form=${form} name="hotspot_interface" label="Hotspot interface" mono required=${false} placeholder="bridge" /></div>
+      <div class="field-row"><${Field} form=${form} name="hotspot_network" label="Hotspot network" mono required=${false} placeholder="10.5.48.0/22" /><${Field} form=${form} name="coa_port" label="Disconnect port" inputmode="numeric" /></div>
       <${Field} form=${form} name="message_authenticator" label="Message-Authenticator" hint="Auto asks for it once the router has sent one" options=${[
         ['auto', 'Auto'],
         ['yes', 'Always needed'],

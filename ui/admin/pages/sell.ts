@@ -1,6 +1,6 @@
 // Selling one voucher at the counter, with one hand.
 import { useRef, useState } from 'preact/hooks';
-import { formatMoney } from '../../shared/format.ts';
+import { formatMoney, groupCode } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { get, post } from '../api.ts';
 import { useList } from '../load.ts';
@@ -67,7 +67,7 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
   const cancel = async () => {
     try {
       await post(`/vouchers/${voucher?.id}/cancel`);
-      tell(`Voucher ${voucher?.code} cancelled.`);
+      tell(`Voucher ${groupCode(voucher?.code ?? '')} cancelled.`);
       onClose();
     } catch (failure) {
       tellFailure(failure);
@@ -82,9 +82,9 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
     <//>`;
   }
   return html`<${Dialog} title=${`${plan.name} · ${formatMoney(plan.price_cents)}`} class="sell-dialog" onClose=${onClose}>
-    <p class="big-code" aria-live="assertive">${voucher.code}</p>
+    <p class="big-code" aria-live="assertive">${groupCode(voucher.code)}</p>
     <p class="muted center">Type it on the WiFi page. It works once.</p>
-    <div class="sell-acts"><${CopyButton} text=${voucher.code} look="plain">Copy code<//><${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
+    <div class="sell-acts"><${CopyButton} text=${groupCode(voucher.code)} look="plain">Copy code<//><${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
     <p class="center"><button type="button" class="link quiet" onClick=${cancel}>Wrong plan? Cancel this voucher</button></p>
   <//>`;
 }

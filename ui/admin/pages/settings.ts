@@ -23,9 +23,8 @@ export function SettingsPage() {
     ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}`;
 }
 
-/** Text fields with empty ones as null, for the API. */
-function orNull(values: Values): Record<string, string | null> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim() || null]));
+function trimmed(values: Values): Values {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim()]));
 }
 
 function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: () => void }) {
@@ -38,7 +37,7 @@ function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: 
     appliance_address: settings.appliance_address ?? '',
   });
   const save = async (values: Values) => {
-    await put('/settings/business', orNull(values));
+    await put('/settings/business', trimmed(values));
     tell('Business saved.');
     onSaved();
   };
@@ -63,11 +62,11 @@ function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: 
 const SECRETS = ['consumer_key', 'consumer_secret', 'passkey'];
 
 /** Empty secrets are left out: the stored ones stay. */
-function readMpesa(values: Values): Record<string, string | null> {
-  const all = orNull(values);
-  return Object.fromEntries(
-    Object.entries(all).filter(([name, value]) => value !== null || !SECRETS.includes(name)),
+function readMpesa(values: Values): Values {
+  const filled = Object.entries(trimmed(values)).filter(
+    ([name, value]) => value !== '' || !SECRETS.includes(name),
   );
+  return Object.fromEntries(filled);
 }
 
 function Mpesa({ settings, onSaved }: { settings: MpesaSettings; onSaved: () => void }) {

@@ -10,7 +10,7 @@ import { ask } from '../parts/dialog.ts';
 import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
 import { Listing, Segments, Toolbar } from '../parts/list.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
-import { canManage } from '../roles.ts';
+import { canDisconnect, canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Credential, Entitlement, Payment, Session, Subscriber } from '../types.ts';
 import { PAYMENT_COLUMNS } from './payments.ts';
@@ -20,7 +20,7 @@ import { subscriberName } from './subscribers.ts';
 type View = 'entitlements' | 'sessions' | 'payments' | 'credentials';
 
 export function SubscriberPage({ id }: { id: string }) {
-  const manages = canManage(useMe().account.role);
+  const { role } = useMe().account;
   const { data, error, reload, setData } = useLoad<Subscriber>(`/subscribers/${id}`);
   const view = (usePlace().query.get('view') ?? 'entitlements') as View;
   const [editing, setEditing] = useState(false);
@@ -41,7 +41,7 @@ export function SubscriberPage({ id }: { id: string }) {
   const active = data.state === 'active';
   return html`<${PageHead} title=${subscriberName(data)} back="/subscribers"
       sub=${html`<${State} state=${data.state} /> ${data.msisdn ? formatMsisdn(data.msisdn) : 'no phone number'} · since <${Time} at=${data.created_at} />`}>
-      ${manages && html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//><${Button} look=${active ? 'careful' : 'primary'} onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`}
+      ${canDisconnect(role) && html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//><${Button} look=${active ? 'careful' : 'primary'} onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`}
     <//>
     ${
       editing &&
@@ -57,7 +57,7 @@ export function SubscriberPage({ id }: { id: string }) {
       ['payments', 'Payments'],
       ['credentials', 'Credentials'],
     ]} /><//>
-    ${view === 'entitlements' && html`<${Entitlements} id=${id} manages=${manages} />`}
+    ${view === 'entitlements' && html`<${Entitlements} id=${id} manages=${canManage(role)} />`}
     ${view === 'sessions' && html`<${SessionsOf} id=${id} />`}
     ${view === 'payments' && html`<${PaymentsOf} id=${id} />`}
     ${view === 'credentials' && html`<${Credentials} id=${id} />`}`;

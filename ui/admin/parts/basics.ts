@@ -96,6 +96,11 @@ export function Money({ cents }: { cents: number }) {
   return html`<span class="num money">${formatMoney(cents)}</span>`;
 }
 
+/** The M-PESA code; a payment proved by a query alone gets it later, from a callback or a statement. */
+export function Receipt({ receipt }: { receipt: string | null }) {
+  return receipt === null ? html`<span class="muted">receipt to come</span>` : html`<code>${receipt}</code>`;
+}
+
 const TICK_MS = 15_000;
 
 /** The time now, again every quarter of a minute. */

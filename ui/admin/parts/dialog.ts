@@ -39,7 +39,7 @@ interface Question {
   confirm: string;
   /** The name to type before the button works, for what cannot be undone. */
   name?: string;
-  /** Offers a line of text; its label. */
+  /** Asks for a line of text; its label. */
   reason?: string;
 }
 
@@ -72,13 +72,16 @@ export function Questions() {
     redraw();
     answer(given);
   };
-  const blocked = question.name !== undefined && typed.trim() !== question.name.trim();
+  const blocked =
+    question.name !== undefined
+      ? typed.trim() !== question.name.trim()
+      : question.reason !== undefined && typed.trim() === '';
   const label = question.name !== undefined ? html`Type <b>${question.name}</b> to confirm` : question.reason;
   return html`<${Dialog} title=${question.title} onClose=${() => close(undefined)} class="question">
     <form
       onSubmit=${(event: Event) => {
         event.preventDefault();
-        if (!blocked) close({ reason: typed });
+        if (!blocked) close({ reason: typed.trim() });
       }}
     >
       <div class="question-body">${question.body}</div>

@@ -1,4 +1,6 @@
 // Vouchers in rows, each with the way to cancel it or take that back.
+
+import { groupCode } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { post } from '../api.ts';
 import type { Listed } from '../load.ts';
@@ -34,9 +36,9 @@ export function VoucherRows({
   const act = async (voucher: Voucher, verb: 'cancel' | 'restore') => {
     try {
       replace(await post<Voucher>(`/vouchers/${voucher.id}/${verb}`));
-      if (verb === 'restore') tell(`Voucher ${voucher.code} works again.`);
+      if (verb === 'restore') tell(`Voucher ${groupCode(voucher.code)} works again.`);
       else
-        tell(`Voucher ${voucher.code} cancelled.`, {
+        tell(`Voucher ${groupCode(voucher.code)} cancelled.`, {
           label: 'Undo',
           run: () => void act(voucher, 'restore'),
         });
@@ -57,7 +59,7 @@ export function VoucherRows({
         {
           label: 'Code',
           at: 'main',
-          cell: (voucher: Voucher) => html`<code class="code">${voucher.code}</code>`,
+          cell: (voucher: Voucher) => html`<code class="code">${groupCode(voucher.code)}</code>`,
         },
         { label: 'State', at: 'sub', cell: (voucher: Voucher) => html`<${State} state=${voucher.state} />` },
         ...(showBatch
