@@ -137,6 +137,7 @@
   :set login ($login . "<input type=\"hidden\" name=\"mac\" value=\"\$(mac)\">")
   :set login ($login . "<input type=\"hidden\" name=\"ip\" value=\"\$(ip)\">")
   :set login ($login . "<input type=\"hidden\" name=\"link-login-only\" value=\"\$(link-login-only)\">")
+  :set login ($login . "<input type=\"hidden\" name=\"link-logout\" value=\"\$(link-logout)\">")
   :set login ($login . "\$(if chap-id)<input type=\"hidden\" name=\"chap-id\" value=\"\$(chap-id)\">")
   :set login ($login . "<input type=\"hidden\" name=\"chap-challenge\" value=\"\$(chap-challenge)\">\$(endif)")
   :set login ($login . "<button>Continue / Endelea</button></form>")

@@ -38,6 +38,7 @@ export function portalPages(portal: PortalAddresses): HotspotPages {
       '<input type="hidden" name="mac" value="$(mac)">' +
       '<input type="hidden" name="ip" value="$(ip)">' +
       '<input type="hidden" name="link-login-only" value="$(link-login-only)">' +
+      '<input type="hidden" name="link-logout" value="$(link-logout)">' +
       '$(if chap-id)<input type="hidden" name="chap-id" value="$(chap-id)">' +
       '<input type="hidden" name="chap-challenge" value="$(chap-challenge)">$(endif)' +
       '<button>Continue / Endelea</button></form>' +

@@ -223,7 +223,7 @@ describe('the templates', () => {
         'identity=$(identity-esc)&amp;router=rt_1&amp;link-login-only=$(link-login-only-esc)&amp;' +
         'link-orig=$(link-orig-esc)&amp;error=$(error-orig-esc)">',
     );
-    for (const name of ['mac', 'ip', 'link-login-only', 'chap-id', 'chap-challenge']) {
+    for (const name of ['mac', 'ip', 'link-login-only', 'link-logout', 'chap-id', 'chap-challenge']) {
       expect(page).toContain(`<input type="hidden" name="${name}" value="$(${name})">`);
     }
     expect(page).toContain('<button>');

@@ -1,6 +1,7 @@
 // The simulated router's API, asked by our client and by two that others wrote.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
 import { RouterOSAPI } from 'node-routeros';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -18,6 +19,7 @@ import {
   removeHotspotActive,
   resource,
 } from '../../../src/protocols/routeros/device.ts';
+import { createSentenceDecoder, encodeSentence } from '../../../src/protocols/routeros/sentence.ts';
 import { type Bench, type BenchOptions, startBench } from './bench.ts';
 
 const mac = '40:D3:AE:04:32:0C';
@@ -183,6 +185,62 @@ describe('our client', () => {
     const router = await connect();
     bench!.router.powerCut();
     expect((await router.closed)?.code).toBe('connection_lost');
+  });
+});
+
+describe('the wire', () => {
+  /** Sends sentences and answers those that come back until `last`, or until the router hangs up. */
+  async function converse(port: number, sentences: string[][], last: string[]): Promise<string[][]> {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    const decoder = createSentenceDecoder();
+    const heard: string[][] = [];
+    for (const words of sentences) socket.write(encodeSentence(words));
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      heard.push(...decoder.push(chunk));
+      if (heard.some((words) => words.join() === last.join())) break;
+    }
+    return heard;
+  }
+
+  test('a cancelled listen is interrupted once', async () => {
+    const { router } = await start();
+    const sentences = [
+      ['/login', '=name=karibu', '=password=api-password'],
+      ['/ip/hotspot/active/listen', '.tag=1'],
+      ['/cancel', '=tag=1', '.tag=2'],
+      ['/cancel', '.tag=3'],
+    ];
+    expect(await converse(router.addresses.api.port, sentences, ['!done', '.tag=3'])).toEqual([
+      ['!done'],
+      ['!trap', '=category=2', '=message=interrupted', '.tag=1'],
+      ['!done', '.tag=1'],
+      ['!done', '.tag=2'],
+      ['!done', '.tag=3'],
+    ]);
+  });
+
+  test('an empty print says !empty since 7.18 and not before', async () => {
+    const sentences = [
+      ['/login', '=name=karibu', '=password=api-password'],
+      ['/ip/hotspot/active/print', '.tag=1'],
+    ];
+    const { router } = await start();
+    expect(await converse(router.addresses.api.port, sentences, ['!done', '.tag=1'])).toContainEqual([
+      '!empty',
+      '.tag=1',
+    ]);
+    await bench!.stop();
+    const { router: older } = await start({ version: '7.17.2 (stable)' });
+    expect(await converse(older.addresses.api.port, sentences, ['!done', '.tag=1'])).toEqual([
+      ['!done'],
+      ['!done', '.tag=1'],
+    ]);
+  });
+
+  test('nothing is said to those who have not logged in', async () => {
+    const { router } = await start();
+    const heard = await converse(router.addresses.api.port, [['/ip/hotspot/host/print']], []);
+    expect(heard).toEqual([['!fatal', 'not logged in']]);
   });
 });
 

@@ -100,7 +100,12 @@ describe('a phone that is not logged in', () => {
       'link-orig': 'http://example.com/?a=1&b=2',
       error: '',
     });
-    expect(form.fields).toMatchObject({ mac, ip: '10.5.50.7', 'link-login-only': `${origin}/login` });
+    expect(form.fields).toMatchObject({
+      mac,
+      ip: '10.5.50.7',
+      'link-login-only': `${origin}/login`,
+      'link-logout': `${origin}/logout`,
+    });
     expect(form.fields['chap-id']).toMatch(/^\\[0-3][0-7]{2}$/);
     expect(form.fields['chap-challenge']).toMatch(/^(\\[0-3][0-7]{2}){16}$/);
   });
