@@ -1,6 +1,6 @@
 // Configuration: flags and environment, read once.
-import { isPostgresUrl } from './db/open.ts';
 import { AppError } from './errors.ts';
+import { isPostgresUrl } from './lib/database-url.ts';
 import type { LogLevel } from './log.ts';
 
 export interface Address {

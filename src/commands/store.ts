@@ -2,9 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { type Migrated, migrate } from '../db/migrate.ts';
-import { isPostgresUrl, openStore } from '../db/open.ts';
+import { openStore } from '../db/open.ts';
 import type { Db } from '../db/schema.ts';
 import { systemClock } from '../lib/clock.ts';
+import { isPostgresUrl } from '../lib/database-url.ts';
 
 /** Opens and migrates the store, runs `work`, closes it whatever happens. */
 export async function withStore<T>(

@@ -1,5 +1,6 @@
 // Opens the store: SQLite in a file or in memory, or PostgreSQL. The one place that knows which.
 import { Kysely, PostgresDialect, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
+import { isPostgresUrl } from '../lib/database-url.ts';
 import type { Db, Tables } from './schema.ts';
 
 /**
@@ -76,11 +77,7 @@ export async function openPostgres(url: string, connections = 10): Promise<Db> {
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** `postgres://…` or `postgresql://…` is PostgreSQL, anything else the path of a SQLite file. */
-export function isPostgresUrl(location: string): boolean {
-  return /^postgres(ql)?:\/\//.test(location);
-}
-
+/** A store where `location` says: a PostgreSQL URL, or the path of a SQLite file. */
 export function openStore(location: string): Promise<Db> {
   return isPostgresUrl(location) ? openPostgres(location) : openSqlite(location);
 }

@@ -12,8 +12,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from './errors.ts';
-import { createVault, KEY_OCTETS, type Vault } from './lib/secrets.ts';
+import { AppError } from '../errors.ts';
+import { createVault, KEY_OCTETS, type Vault } from '../lib/secrets.ts';
 
 export const KEY_FILE = 'karibu.key';
 
