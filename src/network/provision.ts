@@ -3,6 +3,7 @@
 import { AppError } from '../errors.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { hotspotNetwork, renderTemplate } from '../protocols/routeros/script.ts';
+import { scriptApiOf } from './router-api.ts';
 import type { Router } from './routers.ts';
 
 /** Where this box is, as routers and phones see it. */
@@ -45,11 +46,12 @@ export function routerScripts(
     coa_port: router.coa_port,
     radius_secret: vault.open(router.radius_secret_sealed),
   };
+  const api = scriptApiOf(router, vault);
   const hotspot = {
     ...radius,
     api_port: router.api_port,
-    api_user: router.api_username ?? 'karibu',
-    api_password: router.api_password_sealed ? vault.open(router.api_password_sealed) : radius.radius_secret,
+    api_user: api.api_username,
+    api_password: api.api_password,
     interface: router.hotspot_interface,
     network: network.network,
     address: network.address,

@@ -15,16 +15,27 @@ export interface RouterApi {
   api_password: string;
 }
 
-/** How to reach a router's API; undefined when no account is configured for it. */
-export function apiOf(router: Router, vault: Vault): RouterApi | undefined {
-  if (!router.api_username) return undefined;
+/** The API user that the hotspot script creates. */
+export const SCRIPT_API_USER = 'karibu';
+
+function apiAs(router: Router, vault: Vault, username: string): RouterApi {
   return {
     address: router.address,
     api_port: router.api_port,
     api_tls: router.api_tls,
-    api_username: router.api_username,
+    api_username: username,
     api_password: router.api_password_sealed ? vault.open(router.api_password_sealed) : '',
   };
+}
+
+/** How to reach a router's API; undefined when no account is configured for it. */
+export function apiOf(router: Router, vault: Vault): RouterApi | undefined {
+  return router.api_username ? apiAs(router, vault, router.api_username) : undefined;
+}
+
+/** How the API is reached once the hotspot script has run: worth trying when no account is configured. */
+export function scriptApiOf(router: Router, vault: Vault): RouterApi {
+  return apiAs(router, vault, router.api_username ?? SCRIPT_API_USER);
 }
 
 /**

@@ -41,7 +41,7 @@ export function viewRouter(router: Router): RouterView {
   return {
     ...shown,
     has_radius_secret: radius_secret_sealed !== '',
-    has_api_password: api_password_sealed !== null,
+    has_api_password: router.api_username !== null && api_password_sealed !== null,
   };
 }
 
@@ -74,7 +74,8 @@ export async function createRouter(
       id: newId(now),
       ...rest,
       radius_secret_sealed: vault.seal(radius_secret),
-      api_password_sealed: api_password ? vault.seal(api_password) : null,
+      // Made even when no API user is set: the hotspot script creates the user with it.
+      api_password_sealed: vault.seal(api_password || newToken()),
       state: 'unknown',
       identity: null,
       version: null,

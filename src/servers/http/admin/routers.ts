@@ -6,7 +6,7 @@ import type { Db } from '../../../db/schema.ts';
 import { AppError } from '../../../errors.ts';
 import { checkRouter } from '../../../network/check-router.ts';
 import { routerScripts } from '../../../network/provision.ts';
-import { apiOf } from '../../../network/router-api.ts';
+import { apiOf, scriptApiOf } from '../../../network/router-api.ts';
 import {
   createRouter,
   DEFAULT_API_PORT,
@@ -207,12 +207,18 @@ export const routerRoutes = [
     access: SUPPORT,
     async handle({ ctx, params, now }) {
       const router = await getRouter(ctx.db, params.id as string);
-      const api = apiOf(router, ctx.vault);
+      const api = scriptApiOf(router, ctx.vault);
       const { steps, seen } = await checkRouter(api, ctx.ports().radius_auth);
       const failed = steps.find((step) => !step.ok);
-      if (seen) await recordRouterState(ctx.db, router.id, seen, now);
-      else if (api)
+      if (seen) {
+        await recordRouterState(ctx.db, router.id, seen, now);
+        // The hotspot script has made the API user: from now on it is used.
+        if (!router.api_username) {
+          await updateRouter(ctx.db, ctx.vault, router.id, { api_username: api.api_username }, now);
+        }
+      } else if (router.api_username) {
         await recordRouterState(ctx.db, router.id, { error: failed?.message ?? 'Not reached.' }, now);
+      }
       return { ok: !failed, steps };
     },
   }),
