@@ -151,6 +151,27 @@ export async function findAccess(db: Db, username: string, mac: string): Promise
 }
 
 /**
+ * The facts about a user name with what is over by now taken off: an entitlement that has run out gives way to the
+ * next one that waits. Bounded, since each turn ends one entitlement.
+ */
+export async function currentAccess(
+  db: Db,
+  username: string,
+  mac: string,
+  now: number,
+  clockTrusted: boolean,
+): Promise<AccessRecord | undefined> {
+  for (;;) {
+    const access = await findAccess(db, username, mac);
+    const entitlement = access?.entitlement;
+    if (entitlement?.state !== 'active') return access;
+    const over = endReason(entitlement, now, clockTrusted);
+    if (!over) return access;
+    await endEntitlement(db, entitlement.id, over, now);
+  }
+}
+
+/**
  * Starts a waiting entitlement: its validity runs from here. Only the first of several callers changes anything;
  * all get the entitlement as it then stands.
  */

@@ -1,7 +1,7 @@
 // Enforces: makes live sessions match what their credential is entitled to, and records what the router answered.
-import { type AccessFacts, authorize, type Decision, endReason } from '../access/authorize.ts';
+import { type AccessFacts, authorize, type Decision } from '../access/authorize.ts';
 import { getCredential } from '../access/credentials.ts';
-import { type AccessRecord, endEntitlement, findAccess, startEntitlement } from '../access/entitlements.ts';
+import { currentAccess, startEntitlement } from '../access/entitlements.ts';
 import { moveSession, openSessions, recordDisconnect, type Session } from '../access/sessions.ts';
 import type { Db } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
@@ -26,27 +26,6 @@ export interface EnforceContext {
   clock: Clock;
   /** False while the wall clock is known to be wrong: then nothing ends by it. */
   clockTrusted(): boolean;
-}
-
-/**
- * The facts about a user name with what is over by now taken off: an entitlement that has run out gives way to the
- * next one that waits. Bounded, since each turn ends one entitlement.
- */
-export async function currentAccess(
-  db: Db,
-  username: string,
-  mac: string,
-  now: number,
-  clockTrusted: boolean,
-): Promise<AccessRecord | undefined> {
-  for (;;) {
-    const access = await findAccess(db, username, mac);
-    const entitlement = access?.entitlement;
-    if (entitlement?.state !== 'active') return access;
-    const over = endReason(entitlement, now, clockTrusted);
-    if (!over) return access;
-    await endEntitlement(db, entitlement.id, over, now);
-  }
 }
 
 /** What RADIUS needs to name a session: all four, verbatim from accounting (routeros.md §1.6). */

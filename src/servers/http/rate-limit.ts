@@ -5,6 +5,8 @@ export interface RateLimit {
   take(key: string, now: number): boolean;
   /** Forgets a key: the right password clears the wrong ones. */
   clear(key: string): void;
+  /** Takes one try back: it was no failure. */
+  giveBack(key: string): void;
 }
 
 const MOST_KEYS = 10_000;
@@ -25,6 +27,9 @@ export function createRateLimit(limit: number, windowMs: number): RateLimit {
     },
     clear(key) {
       counts.delete(key);
+    },
+    giveBack(key) {
+      counts.set(key, Math.max(0, (counts.get(key) ?? 0) - 1));
     },
   };
 }

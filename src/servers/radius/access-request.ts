@@ -1,10 +1,9 @@
 // Answers Access-Requests.
 import { authorize, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
-import { type AccessRecord, startEntitlement } from '../../access/entitlements.ts';
+import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
 import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';
-import { currentAccess } from '../../network/enforce.ts';
 import { getString } from '../../protocols/radius/attributes.ts';
 import type { Packet } from '../../protocols/radius/packet.ts';
 import { checkPassword } from '../../protocols/radius/passwords.ts';

@@ -66,7 +66,7 @@ export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }>
   api.post('/orders', async (c) => {
     const body = parse(newOrder, await readJson(c.req.raw), 'body');
     const key = c.req.header('idempotency-key')?.slice(0, 200) ?? null;
-    const order = await buyPlan(ctx, { ...body, router_id: null, idempotency_key: key }, c.env.address);
+    const order = await buyPlan(ctx, { ...body, router_id: null, idempotency_key: key });
     return c.json(await answerOrder(ctx, order, 'en'), 201);
   });
 

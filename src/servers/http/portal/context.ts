@@ -3,11 +3,13 @@ import type { HttpContext } from '../context.ts';
 import { createRateLimit, type RateLimit } from '../rate-limit.ts';
 
 export interface PortalContext extends HttpContext {
-  /** Codes tried, a device: typing errors pass, guessing does not. */
+  /** Wrong codes, a device: typing errors pass, guessing does not. */
   codeTries: RateLimit;
-  /** Codes tried, a site: phones behind one router share an address, and a guesser changes its MAC. */
+  /** Wrong codes, an address: phones behind one router share it, and a guesser changes its MAC. */
   siteCodeTries: RateLimit;
-  /** Orders started, a device or address. */
+  /** Prompts sent, a phone number: nobody is to be pestered by a stranger on the WiFi. */
+  promptsToPhone: RateLimit;
+  /** Orders started, a device. */
   orderTries: RateLimit;
 }
 
@@ -18,6 +20,7 @@ export function portalContext(ctx: HttpContext): PortalContext {
     ...ctx,
     codeTries: createRateLimit(12, WINDOW_MS),
     siteCodeTries: createRateLimit(600, WINDOW_MS),
-    orderTries: createRateLimit(60, WINDOW_MS),
+    promptsToPhone: createRateLimit(10, WINDOW_MS),
+    orderTries: createRateLimit(30, WINDOW_MS),
   };
 }

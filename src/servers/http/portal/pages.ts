@@ -3,14 +3,13 @@ import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { endReason } from '../../../access/authorize.ts';
 import { findCredential } from '../../../access/credentials.ts';
-import { type AccessRecord, getEntitlement } from '../../../access/entitlements.ts';
+import { type AccessRecord, currentAccess, getEntitlement } from '../../../access/entitlements.ts';
 import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
 import { openSessions } from '../../../access/sessions.ts';
 import { findOrder, LIVE_MS, type Order } from '../../../billing/orders.ts';
 import { AppError } from '../../../errors.ts';
 import { isId } from '../../../lib/ids.ts';
 import { maskMsisdn } from '../../../lib/msisdn.ts';
-import { currentAccess } from '../../../network/enforce.ts';
 import { allRouters } from '../../../network/routers.ts';
 import { readBusiness } from '../../../operators/business.ts';
 import type { HttpEnv } from '../context.ts';
@@ -224,18 +223,14 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const again = form.again && isId(form.again) ? await findOrder(ctx.db, form.again) : undefined;
     const msisdn = form.msisdn ?? again?.msisdn ?? '';
     try {
-      const order = await buyPlan(
-        ctx,
-        {
-          plan_id: plan.id,
-          msisdn,
-          mac: visitor.hotspot?.mac ?? null,
-          ip: visitor.hotspot?.ip ?? null,
-          router_id: visitor.hotspot?.router_id ?? null,
-          idempotency_key: null,
-        },
-        c.env.address,
-      );
+      const order = await buyPlan(ctx, {
+        plan_id: plan.id,
+        msisdn,
+        mac: visitor.hotspot?.mac ?? null,
+        ip: visitor.hotspot?.ip ?? null,
+        router_id: visitor.hotspot?.router_id ?? null,
+        idempotency_key: null,
+      });
       setCookie(c, PHONE_COOKIE, `0${order.msisdn.slice(3)}`, {
         path: '/',
         sameSite: 'Lax',

@@ -37,11 +37,7 @@ export interface Purchase {
  * Starts an order and has the guest asked for their PIN. A second tap joins the order that lives already.
  * @throws `invalid` for a number that is none, `unavailable` while no payments can be taken, `rate_limited`.
  */
-export async function buyPlan(
-  ctx: PortalContext,
-  purchase: Purchase,
-  address: string | null,
-): Promise<Order> {
+export async function buyPlan(ctx: PortalContext, purchase: Purchase): Promise<Order> {
   const msisdn = normalizeMsisdn(purchase.msisdn);
   if (!msisdn) {
     throw new AppError('invalid', 'This is not a Kenyan mobile number.', {
@@ -49,7 +45,9 @@ export async function buyPlan(
       fields: { msisdn: 'Write it like 0712 345 678.' },
     });
   }
-  if (!ctx.orderTries.take(purchase.mac ?? address ?? '', ctx.clock.now())) {
+  const now = ctx.clock.now();
+  const pestered = !ctx.promptsToPhone.take(msisdn, now);
+  if (pestered || (purchase.mac && !ctx.orderTries.take(purchase.mac, now))) {
     throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
   }
   const gateway = await ctx.gateways.mpesa();
@@ -58,7 +56,7 @@ export async function buyPlan(
       hint: 'Use a voucher, or ask the staff.',
     });
   }
-  const started = await startOrder(ctx.db, { ...purchase, msisdn }, ctx.clock.now());
+  const started = await startOrder(ctx.db, { ...purchase, msisdn }, now);
   const { order, plan, token } = started;
   if (!token) return order;
   const sending = sendOrder(
@@ -129,6 +127,9 @@ export async function redeemCode(
     throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
   }
   const redemption = await redeemVoucher(ctx.db, ctx.vault, code, mac, now);
-  if (redemption.redeemed) ctx.codeTries.clear(device);
+  if (redemption.redeemed) {
+    ctx.codeTries.clear(device);
+    ctx.siteCodeTries.giveBack(address ?? '');
+  }
   return redemption;
 }
