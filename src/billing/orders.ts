@@ -44,7 +44,7 @@ export interface StartedOrder {
 }
 
 /**
- * Writes down an order. While one for the same phone and plan is alive, or one with the same idempotency key exists,
+ * Writes down an order. While one for the same number, plan and device is alive, or one with the same idempotency key exists,
  * that one comes back without a token: nobody is asked twice.
  * @throws `not_found` for an unknown plan, `conflict` for one that is not on sale or has no price M-PESA can move.
  */
@@ -59,7 +59,8 @@ export async function startOrder(db: Db, input: OrderInput, now: number): Promis
     });
   }
   const token = newToken();
-  const liveKey = `${input.msisdn}:${plan.id}`;
+  // With the device: another phone that names the same number must not be handed this one’s access.
+  const liveKey = `${input.msisdn}:${plan.id}:${input.mac ?? ''}`;
   return db.transaction().execute(async (tx) => {
     const subscriber = await subscriberForMsisdn(tx, input.msisdn, now);
     const order = await tx

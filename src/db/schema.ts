@@ -225,7 +225,7 @@ export interface OrdersTable {
   price_cents: number;
   /** pending: on the phone; checking: outcome unknown; failed may still become paid: money wins. */
   state: 'pending' | 'paid' | 'failed' | 'checking';
-  /** phone + plan while the order lives, so that a second tap joins the first. */
+  /** number + plan + device while the order lives, so that a second tap joins the first. */
   live_key: string | null;
   idempotency_key: string | null;
   gateway: 'mpesa';
