@@ -65,6 +65,9 @@ function compile(file, version, crossing) {
     '--compile',
     '--minify',
     '--sourcemap',
+    // Parsing ahead of time more than halves the time to start, for 5 MB; top-level await needs the format.
+    '--bytecode',
+    '--format=esm',
     // What lies in the folder that it is started in must not change what it does.
     '--no-compile-autoload-dotenv',
     '--no-compile-autoload-bunfig',
