@@ -52,13 +52,9 @@ async function request<T>(
       },
       body: method === 'GET' ? undefined : JSON.stringify(body ?? {}),
     });
-  } catch (cause) {
-    throw new ApiError(
-      0,
-      'unavailable',
-      'Karibu did not answer.',
-      `Check that this device reaches the box. (${String(cause)})`,
-    );
+  } catch {
+    // The browser's own words ("Failed to fetch") help nobody, and it has no others.
+    throw new ApiError(0, 'unavailable', 'Karibu did not answer.', 'Check that this device reaches the box.');
   }
   const text = await response.text();
   const answer = readJson(text);

@@ -58,7 +58,7 @@ function BatchActs({ batch, onChange }: { batch: VoucherBatch; onChange: (next: 
   const cancel = async () => {
     const sure = await ask({
       title: 'Cancel this batch?',
-      body: html`<p>All ${formatCount(batch.unused)} unused vouchers of <b>${batch.name}</b> stop working, also those already printed or sold. The ${formatCount(batch.redeemed)} redeemed ones go on.</p>`,
+      body: html`<p>All ${formatCount(batch.unused)} unused vouchers of <b>${batch.name}</b> stop working, also those already printed or sold.${batch.redeemed > 0 && ` The ${formatCount(batch.redeemed)} redeemed ones go on.`}</p>`,
       confirm: 'Cancel the batch',
       name: batch.name,
     });

@@ -67,7 +67,7 @@ function Figures({ data }: { data: Overview }) {
       sub=${html`${change && html`<span class=${change.startsWith('−') ? 'down' : 'up'}>${change}</span> `}yesterday ${formatMoney(yesterday.sales_cents)}`} />
     <${Figure} label="Online now" value=${formatCount(data.online_now)} sub=${html`<span class="pulse"></span>open sessions`} href="/sessions" />
     <${Figure} label="Payments today" value=${formatCount(today.payments)} sub=${`${formatCount(today.vouchers_redeemed)} vouchers redeemed`} href="/payments" />
-    <${Figure} label="Routers online" value=${`${routers.online}/${routers.total}`} sub=${offline > 0 ? `${offline} offline` : 'all answer'} tone=${offline > 0 ? 'bad' : ''} href="/routers" />
+    <${Figure} label="Routers online" value=${`${routers.online}/${routers.total}`} sub=${routers.total === 0 ? 'none yet' : offline > 0 ? `${offline} offline` : 'all answer'} tone=${offline > 0 ? 'bad' : ''} href="/routers" />
     <${Figure} label="Unmatched" value=${formatCount(unmatched.count)} tone=${unmatched.count > 0 ? 'warn' : ''} href="/payments?state=unmatched"
       sub=${unmatched.count > 0 ? `${formatMoney(unmatched.amount_cents)} waits for you` : checking.count > 0 ? `${checking.count} being checked` : 'nothing waits'} />
   </section>`;

@@ -18,7 +18,9 @@ export function Sell() {
   const me = useMe();
   const list = useList<Plan>('/plans', { state: 'on_sale' });
   const [chosen, setChosen] = useState<Plan | undefined>();
-  const plans = list.items.filter((plan) => plan.kind === 'hotspot');
+  const plans = list.items
+    .filter((plan) => plan.kind === 'hotspot')
+    .sort((a, b) => a.position - b.position || a.price_cents - b.price_cents);
   return html`<${PageHead} title="Sell a voucher" sub="Choose the plan, take the money, show the code" />
     ${list.error && plans.length === 0 && html`<div class="card"><${Failure} error=${list.error} onRetry=${list.reload} /></div>`}
     ${list.loading && plans.length === 0 && html`<div class="card"><${Loading} rows=${4} /></div>`}

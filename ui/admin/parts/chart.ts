@@ -5,6 +5,9 @@ import { formatMoney } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import type { Overview } from '../types.ts';
 
+/** Shillings at the top of an axis without sales. */
+const LEAST_SCALE = 100;
+
 /** A phone shows less of it, so that the next card is in sight. */
 function chartHeight(width: number): number {
   return width < 500 ? 180 : 236;
@@ -40,7 +43,7 @@ function options(week: Overview['week'], width: number): uPlot.Options {
     cursor: { show: false },
     scales: {
       x: { time: false, range: [-0.6, last + 0.6] },
-      y: { range: (_, __, max) => [0, Math.max(max * 1.08, 1)] },
+      y: { range: (_, __, max) => [0, Math.max(max * 1.08, LEAST_SCALE)] },
     },
     axes: [
       {

@@ -56,12 +56,15 @@ export function invalid(fields: Record<string, string>): ApiError {
   return new ApiError(400, 'invalid', 'Some fields need another look.', undefined, fields);
 }
 
-/** The form's own message: shown on top unless every word of it is already next to a field. */
+/** The form's own message, on top, unless all of it is already said next to the fields. */
 export function Problem({ form }: { form: Form }) {
-  if (!form.problem) return null;
+  const { problem } = form;
+  if (!problem) return null;
+  const fields = Object.keys(problem.fields);
+  if (fields.length > 0 && fields.every((name) => name in form.values)) return null;
   return html`<div class="problem" role="alert">
     <${Icon} name="warning" />
-    <p>${form.problem.message}${form.problem.hint && html`<small>${form.problem.hint}</small>`}</p>
+    <p>${problem.message}${problem.hint && html`<small>${problem.hint}</small>`}</p>
   </div>`;
 }
 

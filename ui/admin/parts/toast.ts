@@ -31,7 +31,8 @@ function dismiss(id: number): void {
 function show(toast: Omit<Toast, 'id'>): void {
   lastId += 1;
   const id = lastId;
-  change([...toasts.slice(-2), { ...toast, id }]);
+  // What is over and done makes room; what can still be undone stays.
+  change([...toasts.filter((shown) => shown.action).slice(-1), { ...toast, id }]);
   window.setTimeout(
     () => dismiss(id),
     toast.action || toast.tone === 'bad' ? SHOWN_WITH_ACTION_MS : SHOWN_MS,
