@@ -249,7 +249,7 @@ export interface AuditEntry {
   actor: string;
   action: string;
   entity: string;
-  entity_id: string;
+  entity_id: string | null;
   entity_name: string | null;
   before: unknown;
   after: unknown;

@@ -41,7 +41,7 @@ export function Audit() {
           label: 'What',
           at: 'main',
           cell: (row: AuditEntry) =>
-            html`<b>${formatWord(row.action)}</b> <span class="muted">${formatWord(row.entity)}</span> ${row.entity_name ?? ''}`,
+            html`<b>${formatWord(row.action)}</b> <span class="muted">${formatWord(row.entity)}</span> <${Thing} entry=${row} />`,
         },
         {
           label: 'Change',
@@ -51,6 +51,22 @@ export function Audit() {
         },
         { label: 'When', at: 'end', cell: (row: AuditEntry) => html`<${Time} at=${row.at} />` },
       ]} />`;
+}
+
+const PLACES: Record<string, string> = {
+  plan: 'plans',
+  router: 'routers',
+  'voucher batch': 'vouchers',
+  subscriber: 'subscribers',
+  session: 'sessions',
+  order: 'orders',
+};
+
+/** The thing's name, leading to its page where it has one. */
+function Thing({ entry }: { entry: AuditEntry }) {
+  const place = PLACES[entry.entity];
+  if (!place || !entry.entity_id) return entry.entity_name ?? '';
+  return html`<a href=${`/${place}/${entry.entity_id}`}>${entry.entity_name ?? 'open'}</a>`;
 }
 
 const SHOWN = 3;

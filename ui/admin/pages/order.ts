@@ -1,5 +1,5 @@
 // One order with all that was heard about it.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { formatMoney, formatMsisdn } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { asApiError, post } from '../api.ts';
@@ -10,10 +10,19 @@ import { EvidenceTimeline } from '../parts/evidence.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import type { OrderDetail, Payment } from '../types.ts';
 
+const POLL_MS = 4000;
+
 export function OrderPage({ id }: { id: string }) {
   const { data, error, reload } = useLoad<OrderDetail>(`/orders/${id}`);
   const [asking, setAsking] = useState(false);
   useLive('payment', reload);
+  // A prompt that fails makes no payment, so nothing is heard of it.
+  const open = data?.state === 'pending' || data?.state === 'checking';
+  useEffect(() => {
+    if (!open) return;
+    const timer = window.setInterval(reload, POLL_MS);
+    return () => window.clearInterval(timer);
+  }, [open, reload]);
   if (!data) {
     return html`<${PageHead} title="Order" back="/orders" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }

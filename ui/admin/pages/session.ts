@@ -53,7 +53,7 @@ export function SessionPage({ id }: { id: string }) {
       [
         'Subscriber',
         data.subscriber_id &&
-          html`<a href=${`/subscribers/${data.subscriber_id}`}>${data.msisdn ? formatMsisdn(data.msisdn) : 'open'}</a>`,
+          html`<a href=${`/subscribers/${data.subscriber_id}`}>${data.msisdn ? formatMsisdn(data.msisdn) : 'Open the subscriber'}</a>`,
       ],
       ['Plan', data.plan_name],
       ['Router', data.router_name],

@@ -50,7 +50,7 @@ export function SignIns() {
             at: 'sub',
             grow: true,
             cell: (row: SignIn) =>
-              html`${row.reason && html`<span>${formatWord(row.reason)}</span> `}<span class="muted">${row.message}</span>`,
+              html`${row.reason && row.reason !== row.result && html`<span>${formatWord(row.reason)}</span> `}<span class="muted">${row.message}</span>`,
           },
           { label: 'Device', at: 'none', cell: (row: SignIn) => html`<code>${row.mac ?? '–'}</code>` },
           { label: 'Router', at: 'none', cell: (row: SignIn) => row.router_name ?? '–' },

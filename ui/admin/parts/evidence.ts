@@ -4,6 +4,16 @@ import { html } from '../../shared/html.ts';
 import type { Evidence } from '../types.ts';
 import { Empty, Time } from './basics.ts';
 
+const KINDS: Record<string, string> = {
+  stk_callback: 'Callback',
+  stk_query: 'Query answer',
+  c2b_confirmation: 'C2B notice',
+  c2b: 'C2B notice',
+  pull: 'Pull row',
+  statement: 'Statement line',
+  cash: 'Cash entry',
+};
+
 /** A body as text to read: JSON is indented, whatever else is shown as it came. */
 function bodyText(body: unknown): string {
   if (typeof body !== 'string') return JSON.stringify(body, null, 2);
@@ -21,7 +31,7 @@ export function EvidenceTimeline({ evidence }: { evidence: Evidence[] }) {
   return html`<ol class="timeline">
     ${evidence.map(
       (entry) => html`<li key=${entry.id}>
-        <p><b>${formatWord(entry.kind)}</b> <span class="muted">${formatWord(entry.state)}</span><span class="timeline-when"><${Time} at=${entry.received_at} /></span></p>
+        <p><b>${KINDS[entry.kind] ?? formatWord(entry.kind)}</b> <span class="muted">${formatWord(entry.state)}</span><span class="timeline-when"><${Time} at=${entry.received_at} /></span></p>
         ${entry.summary && html`<p>${entry.summary}</p>`}
         <details><summary>What was received${entry.source_address ? ` from ${entry.source_address}` : ''}</summary><pre>${bodyText(entry.body)}</pre></details>
       </li>`,
