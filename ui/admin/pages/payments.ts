@@ -26,7 +26,12 @@ export const PAYMENT_COLUMNS: Column<Payment>[] = [
     grow: true,
     cell: (payment) => payment.plan_name ?? html`<span class="muted">no order</span>`,
   },
-  { label: 'State', at: 'foot', cell: (payment) => html`<${State} state=${payment.state} />` },
+  {
+    label: 'State',
+    at: 'foot', // On a phone only what is unusual takes a line.
+    cell: (payment) =>
+      html`<span class=${payment.state === 'settled' ? 'off-phone' : ''}><${State} state=${payment.state} /></span>`,
+  },
   { label: 'When', at: 'sub-end', cell: (payment) => html`<${Time} at=${payment.received_at} />` },
   {
     label: 'Amount',

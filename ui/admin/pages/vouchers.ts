@@ -60,7 +60,7 @@ function Batches({ sells, onNew }: { sells: boolean; onNew: () => void }) {
         at: 'sub-end',
         num: true,
         cell: (batch: VoucherBatch) =>
-          html`${formatCount(batch.redeemed)} <span class="muted">of ${formatCount(batch.count)}</span>`,
+          html`${formatCount(batch.redeemed)} <span class="muted">of ${formatCount(batch.count)}<span class="on-phone"> redeemed</span></span>`,
       },
       { label: 'Made', at: 'none', cell: (batch: VoucherBatch) => html`<${Time} at=${batch.created_at} />` },
     ]} />`;

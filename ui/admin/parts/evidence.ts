@@ -7,11 +7,6 @@ import { Empty, Time } from './basics.ts';
 const KINDS: Record<string, string> = {
   stk_callback: 'Callback',
   stk_query: 'Query answer',
-  c2b_confirmation: 'C2B notice',
-  c2b: 'C2B notice',
-  pull: 'Pull row',
-  statement: 'Statement line',
-  cash: 'Cash entry',
 };
 
 /** A body as text to read: JSON is indented, whatever else is shown as it came. */
