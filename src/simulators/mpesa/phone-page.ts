@@ -50,7 +50,7 @@ export function phonePage(): { html: string; policy: string } {
       </div>
       <h1 class="sr">Messages</h1>
       <ol class="messages" id="messages" aria-live="polite"></ol>
-      <p class="empty" id="empty">When someone pays with this number, M-PESA asks for the PIN here.</p>
+      <p class="empty" id="empty">When someone pays with this number, M&#8209;PESA asks for the PIN here.</p>
     </section>
 
     <div class="veil" id="veil" hidden></div>
@@ -71,7 +71,7 @@ export function phonePage(): { html: string; policy: string } {
   </div>
 </main>
 <noscript><p class="noscript">The simulated phone needs scripts.</p></noscript>
-<aside class="legend"><b>Simulated phone</b> Any PIN pays, 0000 is wrong. No real money moves.</aside>
+<aside class="legend"><b>Simulated phone</b> Any PIN pays, 0000 is wrong.</aside>
 <script nonce="${nonce}">${PHONE_SCRIPT}</script>
 </body>
 </html>`;
