@@ -3,7 +3,7 @@ import { priceStub } from './home.ts';
 import { html } from './html.ts';
 import { carried, icon, link, notice, page, speaker } from './layout.ts';
 import type { BuyView } from './types.ts';
-import { planGives, price } from './wording.ts';
+import { planLine, price } from './wording.ts';
 
 /** `GET /buy` and the answer to a `POST /buy` that made no order. Fields: plan, msisdn, ctx, lang. */
 export function buyPage(view: BuyView): string {
@@ -14,7 +14,7 @@ export function buyPage(view: BuyView): string {
     path: '/buy',
     query: { plan: plan.id },
     back: true,
-    body: html`<div class="ticket chosen"><span class="what"><b>${plan.name}</b><span>${planGives(view.lang, plan).join(' · ')}</span></span>
+    body: html`<div class="ticket chosen"><span class="what"><b>${plan.name}</b><span>${planLine(view.lang, plan)}</span></span>
 ${priceStub(plan.price_cents)}</div>
 ${error && notice('bad', t(`buy_${error}`), t(`buy_${error}_next`))}
 <form class="ask" method="post" action="/buy">

@@ -4,7 +4,7 @@ import { type Html, html } from './html.ts';
 import { icon, link, notice, page, speaker } from './layout.ts';
 import { routerError } from './router-error.ts';
 import type { EntitlementView, HomeView, PlanView } from './types.ts';
-import { dataSize, leftTime, planGives, price, secondsLeft } from './wording.ts';
+import { dataSize, leftTime, planLine, price, secondsLeft } from './wording.ts';
 
 /** `GET /` and `POST /`. */
 export function homePage(view: HomeView): string {
@@ -13,6 +13,8 @@ export function homePage(view: HomeView): string {
   return page(view, {
     title: t('page_home'),
     path: '/',
+    // Whoever has something to connect or to repair needs the room for that.
+    ...(!view.entitlement && !view.router_error && { greeting: t('welcome') }),
     body: html`${view.router_error && refusal(view, view.router_error)}
 ${view.entitlement && remainder(view, view.entitlement)}
 <div class="intro">
@@ -55,7 +57,7 @@ ${form || html`<a class="big" href="${link(view, '/status')}">${t('see_left')}</
 }
 
 function planTicket(view: HomeView, plan: PlanView, sells: boolean): Html {
-  const inside = html`<span class="what"><b>${plan.name}</b><span>${planGives(view.lang, plan).join(' · ')}</span></span>
+  const inside = html`<span class="what"><b>${plan.name}</b><span>${planLine(view.lang, plan)}</span></span>
 ${priceStub(plan.price_cents)}`;
   return sells
     ? html`<a class="ticket" href="${link(view, '/buy', { plan: plan.id })}">${inside}</a>`

@@ -35,6 +35,8 @@ type Frame = {
   poll_state?: string;
   /** Show the way back to the plans in the header. */
   back?: boolean;
+  /** A large word of welcome in the header. */
+  greeting?: string;
 };
 
 /** A complete document. */
@@ -65,9 +67,10 @@ ${frame.back && html`<a class="back" href="${link(view, '/')}" aria-label="${t('
 <a class="brand" href="${link(view, '/')}">${logo && html`<img src="${logo}" alt="" width="40" height="40">`}<span>${view.business.name}</span></a>
 <a class="lang" href="${switchTo}" lang="${other}" hreflang="${other}">${text(other, 'language')}</a>
 </div>
+${frame.greeting && html`<div class="greet" aria-hidden="true">${frame.greeting}</div>`}
 </div>
 </header>
-<main class="wrap">
+<main class="wrap body">
 ${frame.body}
 </main>
 <footer class="wrap foot">${support(view)}</footer>

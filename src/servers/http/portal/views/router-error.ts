@@ -3,6 +3,7 @@
 export type RouterError =
   | 'wrong_password'
   | 'expired'
+  | 'no_plan'
   | 'quota_used'
   | 'too_many_devices'
   | 'not_answering'
@@ -21,14 +22,12 @@ const MEANINGS: [RegExp, RouterError][] = [
     'too_many_devices',
   ],
   [/traffic limit|quota|data (is |was )?(used|finished|over|up)|used up.*data/i, 'quota_used'],
-  [
-    /uptime limit|expired|no (valid|active) (plan|entitlement)|time (is |was )?(used|finished|over|up)|used up/i,
-    'expired',
-  ],
+  [/uptime limit|expired|time (is |was )?(used|finished|over|up)|used up/i, 'expired'],
+  [/no (valid |active )?(plan|entitlement)/i, 'no_plan'],
   [/not responding|no response|timeout|timed out/i, 'not_answering'],
   [/no more free addresses|session limit|license/i, 'full'],
   [/already authorizing|challenge response|shutting down|not logged in/i, 'try_again'],
-  [/not allowed|disabled|cancelled|blocked|suspended|not yours/i, 'not_allowed'],
+  [/not allowed|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i, 'not_allowed'],
   [/invalid|incorrect|wrong|password|unknown|not found|does not exist/i, 'wrong_password'],
 ];
 

@@ -42,16 +42,17 @@ function timeLeft(view: StatusView, entitlement: EntitlementView): Html {
   const left = secondsLeft(entitlement, view.now_at);
   if (left === null) {
     const validity = entitlement.validity_seconds;
-    return html`<h1 class="figure">${entitlement.plan_name}</h1>
+    return html`<h1 class="figure long">${entitlement.plan_name}</h1>
 ${validity && html`<p>${t('starts_on_connect', { validity: soldTime(view.lang, validity) })}</p>`}`;
   }
   const online = view.state === 'online';
   // Connected time stands still while offline, so its end is known only while it runs.
   const pauses = (entitlement.online_left_seconds ?? null) !== null;
+  const figure = leftTime(view.lang, left);
   const end = online ? view.now_at + left * 1000 : entitlement.until_at;
   return html`<p class="label">${t('time_left')}</p>
-<h1 class="figure num"${online && html` data-countdown="${left}" data-reload`}>${leftTime(view.lang, left)}</h1>
-${end !== null && html`<p>${t('ends', { when: clockTime(view.lang, end, view.now_at) })}</p>`}
+<h1 class="figure num ${figure.length > 10 && 'long'}"${online && html` data-countdown="${left}" data-reload`}>${figure}</h1>
+${end !== null && html`<p>${t(!online && pauses ? 'use_before' : 'ends', { when: clockTime(view.lang, end, view.now_at) })}</p>`}
 ${!online && pauses && html`<p>${t('paused_offline')}</p>`}`;
 }
 

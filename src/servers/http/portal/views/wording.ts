@@ -21,7 +21,7 @@ export function soldTime(lang: Lang, seconds: number): string {
   return counted(lang, Math.max(1, Math.round(seconds / MINUTE)), 'minute', 'minutes');
 }
 
-/** A length of time that is left: `2 d 5 h`, `1 h 20 min`, `43 min`. Minutes are rounded up, so 60 s before the end it is still `1 min`. */
+/** A length of time that is left: `2 d 5 h`, `1 h 20 min`, `43 min`; a number is never parted from its unit. Minutes are rounded up, so 60 s before the end it is still `1 min`. */
 export function leftTime(lang: Lang, seconds: number): string {
   if (seconds < MINUTE) return text(lang, 'moments');
   const minutes = Math.ceil(seconds / MINUTE);
@@ -40,7 +40,7 @@ export function leftTime(lang: Lang, seconds: number): string {
         ];
   return parts
     .filter(([, n]) => n > 0)
-    .map(([key, n]) => text(lang, key, { n }))
+    .map(([key, n]) => text(lang, key, { n }).replace(' ', '\u00a0'))
     .join(' ');
 }
 
@@ -89,8 +89,11 @@ export function clockTime(lang: Lang, at: number, now: number): string {
   return text(lang, 'clock', { day, time });
 }
 
-/** What a plan gives, in the order people ask: data, time, speed, devices; what its name already says is left out. */
-export function planGives(lang: Lang, plan: PlanView): string[] {
+/**
+ * What a plan gives, in the order people ask: data, time, speed, devices; what its
+ * name already says is left out. Short parts are not broken at the end of a line.
+ */
+export function planLine(lang: Lang, plan: PlanView): string {
   const validity = soldTime(lang, plan.validity_seconds);
   const time = plan.online_seconds
     ? text(lang, 'online_within', { online: soldTime(lang, plan.online_seconds), validity })
@@ -102,7 +105,10 @@ export function planGives(lang: Lang, plan: PlanView): string[] {
     devices(lang, plan.max_devices),
   ];
   const named = plan.name.trim().toLowerCase();
-  return gives.filter((part): part is string => part !== undefined && part.toLowerCase() !== named);
+  return gives
+    .filter((part): part is string => part !== undefined && part.toLowerCase() !== named)
+    .map((part) => (part.length <= 12 ? part.replaceAll(' ', '\u00a0') : part))
+    .join(' · ');
 }
 
 /** Seconds left of an entitlement, whichever of its clocks ends first; null when it has not started. */
