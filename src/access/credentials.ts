@@ -51,6 +51,12 @@ export async function credentialForDevice(
   mac: string | null,
   now: number,
 ): Promise<Credential> {
+  // Changes nothing, but locks the row on PostgreSQL: two purchases at once must not make two credentials.
+  await db
+    .updateTable('subscribers')
+    .set((eb) => ({ state: eb.ref('state') }))
+    .where('id', '=', subscriberId)
+    .execute();
   const existing = await db
     .selectFrom('credentials')
     .selectAll()

@@ -21,7 +21,8 @@ export interface EvidenceInput {
 
 /**
  * Keeps a message and, if it is about an order, the task that settles it: one transaction, on disk when this returns.
- * The same message about the same order a second time changes nothing.
+ * The same message about the same order a second time changes nothing. NUL, which PostgreSQL's text cannot hold, is
+ * written as U+FFFD.
  */
 export async function keepEvidence(db: Db, input: EvidenceInput, now: number): Promise<Evidence | undefined> {
   const digest = createHash('sha256').update(input.body).digest('base64url');
@@ -35,7 +36,7 @@ export async function keepEvidence(db: Db, input: EvidenceInput, now: number): P
         dedupe_key: `${input.kind}:${input.order_id ?? 'none'}:${digest}`,
         order_id: input.order_id,
         payment_id: null,
-        body: input.body.slice(0, KEPT_LENGTH),
+        body: input.body.replaceAll('\0', '\ufffd').slice(0, KEPT_LENGTH),
         source_address: input.source_address,
         state: input.order_id ? 'received' : 'quarantined',
         summary: input.quarantine ?? null,

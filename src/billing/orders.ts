@@ -256,7 +256,26 @@ export async function findOrder(db: Db, id: string): Promise<Order | undefined> 
 
 export async function getOrder(db: Db, id: string): Promise<Order> {
   const order = await findOrder(db, id);
-  if (!order) throw new AppError('not_found', 'There is no such order.');
+  if (!order) throw noSuchOrder();
+  return order;
+}
+
+function noSuchOrder(): AppError {
+  return new AppError('not_found', 'There is no such order.');
+}
+
+/**
+ * An order that stays as it is until the transaction ends: two messages about one order take turns. The update changes
+ * nothing; on PostgreSQL it locks the row.
+ */
+export async function holdOrder(tx: Db, id: string): Promise<Order> {
+  const order = await tx
+    .updateTable('orders')
+    .set((eb) => ({ state: eb.ref('state') }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst();
+  if (!order) throw noSuchOrder();
   return order;
 }
 
@@ -283,7 +302,7 @@ function viewQuery(db: Db) {
 
 export async function getOrderView(db: Db, id: string): Promise<OrderView> {
   const order = await viewQuery(db).where('o.id', '=', id).executeTakeFirst();
-  if (!order) throw new AppError('not_found', 'There is no such order.');
+  if (!order) throw noSuchOrder();
   return order;
 }
 

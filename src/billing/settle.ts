@@ -11,7 +11,7 @@ import { describeResult } from '../protocols/mpesa/index.ts';
 import { closeEvidence, type Evidence } from './evidence.ts';
 import type { Notice } from './gateways.ts';
 import { readMpesaCallback } from './mpesa.ts';
-import { getOrder, type Order } from './orders.ts';
+import { holdOrder, type Order } from './orders.ts';
 import type { Payment } from './payments.ts';
 
 /** What became of a piece of evidence. */
@@ -42,7 +42,7 @@ export async function settleEvidence(
       .returningAll()
       .executeTakeFirst();
     if (!evidence?.order_id) return undefined;
-    const order = await getOrder(tx, evidence.order_id);
+    const order = await holdOrder(tx, evidence.order_id);
     const notice = readEvidence(evidence, order);
     const doubt = notice ? findDoubt(order, notice) : 'It could not be read.';
     if (!notice || doubt) {
@@ -53,9 +53,11 @@ export async function settleEvidence(
       await closeEvidence(tx, evidence.id, 'quarantined', 'Its checkout id belongs to another order.', now);
       return { order_id: order.id, granted: false };
     }
-    return notice.paid
-      ? settleMoney(tx, vault, evidence, order, notice, now)
-      : settleRefusal(tx, evidence, order, notice, now);
+    if (!notice.paid) return settleRefusal(tx, evidence, order, notice, now);
+    const gap = findGap(evidence, notice);
+    return gap
+      ? askInstead(tx, evidence, order, gap, now)
+      : settleMoney(tx, vault, evidence, order, notice, now);
   });
 }
 
@@ -72,7 +74,7 @@ function readEvidence(evidence: Evidence, order: Order): Notice | undefined {
   };
 }
 
-/** Why a notice is not believed: it speaks of another request than this order's, or of money without an amount. */
+/** Why a notice is not believed: it speaks of another request than this order's. */
 function findDoubt(order: Order, notice: Notice): string | undefined {
   if (order.checkout_request_id && order.checkout_request_id !== notice.checkout_request_id) {
     return 'It speaks of another request than this order’s.';
@@ -80,8 +82,32 @@ function findDoubt(order: Order, notice: Notice): string | undefined {
   if (order.merchant_request_id && order.merchant_request_id !== notice.merchant_request_id) {
     return 'Its merchant request id is not this order’s.';
   }
-  if (notice.paid && notice.amount_cents === undefined) return 'It names no amount in whole shillings.';
   return undefined;
+}
+
+/** What a notice of money leaves out; then the gateway's own answer has to say whether it came (payments.md §5, 23). */
+function findGap(evidence: Evidence, notice: Notice): string | undefined {
+  if (notice.amount_cents === undefined) return 'It names no amount in whole shillings.';
+  if (evidence.kind === 'stk_callback' && !notice.receipt) return 'It names no receipt.';
+  return undefined;
+}
+
+/** Gives nothing for a notice with a gap, and has the gateway asked about the order at once. */
+async function askInstead(
+  tx: Db,
+  evidence: Evidence,
+  order: Order,
+  gap: string,
+  now: number,
+): Promise<Settled> {
+  await tx
+    .updateTable('orders')
+    .set({ next_poll_at: now, updated_at: now })
+    .where('id', '=', order.id)
+    .where('state', 'in', ['pending', 'checking'])
+    .execute();
+  await closeEvidence(tx, evidence.id, 'quarantined', `${gap} M-PESA is asked instead.`, now);
+  return { order_id: order.id, granted: false };
 }
 
 /** A callback may come before the answer to the push: then it brings the identifiers. False when they are taken. */
@@ -142,19 +168,19 @@ async function settleMoney(
   now: number,
 ): Promise<Settled> {
   const amount = notice.amount_cents as number;
-  const known = await findPayment(tx, notice);
+  const keepAside = async (why: string, about: Payment): Promise<Settled> => {
+    await closeEvidence(tx, evidence.id, 'quarantined', why, now, about.id);
+    return { order_id: order.id, granted: false };
+  };
+  const sameReceipt = await paymentWith(tx, 'receipt', notice.receipt);
+  if (sameReceipt && sameReceipt.checkout_request_id !== notice.checkout_request_id) {
+    return keepAside('Its receipt belongs to another payment.', sameReceipt);
+  }
+  const known = await paymentWith(tx, 'checkout_request_id', notice.checkout_request_id);
+  if (known?.receipt && notice.receipt && known.receipt !== notice.receipt) {
+    return keepAside(`The payment of this request has the receipt ${known.receipt}.`, known);
+  }
   if (known) {
-    if (known.checkout_request_id !== notice.checkout_request_id) {
-      await closeEvidence(
-        tx,
-        evidence.id,
-        'quarantined',
-        'Its receipt belongs to another payment.',
-        now,
-        known.id,
-      );
-      return { order_id: order.id, granted: false };
-    }
     const payment = await attachReceipt(tx, known, notice, now);
     const attached = known.receipt === null && payment.receipt !== null;
     const summary = attached ? `Receipt ${payment.receipt} attached.` : 'Already settled.';
@@ -233,24 +259,32 @@ async function settleMoney(
 }
 
 /** The payment this money is already known as: by its request, or by its receipt. */
-async function findPayment(tx: Db, notice: Notice): Promise<Payment | undefined> {
-  return tx
-    .selectFrom('payments')
-    .selectAll()
-    .where((eb) =>
-      eb.or([
-        eb('checkout_request_id', '=', notice.checkout_request_id),
-        ...(notice.receipt ? [eb('receipt', '=', notice.receipt)] : []),
-      ]),
-    )
-    .executeTakeFirst();
+async function paymentWith(
+  tx: Db,
+  field: 'checkout_request_id' | 'receipt',
+  value: string | undefined,
+): Promise<Payment | undefined> {
+  if (!value) return undefined;
+  return tx.selectFrom('payments').selectAll().where(field, '=', value).executeTakeFirst();
 }
 
+/**
+ * A payment that the query settled learns its receipt, and what was really paid: the query only knew what was asked.
+ */
 async function attachReceipt(tx: Db, payment: Payment, notice: Notice, now: number): Promise<Payment> {
   if (!notice.receipt || payment.receipt) return payment;
+  const paid = notice.amount_cents as number;
+  const other = paid !== payment.amount_cents;
   return tx
     .updateTable('payments')
-    .set({ receipt: notice.receipt, received_at: notice.transaction_at ?? now })
+    .set({
+      receipt: notice.receipt,
+      received_at: notice.transaction_at ?? now,
+      amount_cents: paid,
+      ...(other
+        ? { note: `Paid ${formatMoney(paid)} for an order of ${formatMoney(payment.amount_cents)}.` }
+        : {}),
+    })
     .where('id', '=', payment.id)
     .returningAll()
     .executeTakeFirstOrThrow();
