@@ -6,7 +6,7 @@ import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';
 import { getString } from '../../protocols/radius/attributes.ts';
 import type { Packet } from '../../protocols/radius/packet.ts';
-import { checkPassword } from '../../protocols/radius/passwords.ts';
+import { checkPassword, passwordMethod } from '../../protocols/radius/passwords.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
 import type { Nas, RadiusContext } from './context.ts';
 import { acceptReply, rejectReply } from './reply.ts';
@@ -14,9 +14,11 @@ import { newSessionReference } from './session-class.ts';
 
 /**
  * A voucher is its own password; people leave the field empty or repeat the code as they typed it. CHAP hides what
- * was typed, so each spelling is tried.
+ * was typed, so each spelling is tried. An empty User-Password may also be left out altogether: FreeRADIUS's radclient
+ * does, since an attribute without octets is not to be sent (RFC 2865 §5).
  */
 function voucherPasswordIsRight(request: Packet, nas: Nas, code: string, typed: string): boolean {
+  if (passwordMethod(request) === 'none') return true;
   return [code, '', typed, code.toLowerCase()].some((password) =>
     checkPassword(request, nas.secret, password),
   );
