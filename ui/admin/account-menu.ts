@@ -18,7 +18,11 @@ export function AccountMenu({ me, onSignedOut }: { me: Me; onSignedOut: () => Pr
       <span class="initial" aria-hidden="true">${me.account.name.slice(0, 1).toUpperCase()}</span>
       <span class="who"><b>${me.account.name}</b><small>${me.account.role}</small></span>
     </button>
-    ${open && html`<${Dialog} title="Your account" onClose=${() => setOpen(false)}><${AccountPanel} me=${me} onSignedOut=${onSignedOut} /><//>`}`;
+    ${
+      open &&
+      html`<${Dialog} title="Your account" onClose=${() => setOpen(false)}>
+    <${AccountPanel} me=${me} onSignedOut=${onSignedOut} /><//>`
+    }`;
 }
 
 /** The same for the rail's dialog and for the phone's More page. */
@@ -34,7 +38,8 @@ export function AccountPanel({ me, onSignedOut }: { me: Me; onSignedOut: () => P
     }
   };
   return html`<div class="account-panel">
-    <p><b>${me.account.name}</b> <span class="muted">${me.account.role}</span><br /><span class="muted">${me.account.email}</span></p>
+    <p><b>${me.account.name}</b> <span class="muted">${me.account.role}</span><br /><span class="muted">
+    ${me.account.email}</span></p>
     <div class="pair"><span>Look</span>
       <${Segments} label="Look" value=${theme} options=${[
         ['auto', 'Auto'],
@@ -45,7 +50,12 @@ export function AccountPanel({ me, onSignedOut }: { me: Me; onSignedOut: () => P
         setTheme(picked);
       }} />
     </div>
-    ${changing ? html`<${PasswordForm} onDone=${() => setChanging(false)} />` : html`<${Button} onClick=${() => setChanging(true)}>Change password<//>`}
+    ${
+      changing
+        ? html`<${PasswordForm} onDone=${() => setChanging(false)} />`
+        : html`<${Button}
+      onClick=${() => setChanging(true)}>Change password<//>`
+    }
     <${Button} icon="out" onClick=${signOut}>Sign out<//>
     <p class="muted small">Karibu ${me.version}</p>
   </div>`;
@@ -62,8 +72,11 @@ function PasswordForm({ onDone }: { onDone: () => void }) {
     onDone();
   };
   return html`<${FormBox} form=${form} act=${save}>
-    <${Field} form=${form} name="current_password" label="Current password" type="password" autocomplete="current-password" />
-    <${Field} form=${form} name="password" label="New password" type="password" autocomplete="new-password" hint=${`${MIN_PASSWORD} characters or more`} />
-    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Change password<//><${Button} look="quiet" onClick=${onDone}>Cancel<//></div>
+    <${Field} form=${form} name="current_password" label="Current password" type="password"
+      autocomplete="current-password" />
+    <${Field} form=${form} name="password" label="New password" type="password" autocomplete="new-password"
+      hint=${`${MIN_PASSWORD} characters or more`} />
+    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Change password<//>
+    <${Button} look="quiet" onClick=${onDone}>Cancel<//></div>
   <//>`;
 }

@@ -63,13 +63,15 @@ function Stages({ stage, enter, start }: { stage: Stage; enter: () => void; star
     case 'starting':
       return html`<div class="starting" role="status" aria-label="Loading"></div>`;
     case 'failed':
-      return html`<main class="door"><div class="card"><${Failure} error=${stage.error} onRetry=${start} /></div></main>`;
+      return html`<main class="door"><div class="card"><${Failure} error=${stage.error} onRetry=${start} />
+        </div></main>`;
     case 'setup':
       return html`<${Setup} onDone=${enter} />`;
     case 'signed-out':
       return html`<${SignIn} onDone=${enter} />`;
     case 'signed-in':
-      return html`<${MeContext.Provider} value=${stage.me}><${Shell} me=${stage.me} onSignedOut=${start} /><//>`;
+      return html`<${MeContext.Provider} value=${stage.me}><${Shell} me=${stage.me} onSignedOut=${start} />
+        <//>`;
   }
 }
 

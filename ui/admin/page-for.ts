@@ -69,6 +69,8 @@ export function pageFor(place: Place, role: Role): VNode {
     case 'more':
       return html`<${More} />`;
     default:
-      return html`<${PageHead} title="Not here" /><div class="card"><${Empty} icon="search" title="There is no such page here."><a href="/">Go to the start</a><//></div>`;
+      return html`<${PageHead} title="Not here" /><div class="card">
+        <${Empty} icon="search" title="There is no such page here."><a href="/">Go to the start</a><//>
+        </div>`;
   }
 }

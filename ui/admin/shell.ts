@@ -28,7 +28,12 @@ export function Shell(props: { me: Me; onSignedOut: () => Promise<void> }) {
     <a class="skip" href="#page">Skip to the page</a>
     <${Rail} me=${me} current=${current} onSignedOut=${props.onSignedOut} />
     <main id="page" class="page" tabindex="-1">
-      ${!me.clock.trusted && html`<div class="banner warn" role="alert"><${Icon} name="warning" /><p><b>The clock cannot be trusted.</b> ${me.clock.message ?? 'Nothing expires until it is right again.'}</p></div>`}
+      ${
+        !me.clock.trusted &&
+        html`<div class="banner warn" role="alert"><${Icon} name="warning" /><p>
+      <b>The clock cannot be trusted.</b> ${me.clock.message ?? 'Nothing expires until it is right again.'}
+      </p></div>`
+      }
       ${pageFor(place, role)}
     </main>
     <${Tabs} role=${role} current=${current} />
@@ -53,14 +58,20 @@ function Rail({ me, current, onSignedOut }: { me: Me; current?: string; onSigned
       })}
     </nav>
     <footer class="rail-foot">
-      ${hearsLive(me.account.role) && html`<p class=${`live ${connected ? 'on' : ''}`} title=${connected ? 'This page updates by itself' : 'Connecting again…'}><i></i>${connected ? 'Live' : 'Not live'}</p>`}
+      ${
+        hearsLive(me.account.role) &&
+        html`<p class=${`live ${connected ? 'on' : ''}`}
+        title=${connected ? 'This page updates by itself' : 'Connecting again…'}><i></i>
+          ${connected ? 'Live' : 'Not live'}</p>`
+      }
       <${AccountMenu} me=${me} onSignedOut=${onSignedOut} />
     </footer>
   </aside>`;
 }
 
 function RailLink({ page, current }: { page: PageName; current?: string }) {
-  return html`<a href=${`/${page}`} aria-current=${page === current ? 'page' : undefined}><${Icon} name=${page} />${TITLES[page]}</a>`;
+  return html`<a href=${`/${page}`} aria-current=${page === current ? 'page' : undefined}>
+    <${Icon} name=${page} />${TITLES[page]}</a>`;
 }
 
 function Tabs({ role, current }: { role: Role; current?: string }) {
@@ -68,7 +79,8 @@ function Tabs({ role, current }: { role: Role; current?: string }) {
   const tabs = TABS.filter((page) => allowed.includes(page)).slice(0, MOST_TABS);
   const elsewhere = current !== undefined && !tabs.includes(current as PageName);
   const tab = (href: string, icon: IconName, title: string, on: boolean) =>
-    html`<a key=${href} href=${href} aria-current=${on ? 'page' : undefined}><${Icon} name=${icon} /><span>${title}</span></a>`;
+    html`<a key=${href} href=${href} aria-current=${on ? 'page' : undefined}><${Icon} name=${icon} /><span>
+      ${title}</span></a>`;
   return html`<nav class="tabs" aria-label="Pages">
     ${tabs.map((page) => tab(`/${page}`, page, TITLES[page], page === current))}
     ${tab('/more', 'more', 'More', elsewhere)}

@@ -40,16 +40,24 @@ export function Accounts() {
   };
   const acts = (account: Account) => html`<span class="row-acts">
     <${Button} look="quiet" onClick=${() => setOpen(account)}>Edit<//>
-    ${account.id !== me.account.id && html`<${Button} look="quiet" onClick=${() => turn(account, account.state === 'active' ? 'disabled' : 'active')}>${account.state === 'active' ? 'Disable' : 'Enable'}<//>`}
+    ${
+      account.id !== me.account.id &&
+      html`<${Button} look="quiet"
+      onClick=${() => turn(account, account.state === 'active' ? 'disabled' : 'active')}>
+        ${account.state === 'active' ? 'Disable' : 'Enable'}<//>`
+    }
   </span>`;
-  return html`<${PageHead} title="Accounts" sub="Who may sign in here"><${Button} icon="plus" look="primary" onClick=${() => setOpen('new')}>New account<//><//>
-    <${Listing} list=${list} label="Accounts" icon="accounts" filtered=${false} id=${(row: Account) => row.id} emptyTitle="No account." empty=${null}
+  return html`<${PageHead} title="Accounts" sub="Who may sign in here">
+    <${Button} icon="plus" look="primary" onClick=${() => setOpen('new')}>New account<//><//>
+    <${Listing} list=${list} label="Accounts" icon="accounts" filtered=${false} id=${(row: Account) => row.id}
+      emptyTitle="No account." empty=${null}
       columns=${[
         {
           label: 'Name',
           at: 'main',
           cell: (row: Account) =>
-            html`<span class="who-cell"><b>${row.name}${row.id === me.account.id ? ' (you)' : ''}</b><small class="muted">${row.email}</small></span>`,
+            html`<span class="who-cell"><b>${row.name}${row.id === me.account.id ? ' (you)' : ''}</b>
+              <small class="muted">${row.email}</small></span>`,
         },
         { label: 'Role', at: 'sub', cell: (row: Account) => row.role },
         { label: 'State', at: 'sub-end', cell: (row: Account) => html`<${State} state=${row.state} />` },
@@ -58,7 +66,8 @@ export function Accounts() {
           at: 'foot',
           grow: true,
           cell: (row: Account) =>
-            html`<span class="on-phone muted">last sign-in </span><${Time} at=${row.last_login_at} none="never" />`,
+            html`<span class="on-phone muted">last sign-in </span>
+              <${Time} at=${row.last_login_at} none="never" />`,
         },
         { label: '', at: 'end', cell: acts },
       ]} />
@@ -92,8 +101,12 @@ function AccountForm({ account, onClose }: { account?: Account; onClose: (change
       <${Field} form=${form} name="name" label="Name" autofocus />
       <${Field} form=${form} name="email" label="E-mail" type="email" disabled=${account !== undefined} />
       <${Field} form=${form} name="role" label="Role" options=${ROLES} />
-      <${Field} form=${form} name="password" label=${account ? 'New password' : 'Password'} type="password" autocomplete="new-password" required=${account ? false : undefined} hint=${account ? 'Leave empty to keep the one they have' : `${MIN_PASSWORD} characters or more. They can change it.`} />
-      <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>${account ? 'Save' : 'Create account'}<//><${Button} look="quiet" onClick=${() => onClose(false)}>Cancel<//></div>
+      <${Field} form=${form} name="password" label=${account ? 'New password' : 'Password'} type="password"
+        autocomplete="new-password" required=${account ? false : undefined}
+          hint=${account ? 'Leave empty to keep the one they have' : `${MIN_PASSWORD} characters or more. They can change it.`} />
+      <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>
+      ${account ? 'Save' : 'Create account'}<//>
+      <${Button} look="quiet" onClick=${() => onClose(false)}>Cancel<//></div>
     <//>
   <//>`;
 }

@@ -27,9 +27,11 @@ export function Audit() {
   const entity = usePlace().query.get('entity') ?? '';
   const list = useList<AuditEntry>('/audit', { entity });
   return html`<${PageHead} title="Audit" sub="Who changed what" />
-    <${Toolbar}><${Choice} aria-label="What was changed" value=${entity} onInput=${(event: Event) => setQuery({ entity: (event.target as HTMLSelectElement).value })}
+    <${Toolbar}><${Choice} aria-label="What was changed" value=${entity}
+      onInput=${(event: Event) => setQuery({ entity: (event.target as HTMLSelectElement).value })}
       options=${[['', 'Everything'], ...ENTITIES.map((name) => [name, name])]} /><//>
-    <${Listing} list=${list} label="Audit" icon="audit" filtered=${entity !== ''} onClear=${() => setQuery({ entity: undefined })} id=${(row: AuditEntry) => row.id}
+    <${Listing} list=${list} label="Audit" icon="audit" filtered=${entity !== ''}
+      onClear=${() => setQuery({ entity: undefined })} id=${(row: AuditEntry) => row.id}
       emptyTitle="Nothing was changed yet." empty=${null}
       columns=${[
         {
@@ -41,7 +43,8 @@ export function Audit() {
           label: 'What',
           at: 'main',
           cell: (row: AuditEntry) =>
-            html`<b>${formatWord(row.action)}</b> <span class="muted">${formatWord(row.entity)}</span> <${Thing} entry=${row} />`,
+            html`<b>${formatWord(row.action)}</b> <span class="muted">${formatWord(row.entity)}
+              </span> <${Thing} entry=${row} />`,
         },
         {
           label: 'Change',
@@ -79,8 +82,17 @@ function Changes({ entry }: { entry: AuditEntry }) {
   return html`<ul class="changes">
     ${shown.map(
       (change) =>
-        html`<li key=${change.field}><span class="muted">${formatWord(change.field)}</span> ${change.before !== undefined && html`<del>${change.before}</del>`} ${change.after !== undefined && html`<ins>${change.after}</ins>`}</li>`,
+        html`<li key=${change.field}><span class="muted">${formatWord(change.field)}
+          </span> ${
+            change.before !== undefined &&
+            html`<del>${change.before}
+          </del>`
+          } ${change.after !== undefined && html`<ins>${change.after}</ins>`}</li>`,
     )}
-    ${changes.length > SHOWN && html`<li><button type="button" class="link" onClick=${() => setAll(!all)}>${all ? 'less' : `${changes.length - SHOWN} more`}</button></li>`}
+    ${
+      changes.length > SHOWN &&
+      html`<li><button type="button" class="link" onClick=${() => setAll(!all)}>
+    ${all ? 'less' : `${changes.length - SHOWN} more`}</button></li>`
+    }
   </ul>`;
 }

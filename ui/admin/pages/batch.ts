@@ -41,9 +41,17 @@ export function BatchPage({ id }: { id: string }) {
   }, [making, batch.reload, list.reload]);
 
   if (!data) {
-    return html`<${PageHead} title="Batch" back="/vouchers" /><div class="card">${batch.error ? html`<${Failure} error=${batch.error} onRetry=${batch.reload} />` : html`<${Loading} />`}</div>`;
+    return html`<${PageHead} title="Batch" back="/vouchers" /><div class="card">
+      ${
+        batch.error
+          ? html`<${Failure} error=${batch.error}
+        onRetry=${batch.reload} />`
+          : html`<${Loading} />`
+      }</div>`;
   }
-  return html`<${PageHead} title=${data.name} back="/vouchers" sub=${html`${data.plan_name} · ${formatMoney(data.price_cents)} each · made <${Time} at=${data.created_at} />`}>
+  return html`<${PageHead} title=${data.name} back="/vouchers"
+    sub=${html`${data.plan_name} · ${formatMoney(data.price_cents)} each · made <${Time}
+    at=${data.created_at} />`}>
       <${BatchActs} batch=${data} onChange=${(next: VoucherBatch) => {
         batch.setData(() => next);
         list.reload();
@@ -58,7 +66,9 @@ function BatchActs({ batch, onChange }: { batch: VoucherBatch; onChange: (next: 
   const cancel = async () => {
     const sure = await ask({
       title: 'Cancel this batch?',
-      body: html`<p>All ${formatCount(batch.unused)} unused vouchers of <b>${batch.name}</b> stop working, also those already printed or sold.${batch.redeemed > 0 && ` The ${formatCount(batch.redeemed)} redeemed ones go on.`}</p>`,
+      body: html`<p>All ${formatCount(batch.unused)} unused vouchers of <b>${batch.name}
+        </b> stop working, also those already printed or sold.${batch.redeemed > 0 && ` The ${formatCount(batch.redeemed)} redeemed ones go on.`}
+        </p>`,
       confirm: 'Cancel the batch',
       name: batch.name,
     });
@@ -71,14 +81,28 @@ function BatchActs({ batch, onChange }: { batch: VoucherBatch; onChange: (next: 
     }
   };
   if (batch.state === 'making') return null;
-  return html`${batch.state === 'ready' && batch.unused > 0 && batch.unused <= MOST_ON_SHEET && html`<${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/sheet.pdf`)} icon="print" look="primary" target="_blank">Print sheet<//>`}
+  return html`${
+    batch.state === 'ready' &&
+    batch.unused > 0 &&
+    batch.unused <= MOST_ON_SHEET &&
+    html`<${LinkButton}
+    href=${apiUrl(`/voucher-batches/${batch.id}/sheet.pdf`)} icon="print" look="primary"
+    target="_blank">Print sheet<//>`
+  }
     <${LinkButton} href=${apiUrl(`/voucher-batches/${batch.id}/codes.csv`)} icon="download" download>CSV<//>
-    ${manages && batch.state === 'ready' && batch.unused > 0 && html`<${Button} look="careful" onClick=${cancel}>Cancel…<//>`}`;
+    ${
+      manages &&
+      batch.state === 'ready' &&
+      batch.unused > 0 &&
+      html`<${Button} look="careful"
+      onClick=${cancel}>Cancel…<//>`
+    }`;
 }
 
 function Making({ batch }: { batch: VoucherBatch }) {
   return html`<section class="card making-card" aria-live="polite">
-    <p><b>Making vouchers…</b> <span class="num muted">${formatCount(batch.made)} of ${formatCount(batch.count)}</span></p>
+    <p><b>Making vouchers…</b> <span class="num muted">
+    ${formatCount(batch.made)} of ${formatCount(batch.count)}</span></p>
     <progress max=${batch.count} value=${batch.made}></progress>
     <p class="muted">You can leave this page; it goes on.</p>
   </section>`;
@@ -92,6 +116,9 @@ function Counts({ batch }: { batch: VoucherBatch }) {
   ];
   return html`<section class="figures small-figures" aria-label="Batch">
     <div class="figure"><span class="figure-label">State</span><b><${State} state=${batch.state} /></b></div>
-    ${cells.map(([label, count]) => html`<div class="figure" key=${label}><span class="figure-label">${label}</span><b class="num">${formatCount(count)}</b></div>`)}
+    ${cells.map(
+      ([label, count]) => html`<div class="figure" key=${label}><span class="figure-label">${label}
+    </span><b class="num">${formatCount(count)}</b></div>`,
+    )}
   </section>`;
 }

@@ -13,8 +13,10 @@ export function More() {
     <nav class="card flush more-list" aria-label="All pages">
       ${pagesFor(me.account.role).map(
         (page) =>
-          html`<a key=${page} href=${`/${page}`}><${Icon} name=${page} /><span>${TITLES[page]}</span><${Icon} name="forward" /></a>`,
+          html`<a key=${page} href=${`/${page}`}><${Icon} name=${page} /><span>${TITLES[page]}</span>
+            <${Icon} name="forward" /></a>`,
       )}
     </nav>
-    <section class="card"><${AccountPanel} me=${me} onSignedOut=${async () => window.location.assign('/')} /></section>`;
+    <section class="card"><${AccountPanel} me=${me} onSignedOut=${async () => window.location.assign('/')} />
+    </section>`;
 }

@@ -24,7 +24,8 @@ export function OrderPage({ id }: { id: string }) {
     return () => window.clearInterval(timer);
   }, [open, reload]);
   if (!data) {
-    return html`<${PageHead} title="Order" back="/orders" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+    return html`<${PageHead} title="Order" back="/orders" /><div class="card">
+      ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
   const askNow = async () => {
     setAsking(true);
@@ -39,10 +40,17 @@ export function OrderPage({ id }: { id: string }) {
     }
   };
   const mayAsk = data.gateway === 'mpesa' && data.state !== 'paid';
-  return html`<${PageHead} title=${`${data.plan_name} for ${formatMsisdn(data.msisdn)}`} back="/orders" sub=${html`<${State} state=${data.state} /> ${formatMoney(data.price_cents)}`}>
+  return html`<${PageHead} title=${`${data.plan_name} for ${formatMsisdn(data.msisdn)}`} back="/orders"
+    sub=${html`<${State} state=${data.state} /> ${formatMoney(data.price_cents)}`}>
       ${mayAsk && html`<${Button} icon="refresh" busy=${asking} onClick=${askNow}>Ask M-PESA now<//>`}
     <//>
-    ${data.message && data.state !== 'paid' && html`<div class=${`banner ${data.state === 'failed' ? 'bad' : 'warn'}`} role="status"><p>${data.message}</p></div>`}
+    ${
+      data.message &&
+      data.state !== 'paid' &&
+      html`<div
+      class=${`banner ${data.state === 'failed' ? 'bad' : 'warn'}`} role="status"><p>${data.message}</p>
+        </div>`
+    }
     <div class="columns even">
       <${Card} title="Details"><${Facts} pairs=${[
         ['Made', html`<${Time} at=${data.created_at} />`],
@@ -58,7 +66,8 @@ export function OrderPage({ id }: { id: string }) {
         ],
         ...(data.payments ?? []).map((payment: Payment) => [
           'Payment',
-          html`<a href=${`/payments/${payment.id}`}>${payment.receipt ?? 'to be confirmed'}</a> ${formatMoney(payment.amount_cents)}`,
+          html`<a href=${`/payments/${payment.id}`}>${payment.receipt ?? 'to be confirmed'}
+            </a> ${formatMoney(payment.amount_cents)}`,
         ]),
       ]} /><//>
       <${Card} title="Evidence"><${EvidenceTimeline} evidence=${data.evidence ?? []} /><//>

@@ -13,20 +13,24 @@ export function Orders() {
   const [state, q] = [query.get('state') ?? '', query.get('q') ?? ''];
   const list = useList<Order>('/orders', { state, q });
   useLive('payment', () => list.items.length <= 50 && list.reload());
-  return html`<${PageHead} title="Orders" sub="Who wanted to buy what"><${LinkButton} href="/payments" icon="payments">Payments<//><//>
+  return html`<${PageHead} title="Orders" sub="Who wanted to buy what">
+    <${LinkButton} href="/payments" icon="payments">Payments<//><//>
     <${Toolbar}>
       <${Search} value=${q} placeholder="Phone number" onSearch=${(text: string) => setQuery({ q: text })} />
-      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })} options=${[
-        ['', 'All'],
-        ['pending', 'Pending'],
-        ['checking', 'Checking'],
-        ['paid', 'Paid'],
-        ['failed', 'Failed'],
-      ]} />
+      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })}
+        options=${[
+          ['', 'All'],
+          ['pending', 'Pending'],
+          ['checking', 'Checking'],
+          ['paid', 'Paid'],
+          ['failed', 'Failed'],
+        ]} />
     <//>
-    <${Listing} list=${list} label="Orders" icon="orders" filtered=${state !== '' || q !== ''} onClear=${() => setQuery({ state: undefined, q: undefined })}
+    <${Listing} list=${list} label="Orders" icon="orders" filtered=${state !== '' || q !== ''}
+      onClear=${() => setQuery({ state: undefined, q: undefined })}
       id=${(order: Order) => order.id} href=${(order: Order) => `/orders/${order.id}`}
-      emptyTitle="No order yet." empty=${html`<p class="muted">An order is made when a guest asks for the M-PESA prompt.</p>`}
+      emptyTitle="No order yet."
+      empty=${html`<p class="muted">An order is made when a guest asks for the M-PESA prompt.</p>`}
       columns=${[
         {
           label: 'Phone',

@@ -30,7 +30,9 @@ export function OverviewPage() {
     ${
       data &&
       html`<${Figures} data=${data} /><div class="columns">
-      <${Card} title="Sales this week" aside=${html`<${Money} cents=${data.week.reduce((sum, day) => sum + day.sales_cents, 0)} />`}><${WeekChart} week=${data.week} /><//>
+      <${Card} title="Sales this week"
+        aside=${html`<${Money} cents=${data.week.reduce((sum, day) => sum + day.sales_cents, 0)} />`}>
+          <${WeekChart} week=${data.week} /><//>
       <${TopPlans} plans=${data.top_plans} />
     </div>
     <${LastPayments} payments=${data.last_payments} />`
@@ -45,7 +47,8 @@ function Figure(props: {
   tone?: string;
   hero?: boolean;
 }) {
-  const inside = html`<span class="figure-label">${props.label}</span><b class="num">${props.value}</b><small>${props.sub ?? ' '}</small>`;
+  const inside = html`<span class="figure-label">${props.label}</span><b class="num">${props.value}</b><small>
+    ${props.sub ?? ' '}</small>`;
   const look = `figure ${props.tone ?? ''} ${props.hero ? 'hero' : ''}`;
   return props.href
     ? html`<a class=${look} href=${props.href}>${inside}</a>`
@@ -64,11 +67,20 @@ function Figures({ data }: { data: Overview }) {
   const offline = routers.total - routers.online;
   return html`<section class="figures" aria-label="Today">
     <${Figure} hero label="Sales today" value=${heroMoney(today.sales_cents)} href="/payments"
-      sub=${html`${change && html`<span class=${change.startsWith('−') ? 'down' : 'up'}>${change}</span> `}yesterday ${formatMoney(yesterday.sales_cents)}`} />
-    <${Figure} label="Online now" value=${formatCount(data.online_now)} sub=${html`<span class="pulse"></span>open sessions`} href="/sessions" />
-    <${Figure} label="Payments today" value=${formatCount(today.payments)} sub=${`${formatCount(today.vouchers_redeemed)} vouchers redeemed`} href="/payments" />
-    <${Figure} label="Routers online" value=${`${routers.online}/${routers.total}`} sub=${routers.total === 0 ? 'none yet' : offline > 0 ? `${offline} offline` : 'all answer'} tone=${offline > 0 ? 'bad' : ''} href="/routers" />
-    <${Figure} label="Unmatched" value=${formatCount(unmatched.count)} tone=${unmatched.count > 0 ? 'warn' : ''} href="/payments?state=unmatched"
+      sub=${html`${
+        change &&
+        html`<span class=${change.startsWith('−') ? 'down' : 'up'}>${change}
+        </span> `
+      }yesterday ${formatMoney(yesterday.sales_cents)}`} />
+    <${Figure} label="Online now" value=${formatCount(data.online_now)}
+      sub=${html`<span class="pulse"></span>open sessions`} href="/sessions" />
+    <${Figure} label="Payments today" value=${formatCount(today.payments)}
+      sub=${`${formatCount(today.vouchers_redeemed)} vouchers redeemed`} href="/payments" />
+    <${Figure} label="Routers online" value=${`${routers.online}/${routers.total}`}
+      sub=${routers.total === 0 ? 'none yet' : offline > 0 ? `${offline} offline` : 'all answer'}
+      tone=${offline > 0 ? 'bad' : ''} href="/routers" />
+    <${Figure} label="Unmatched" value=${formatCount(unmatched.count)}
+      tone=${unmatched.count > 0 ? 'warn' : ''} href="/payments?state=unmatched"
       sub=${unmatched.count > 0 ? `${formatMoney(unmatched.amount_cents)} waits for you` : checking.count > 0 ? `${checking.count} being checked` : 'nothing waits'} />
   </section>`;
 }
@@ -79,9 +91,8 @@ function TopPlans({ plans }: { plans: Overview['top_plans'] }) {
     ${plans.length === 0 && html`<p class="muted">What sells best shows here.</p>`}
     <ol class="top-plans">
       ${plans.slice(0, 6).map(
-        (
-          plan,
-        ) => html`<li key=${plan.plan_id}><span>${plan.plan_name}</span><span class="muted num">${formatCount(plan.payments)}×</span><${Money} cents=${plan.sales_cents} />
+        (plan) => html`<li key=${plan.plan_id}><span>${plan.plan_name}</span><span class="muted num">
+          ${formatCount(plan.payments)}×</span><${Money} cents=${plan.sales_cents} />
           <progress max=${most} value=${plan.sales_cents} aria-hidden="true"></progress></li>`,
       )}
     </ol>
@@ -89,11 +100,14 @@ function TopPlans({ plans }: { plans: Overview['top_plans'] }) {
 }
 
 function LastPayments({ payments }: { payments: Payment[] }) {
-  return html`<${Card} title="Last payments" class="flush" aside=${html`<a href="/payments">All payments</a>`}>
+  return html`<${Card} title="Last payments" class="flush"
+    aside=${html`<a href="/payments">All payments</a>`}>
     ${
       payments.length === 0
-        ? html`<${Empty} icon="payments" title="No payment yet."><p class="muted">The first one appears here by itself.</p><//>`
-        : html`<${Table} label="Last payments" rows=${payments} id=${(row: Payment) => row.id} href=${(row: Payment) => `/payments/${row.id}`} columns=${[
+        ? html`<${Empty} icon="payments" title="No payment yet.">
+          <p class="muted">The first one appears here by itself.</p><//>`
+        : html`<${Table} label="Last payments" rows=${payments} id=${(row: Payment) => row.id}
+          href=${(row: Payment) => `/payments/${row.id}`} columns=${[
             {
               label: 'From',
               at: 'main',
@@ -150,11 +164,13 @@ function GettingStarted() {
   ];
   if (steps.every((step) => step.done)) return null;
   return html`<section class="card started" aria-label="Getting started">
-    <header class="card-head"><h2>Getting started</h2><span class="muted num">${steps.filter((step) => step.done).length} of ${steps.length}</span></header>
+    <header class="card-head"><h2>Getting started</h2><span class="muted num">
+    ${steps.filter((step) => step.done).length} of ${steps.length}</span></header>
     <ol>
       ${steps.map(
         (step) => html`<li key=${step.href} class=${step.done ? 'done' : ''}><a href=${step.href}>
-          <span class="tick"><${Icon} name=${step.done ? 'check' : 'plus'} /></span><span><b>${step.title}</b><small class="muted">${step.text}</small></span><${Icon} name="forward" />
+          <span class="tick"><${Icon} name=${step.done ? 'check' : 'plus'} /></span><span><b>${step.title}</b>
+          <small class="muted">${step.text}</small></span><${Icon} name="forward" />
         </a></li>`,
       )}
     </ol>

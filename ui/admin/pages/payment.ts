@@ -9,10 +9,17 @@ import type { PaymentDetail } from '../types.ts';
 export function PaymentPage({ id }: { id: string }) {
   const { data, error, reload } = useLoad<PaymentDetail>(`/payments/${id}`);
   if (!data) {
-    return html`<${PageHead} title="Payment" back="/payments" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+    return html`<${PageHead} title="Payment" back="/payments" /><div class="card">
+      ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
-  return html`<${PageHead} title=${formatMoney(data.amount_cents)} sub=${html`<${State} state=${data.state} /> <${Receipt} receipt=${data.receipt} />`} back="/payments" />
-    ${data.state === 'unmatched' && html`<div class="banner warn" role="status"><p><b>Money without an order.</b> ${data.note ?? 'It stays here until a person decides. Nothing is dropped.'}</p></div>`}
+  return html`<${PageHead} title=${formatMoney(data.amount_cents)}
+    sub=${html`<${State} state=${data.state} /> <${Receipt} receipt=${data.receipt} />`} back="/payments" />
+    ${
+      data.state === 'unmatched' &&
+      html`<div class="banner warn" role="status"><p>
+    <b>Money without an order.</b> ${data.note ?? 'It stays here until a person decides. Nothing is dropped.'}
+    </p></div>`
+    }
     <div class="columns even">
       <${Card} title="Details"><${Facts} pairs=${[
         ['Receipt', html`<${Receipt} receipt=${data.receipt} />`],

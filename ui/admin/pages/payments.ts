@@ -13,7 +13,9 @@ export const PAYMENT_COLUMNS: Column<Payment>[] = [
     label: 'From',
     at: 'main',
     cell: (payment) =>
-      html`<b class="num">${payment.msisdn ? formatMsisdn(payment.msisdn) : payment.gateway === 'cash' ? 'Cash' : (payment.receipt ?? 'M-PESA')}</b>`,
+      html`<b class="num">
+        ${payment.msisdn ? formatMsisdn(payment.msisdn) : payment.gateway === 'cash' ? 'Cash' : (payment.receipt ?? 'M-PESA')}
+        </b>`,
   },
   {
     label: 'Receipt',
@@ -30,7 +32,8 @@ export const PAYMENT_COLUMNS: Column<Payment>[] = [
     label: 'State',
     at: 'foot', // On a phone only what is unusual takes a line.
     cell: (payment) =>
-      html`<span class=${payment.state === 'settled' ? 'off-phone' : ''}><${State} state=${payment.state} /></span>`,
+      html`<span class=${payment.state === 'settled' ? 'off-phone' : ''}><${State} state=${payment.state} />
+        </span>`,
   },
   { label: 'When', at: 'sub-end', cell: (payment) => html`<${Time} at=${payment.received_at} />` },
   {
@@ -49,17 +52,23 @@ export function Payments() {
     'payment',
     () => state === '' && q === '' && !list.trimmed && list.items.length <= 50 && list.reload(),
   );
-  return html`<${PageHead} title="Payments" sub="Money that arrived"><${LinkButton} href="/orders" icon="orders">Orders<//><//>
+  return html`<${PageHead} title="Payments" sub="Money that arrived">
+    <${LinkButton} href="/orders" icon="orders">Orders<//><//>
     <${Toolbar}>
-      <${Search} value=${q} placeholder="Receipt or phone" onSearch=${(text: string) => setQuery({ q: text })} />
-      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })} options=${[
-        ['', 'All'],
-        ['settled', 'Settled'],
-        ['unmatched', 'Unmatched'],
-        ['reversed', 'Reversed'],
-      ]} />
+      <${Search} value=${q} placeholder="Receipt or phone"
+        onSearch=${(text: string) => setQuery({ q: text })} />
+      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })}
+        options=${[
+          ['', 'All'],
+          ['settled', 'Settled'],
+          ['unmatched', 'Unmatched'],
+          ['reversed', 'Reversed'],
+        ]} />
     <//>
-    <${Listing} list=${list} label="Payments" icon="payments" filtered=${state !== '' || q !== ''} onClear=${() => setQuery({ state: undefined, q: undefined })}
-      id=${(payment: Payment) => payment.id} href=${(payment: Payment) => `/payments/${payment.id}`} columns=${PAYMENT_COLUMNS}
-      emptyTitle="No payment yet." empty=${html`<p class="muted">When a guest pays, it appears here by itself.</p>`} />`;
+    <${Listing} list=${list} label="Payments" icon="payments" filtered=${state !== '' || q !== ''}
+      onClear=${() => setQuery({ state: undefined, q: undefined })}
+      id=${(payment: Payment) => payment.id} href=${(payment: Payment) => `/payments/${payment.id}`}
+      columns=${PAYMENT_COLUMNS}
+      emptyTitle="No payment yet."
+      empty=${html`<p class="muted">When a guest pays, it appears here by itself.</p>`} />`;
 }

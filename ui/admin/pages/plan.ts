@@ -101,7 +101,8 @@ export function PlanPage({ id }: { id: string }) {
   const { data, error, reload } = useLoad<Plan>(isNew ? undefined : `/plans/${id}`);
   if (isNew) return html`<${PlanForm} />`;
   if (data) return html`<${PlanForm} key=${`${data.id} ${data.state}`} plan=${data} reload=${reload} />`;
-  return html`<${PageHead} title="Plan" back="/plans" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+  return html`<${PageHead} title="Plan" back="/plans" /><div class="card">
+    ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
 }
 
 function PlanForm({ plan, reload }: { plan?: Plan; reload?: () => void }) {
@@ -134,32 +135,50 @@ function PlanForm({ plan, reload }: { plan?: Plan; reload?: () => void }) {
     }
   };
   const archived = plan?.state === 'archived';
-  return html`<${PageHead} title=${plan ? plan.name : 'New plan'} sub=${plan && html`<${State} state=${plan.state} />`} back="/plans">
-      ${plan && (archived ? html`<${Button} icon="undo" onClick=${restore}>Bring back<//>` : html`<${Button} onClick=${archive}>Archive<//>`)}
+  return html`<${PageHead} title=${plan ? plan.name : 'New plan'}
+    sub=${plan && html`<${State} state=${plan.state} />`} back="/plans">
+      ${
+        plan &&
+        (archived
+          ? html`<${Button} icon="undo" onClick=${restore}>Bring back<//>`
+          : html`<${Button}
+        onClick=${archive}>Archive<//>`)
+      }
     <//>
     <div class="columns form-columns">
       <${Card}><${FormBox} form=${form} act=${save}>
         <${Fields} form=${form} archived=${archived} isNew=${!plan} />
-        <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>${plan ? 'Save plan' : 'Create plan'}<//><${LinkButton} href="/plans" look="quiet">Cancel<//></div>
+        <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>
+        ${plan ? 'Save plan' : 'Create plan'}<//><${LinkButton} href="/plans" look="quiet">Cancel<//></div>
       <//><//>
-      <aside class="preview" aria-label="As guests see it"><h2 class="muted">As guests see it</h2><${GuestCard} plan=${readPlan(form.values)} /></aside>
+      <aside class="preview" aria-label="As guests see it"><h2 class="muted">As guests see it</h2>
+      <${GuestCard} plan=${readPlan(form.values)} /></aside>
     </div>`;
 }
 
 function Fields({ form, archived, isNew }: { form: Form; archived: boolean; isNew: boolean }) {
-  return html`<div class="field-row"><${Field} form=${form} name="name" label="Name" placeholder="1 hour" autofocus=${isNew} maxlength=${60} /><${Field} form=${form} name="price_cents" label="Price" prefix="KES" inputmode="decimal" placeholder="20" /></div>
-    <${Field} form=${form} name="description" label="A line for guests" required=${false} placeholder="Good for a film" maxlength=${120} />
+  return html`<div class="field-row">
+    <${Field} form=${form} name="name" label="Name" placeholder="1 hour" autofocus=${isNew} maxlength=${60} />
+    <${Field} form=${form} name="price_cents" label="Price" prefix="KES" inputmode="decimal"
+      placeholder="20" /></div>
+    <${Field} form=${form} name="description" label="A line for guests" required=${false}
+      placeholder="Good for a film" maxlength=${120} />
     <div class="field-row">
-      <${Field} form=${form} name="validity_seconds" label="Validity" inputmode="decimal" units=${DURATIONS} unit="validity_unit" hint="From the first use to the end" />
-      <${Field} form=${form} name="online_seconds" label="Online time" inputmode="decimal" units=${DURATIONS} unit="online_unit" placeholder="no limit" hint="Counts only while connected" />
+      <${Field} form=${form} name="validity_seconds" label="Validity" inputmode="decimal" units=${DURATIONS}
+        unit="validity_unit" hint="From the first use to the end" />
+      <${Field} form=${form} name="online_seconds" label="Online time" inputmode="decimal" units=${DURATIONS}
+        unit="online_unit" placeholder="no limit" hint="Counts only while connected" />
     </div>
     <div class="field-row">
-      <${Field} form=${form} name="quota_octets" label="Quota" inputmode="decimal" units=${DATA} unit="quota_unit" placeholder="unlimited" hint="1 GB is 1,000 MB" />
+      <${Field} form=${form} name="quota_octets" label="Quota" inputmode="decimal" units=${DATA}
+        unit="quota_unit" placeholder="unlimited" hint="1 GB is 1,000 MB" />
       <${Field} form=${form} name="max_devices" label="Devices at once" inputmode="numeric" />
     </div>
     <div class="field-row">
-      <${Field} form=${form} name="rate_down_kbps" label="Download" inputmode="decimal" suffix="Mbps" placeholder="no limit" />
-      <${Field} form=${form} name="rate_up_kbps" label="Upload" inputmode="decimal" suffix="Mbps" placeholder="no limit" />
+      <${Field} form=${form} name="rate_down_kbps" label="Download" inputmode="decimal" suffix="Mbps"
+        placeholder="no limit" />
+      <${Field} form=${form} name="rate_up_kbps" label="Upload" inputmode="decimal" suffix="Mbps"
+        placeholder="no limit" />
     </div>
     <div class="field-row">
       <${Field} form=${form} name="kind" label="For" options=${[
@@ -184,7 +203,8 @@ function GuestCard({ plan }: { plan: ReadPlan }) {
     (plan.max_devices ?? 1) > 1 ? `${plan.max_devices} devices` : '',
   ].filter(Boolean);
   return html`<div class="guest-card">
-    <div><b>${plan.name || 'Name'}</b><span class="guest-price num">${formatMoney(plan.price_cents ?? 0)}</span></div>
+    <div><b>${plan.name || 'Name'}</b><span class="guest-price num">${formatMoney(plan.price_cents ?? 0)}
+    </span></div>
     <p>${plan.validity_seconds ? formatDuration(plan.validity_seconds) : '–'} · ${gives.join(' · ')}</p>
     ${plan.description && html`<p class="muted">${plan.description}</p>`}
   </div>`;

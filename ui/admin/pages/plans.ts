@@ -32,16 +32,25 @@ export function Plans() {
   const manages = canManage(useMe().account.role);
   const state = usePlace().query.get('state') ?? '';
   const list = useList<Plan>('/plans', { state });
-  return html`<${PageHead} title="Plans" sub="What guests can buy">${manages && html`<${LinkButton} href="/plans/new" icon="plus" look="primary">New plan<//>`}<//>
-    <${Toolbar}><${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })} options=${[
-      ['', 'All'],
-      ['on_sale', 'On sale'],
-      ['hidden', 'Hidden'],
-      ['archived', 'Archived'],
-    ]} /><//>
-    <${Listing} list=${list} label="Plans" icon="plans" filtered=${state !== ''} onClear=${() => setQuery({ state: undefined })}
+  return html`<${PageHead} title="Plans" sub="What guests can buy">
+    ${manages && html`<${LinkButton} href="/plans/new" icon="plus" look="primary">New plan<//>`}<//>
+    <${Toolbar}><${Segments} label="State" value=${state}
+      onPick=${(picked: string) => setQuery({ state: picked })} options=${[
+        ['', 'All'],
+        ['on_sale', 'On sale'],
+        ['hidden', 'Hidden'],
+        ['archived', 'Archived'],
+      ]} /><//>
+    <${Listing} list=${list} label="Plans" icon="plans" filtered=${state !== ''}
+      onClear=${() => setQuery({ state: undefined })}
       id=${(plan: Plan) => plan.id} href=${manages ? (plan: Plan) => `/plans/${plan.id}` : undefined}
-      emptyTitle="No plan yet." empty=${html`<p class="muted">A plan is what guests buy: 1 hour for KES 20, say.</p>${manages && html`<${LinkButton} href="/plans/new" icon="plus" look="primary">Make the first plan<//>`}`}
+      emptyTitle="No plan yet."
+      empty=${html`<p class="muted">A plan is what guests buy: 1 hour for KES 20, say.</p>
+        ${
+          manages &&
+          html`<${LinkButton} href="/plans/new" icon="plus"
+          look="primary">Make the first plan<//>`
+        }`}
       columns=${[
         { label: 'Plan', at: 'main', cell: (plan: Plan) => html`<b>${plan.name}</b>` },
         {

@@ -60,12 +60,14 @@ export function RouterPage({ id }: { id: string }) {
   const { data, error, reload, setData } = useLoad<Router>(isNew ? undefined : `/routers/${id}`);
   if (isNew) return html`<${PageHead} title="Add a router" back="/routers" /><${Card}><${RouterForm} /><//>`;
   if (!data) {
-    return html`<${PageHead} title="Router" back="/routers" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+    return html`<${PageHead} title="Router" back="/routers" /><div class="card">
+      ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
   const remove = async () => {
     const sure = await ask({
       title: `Remove ${data.name}?`,
-      body: html`<p>Its packets get silence from then on: nobody signs in through <b>${data.name}</b> any more. ${formatCount(data.online_sessions)} sessions are open on it now.</p>`,
+      body: html`<p>Its packets get silence from then on: nobody signs in through <b>${data.name}
+        </b> any more. ${formatCount(data.online_sessions)} sessions are open on it now.</p>`,
       confirm: 'Remove the router',
       name: data.name,
     });
@@ -81,12 +83,20 @@ export function RouterPage({ id }: { id: string }) {
   const facts = [data.board, data.version && `RouterOS ${data.version}`, data.identity]
     .filter(Boolean)
     .join(' · ');
-  return html`<${PageHead} title=${data.name} back="/routers" sub=${html`<${State} state=${data.state} /> ${facts || data.address}`}>
-      <${LinkButton} href=${`/sessions?router_id=${id}`} icon="sessions">${formatCount(data.online_sessions)} online<//><${Button} look="careful" onClick=${remove}>Remove…<//>
+  return html`<${PageHead} title=${data.name} back="/routers"
+    sub=${html`<${State} state=${data.state} /> ${facts || data.address}`}>
+      <${LinkButton} href=${`/sessions?router_id=${id}`} icon="sessions">
+      ${formatCount(data.online_sessions)} online<//><${Button} look="careful" onClick=${remove}>Remove…<//>
     <//>
-    ${data.last_error && data.state !== 'online' && html`<div class="banner bad" role="status"><p>${data.last_error}</p></div>`}
+    ${
+      data.last_error &&
+      data.state !== 'online' &&
+      html`<div class="banner bad" role="status"><p>
+    ${data.last_error}</p></div>`
+    }
     <div class="columns even">
-      <${Card} title="Connection"><${RouterForm} router=${data} onSaved=${(after: Router) => setData(() => after)} /><//>
+      <${Card} title="Connection">
+      <${RouterForm} router=${data} onSaved=${(after: Router) => setData(() => after)} /><//>
       <div class="stack"><${Card} title="Seen"><${Facts} pairs=${[
         ['Last seen', html`<${Time} at=${data.last_seen_at} none="never" />`],
         ['Identity', data.identity],
@@ -119,7 +129,8 @@ function RouterForm({ router, onSaved }: { router?: Router; onSaved?: (after: Ro
     post<TestAnswer>(router ? `/routers/${router.id}/test` : '/routers/test', readRouter(form.values));
   return html`<${FormBox} form=${form} act=${save}>
     <${RouterFields} form=${form} router=${router} />
-    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>${router ? 'Save' : 'Add the router'}<//></div>
+    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>
+    ${router ? 'Save' : 'Add the router'}<//></div>
     <${TestButton} run=${test} label="Test the connection" />
   <//>`;
 }
@@ -137,23 +148,42 @@ function withMatchingPort(form: Form): Form {
 function RouterFields({ form: plain, router }: { form: Form; router?: Router }) {
   const form = withMatchingPort(plain);
   const stored = 'stored, leave empty to keep';
-  return html`<div class="field-row"><${Field} form=${form} name="name" label="Name" placeholder="Kiosk" autofocus=${!router} maxlength=${60} /><${Field} form=${form} name="address" label="Address" mono placeholder="192.168.88.1" hint="Where its RADIUS packets come from" /></div>
-    <${Field} form=${form} name="radius_secret" label="RADIUS secret" mono required=${false} placeholder=${router?.has_radius_secret ? stored : 'made for you when empty'} />
-    <fieldset><legend class="label">RouterOS API <span class="muted">to disconnect, and for the Test</span></legend>
-      <div class="field-row"><${Field} form=${form} name="api_username" label="User name" mono required=${false} placeholder="karibu" /><${Field} form=${form} name="api_password" label="Password" type="password" autocomplete="new-password" required=${false} placeholder=${router?.has_api_password ? stored : ''} /></div>
+  return html`<div class="field-row">
+    <${Field} form=${form} name="name" label="Name" placeholder="Kiosk" autofocus=${!router}
+      maxlength=${60} />
+        <${Field} form=${form} name="address" label="Address" mono placeholder="192.168.88.1"
+          hint="Where its RADIUS packets come from" /></div>
+    <${Field} form=${form} name="radius_secret" label="RADIUS secret" mono required=${false}
+      placeholder=${router?.has_radius_secret ? stored : 'made for you when empty'} />
+    <fieldset><legend class="label">RouterOS API <span class="muted">to disconnect, and for the Test</span>
+    </legend>
+      <div class="field-row">
+      <${Field} form=${form} name="api_username" label="User name" mono required=${false}
+        placeholder="karibu" />
+          <${Field} form=${form} name="api_password" label="Password" type="password"
+            autocomplete="new-password" required=${false}
+              placeholder=${router?.has_api_password ? stored : ''} /></div>
       <div class="field-row"><${Field} form=${form} name="api_tls" label="Encryption" options=${[
         ['0', 'None (port 8728)'],
         ['1', 'TLS (port 8729)'],
       ]} /><${Field} form=${form} name="api_port" label="Port" inputmode="numeric" /></div>
     </fieldset>
     <details class="advanced"><summary>Hotspot and RADIUS details</summary>
-      <div class="field-row"><${Field} form=${form} name="hotspot_host" label="Hotspot host name" mono required=${false} placeholder="login.wifi" /><${Field} form=${form} name="hotspot_interface" label="Hotspot interface" mono required=${false} placeholder="bridge" /></div>
-      <div class="field-row"><${Field} form=${form} name="hotspot_network" label="Hotspot network" mono required=${false} placeholder="10.5.48.0/22" /><${Field} form=${form} name="coa_port" label="Disconnect port" inputmode="numeric" /></div>
-      <${Field} form=${form} name="message_authenticator" label="Message-Authenticator" hint="Auto asks for it once the router has sent one" options=${[
-        ['auto', 'Auto'],
-        ['yes', 'Always needed'],
-        ['no', 'Not needed'],
-      ]} />
+      <div class="field-row">
+      <${Field} form=${form} name="hotspot_host" label="Hotspot host name" mono required=${false}
+        placeholder="login.wifi" />
+          <${Field} form=${form} name="hotspot_interface" label="Hotspot interface" mono required=${false}
+            placeholder="bridge" /></div>
+      <div class="field-row">
+      <${Field} form=${form} name="hotspot_network" label="Hotspot network" mono required=${false}
+        placeholder="10.5.48.0/22" />
+          <${Field} form=${form} name="coa_port" label="Disconnect port" inputmode="numeric" /></div>
+      <${Field} form=${form} name="message_authenticator" label="Message-Authenticator"
+        hint="Auto asks for it once the router has sent one" options=${[
+          ['auto', 'Auto'],
+          ['yes', 'Always needed'],
+          ['no', 'Not needed'],
+        ]} />
     </details>`;
 }
 
@@ -161,14 +191,22 @@ function RouterFields({ form: plain, router }: { form: Form; router?: Router }) 
 function Scripts({ id }: { id: string }) {
   const [shown, setShown] = useState(false);
   const { data, error, reload } = useLoad<RouterScript>(shown ? `/routers/${id}/script` : undefined);
-  return html`<${Card} title="Lines for the router" aside=${shown && data && html`<${CopyButton} text=${data.scripts.map((script) => script.text).join('\n')}>Copy all<//>`}>
+  return html`<${Card} title="Lines for the router"
+    aside=${
+      shown &&
+      data &&
+      html`<${CopyButton}
+      text=${data.scripts.map((script) => script.text).join('\n')}>Copy all<//>`
+    }>
     <p class="muted">Paste them into a RouterOS terminal (WinBox → New Terminal). They carry the RADIUS secret.</p>
     ${!shown && html`<${Button} onClick=${() => setShown(true)}>Show the lines<//>`}
     ${shown && error && html`<${Failure} error=${error} onRetry=${reload} />`}
     ${shown && !data && !error && html`<${Loading} rows=${3} />`}
     ${data?.scripts.map(
       (script) =>
-        html`<section class="script" key=${script.name}><header><h3>${script.title}</h3><${CopyButton} text=${script.text} look="quiet" /></header><pre tabindex="0">${script.text}</pre></section>`,
+        html`<section class="script" key=${script.name}><header><h3>${script.title}</h3>
+          <${CopyButton} text=${script.text} look="quiet" /></header><pre tabindex="0">${script.text}</pre>
+          </section>`,
     )}
   <//>`;
 }

@@ -12,10 +12,19 @@ import type { Router, UnknownSource } from '../types.ts';
 export function Routers() {
   const manages = canManage(useMe().account.role);
   const list = useList<Router>('/routers');
-  return html`<${PageHead} title="Routers" sub="The MikroTik boxes that ask us who may in">${manages && html`<${LinkButton} href="/routers/new" icon="plus" look="primary">Add a router<//>`}<//>
+  return html`<${PageHead} title="Routers" sub="The MikroTik boxes that ask us who may in">
+    ${manages && html`<${LinkButton} href="/routers/new" icon="plus" look="primary">Add a router<//>`}<//>
     ${manages && html`<${Knocking} />`}
-    <${Listing} list=${list} label="Routers" icon="routers" filtered=${false} id=${(router: Router) => router.id} href=${manages ? (router: Router) => `/routers/${router.id}` : undefined}
-      emptyTitle="No router yet." empty=${html`<p class="muted">Add one, then paste the lines it shows into the MikroTik.</p>${manages && html`<${LinkButton} href="/routers/new" icon="plus" look="primary">Add the first router<//>`}`}
+    <${Listing} list=${list} label="Routers" icon="routers" filtered=${false}
+      id=${(router: Router) => router.id}
+      href=${manages ? (router: Router) => `/routers/${router.id}` : undefined}
+      emptyTitle="No router yet."
+      empty=${html`<p class="muted">Add one, then paste the lines it shows into the MikroTik.</p>
+        ${
+          manages &&
+          html`<${LinkButton} href="/routers/new" icon="plus"
+          look="primary">Add the first router<//>`
+        }`}
       columns=${[
         { label: 'Router', at: 'main', cell: (router: Router) => html`<b>${router.name}</b>` },
         { label: 'State', at: 'end', cell: (router: Router) => html`<${State} state=${router.state} />` },
@@ -25,7 +34,9 @@ export function Routers() {
           at: 'none',
           grow: true,
           cell: (router: Router) =>
-            html`<span class="muted clip">${router.last_error && router.state !== 'online' ? router.last_error : [router.board, router.version && `RouterOS ${router.version}`].filter(Boolean).join(' · ')}</span>`,
+            html`<span class="muted clip">
+              ${router.last_error && router.state !== 'online' ? router.last_error : [router.board, router.version && `RouterOS ${router.version}`].filter(Boolean).join(' · ')}
+              </span>`,
         },
         {
           label: 'Last seen',
@@ -48,12 +59,16 @@ function Knocking() {
   const { data } = useLoad<{ items: UnknownSource[] }>('/routers/unknown');
   if (!data || data.items.length === 0) return null;
   return html`<section class="card flush knocking" aria-label="Unknown sources">
-    <header class="card-head"><h2><${Icon} name="warning" /> Somebody knocks</h2><span class="muted small">They get silence until they are added</span></header>
+    <header class="card-head"><h2><${Icon} name="warning" /> Somebody knocks</h2>
+    <span class="muted small">They get silence until they are added</span></header>
     <ul>
       ${data.items.map(
         (source) => html`<li key=${source.address}>
-          <span><code>${source.address}</code><small class="muted"> ${formatCount(source.packets)} packets, last <${Time} at=${source.last_seen_at} /></small></span>
-          <${LinkButton} href=${`/routers/new?address=${encodeURIComponent(source.address)}`} icon="plus">Add it<//>
+          <span><code>${source.address}</code>
+          <small class="muted"> ${formatCount(source.packets)} packets, last <${Time}
+            at=${source.last_seen_at} /></small></span>
+          <${LinkButton} href=${`/routers/new?address=${encodeURIComponent(source.address)}`}
+            icon="plus">Add it<//>
         </li>`,
       )}
     </ul>

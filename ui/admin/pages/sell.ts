@@ -22,14 +22,24 @@ export function Sell() {
     .filter((plan) => plan.kind === 'hotspot')
     .sort((a, b) => a.position - b.position || a.price_cents - b.price_cents);
   return html`<${PageHead} title="Sell a voucher" sub="Choose the plan, take the money, show the code" />
-    ${list.error && plans.length === 0 && html`<div class="card"><${Failure} error=${list.error} onRetry=${list.reload} /></div>`}
+    ${
+      list.error &&
+      plans.length === 0 &&
+      html`<div class="card">
+    <${Failure} error=${list.error} onRetry=${list.reload} /></div>`
+    }
     ${list.loading && plans.length === 0 && html`<div class="card"><${Loading} rows=${4} /></div>`}
     ${
       !list.loading &&
       !list.error &&
       plans.length === 0 &&
       html`<div class="card"><${Empty} icon="plans" title="No plan is on sale.">
-        ${canManage(me.account.role) ? html`<${LinkButton} href="/plans/new" icon="plus" look="primary">Make a plan<//>` : html`<p class="muted">Ask the owner to put one on sale.</p>`}
+        ${
+          canManage(me.account.role)
+            ? html`<${LinkButton} href="/plans/new" icon="plus"
+          look="primary">Make a plan<//>`
+            : html`<p class="muted">Ask the owner to put one on sale.</p>`
+        }
       <//></div>`
     }
     <div class="sell-grid">
@@ -37,7 +47,8 @@ export function Sell() {
         (
           plan,
         ) => html`<button type="button" class="sell-plan" key=${plan.id} onClick=${() => setChosen(plan)}>
-          <b>${plan.name}</b><span class="sell-price num">${formatMoney(plan.price_cents)}</span><small>${planLine(plan)}</small>
+          <b>${plan.name}</b><span class="sell-price num">${formatMoney(plan.price_cents)}</span><small>
+          ${planLine(plan)}</small>
         </button>`,
       )}
     </div>
@@ -78,15 +89,20 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
 
   if (!voucher) {
     return html`<${Dialog} title=${plan.name} class="sell-dialog" onClose=${onClose}>
-      <p class="sell-ask"><span class="muted">Take</span><b class="num">${formatMoney(plan.price_cents)}</b></p>
+      <p class="sell-ask"><span class="muted">Take</span><b class="num">${formatMoney(plan.price_cents)}</b>
+      </p>
       <p class="muted center">${planLine(plan)}</p>
-      <${Button} look="primary" class="wide tall" busy=${busy} onClick=${sell}>Money taken, make the voucher<//>
+      <${Button} look="primary" class="wide tall" busy=${busy}
+        onClick=${sell}>Money taken, make the voucher<//>
     <//>`;
   }
-  return html`<${Dialog} title=${`${plan.name} · ${formatMoney(plan.price_cents)}`} class="sell-dialog" onClose=${onClose}>
+  return html`<${Dialog} title=${`${plan.name} · ${formatMoney(plan.price_cents)}`} class="sell-dialog"
+    onClose=${onClose}>
     <p class="big-code" aria-live="assertive">${groupCode(voucher.code)}</p>
     <p class="muted center">Type it on the WiFi page. It works once.</p>
-    <div class="sell-acts"><${CopyButton} text=${groupCode(voucher.code)} look="plain">Copy code<//><${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
-    <p class="center"><button type="button" class="link quiet" onClick=${cancel}>Wrong plan? Cancel this voucher</button></p>
+    <div class="sell-acts"><${CopyButton} text=${groupCode(voucher.code)} look="plain">Copy code<//>
+    <${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
+    <p class="center">
+    <button type="button" class="link quiet" onClick=${cancel}>Wrong plan? Cancel this voucher</button></p>
   <//>`;
 }

@@ -29,7 +29,8 @@ export function SessionPage({ id }: { id: string }) {
   }, [asked, reload]);
 
   if (!data) {
-    return html`<${PageHead} title="Session" back="/sessions" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+    return html`<${PageHead} title="Session" back="/sessions" /><div class="card">
+      ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
   const end = async () => {
     setBusy(true);
@@ -38,22 +39,38 @@ export function SessionPage({ id }: { id: string }) {
     setBusy(false);
   };
   const who = data.msisdn ? formatMsisdn(data.msisdn) : data.username;
-  return html`<${PageHead} title=${who} sub=${html`<${State} state=${data.state} /> since ${exactTime(data.started_at)}`} back="/sessions">
-      ${may && data.state === 'open' && html`<${Button} look="careful" busy=${busy || asked} onClick=${end}>Disconnect…<//>`}
+  return html`<${PageHead} title=${who}
+    sub=${html`<${State} state=${data.state} /> since ${exactTime(data.started_at)}`} back="/sessions">
+      ${
+        may &&
+        data.state === 'open' &&
+        html`<${Button} look="careful" busy=${busy || asked}
+        onClick=${end}>Disconnect…<//>`
+      }
     <//>
-    ${data.disconnect_state && html`<div class=${`banner ${tone(data)}`} role="status"><p><b>${sentence(disconnectAnswer(data))}.</b> ${data.disconnect_detail ?? ''} <${Time} at=${data.disconnect_at} none="" /></p></div>`}
+    ${
+      data.disconnect_state &&
+      html`<div class=${`banner ${tone(data)}`} role="status"><p><b>
+    ${sentence(disconnectAnswer(data))}.</b> ${data.disconnect_detail ?? ''} <${Time} at=${data.disconnect_at}
+      none="" /></p></div>`
+    }
     <section class="figures small-figures" aria-label="Usage">
-      <div class="figure"><span class="figure-label">Connected</span><b class="num">${formatElapsed(data.session_seconds)}</b></div>
-      <div class="figure"><span class="figure-label">Download</span><b class="num">${formatOctets(data.download_octets)}</b></div>
-      <div class="figure"><span class="figure-label">Upload</span><b class="num">${formatOctets(data.upload_octets)}</b></div>
-      <div class="figure"><span class="figure-label">${data.state === 'open' ? 'Ends' : 'Ended'}</span><b><${Time} at=${data.state === 'open' ? data.ends_at : data.stopped_at} /></b></div>
+      <div class="figure"><span class="figure-label">Connected</span><b class="num">
+      ${formatElapsed(data.session_seconds)}</b></div>
+      <div class="figure"><span class="figure-label">Download</span><b class="num">
+      ${formatOctets(data.download_octets)}</b></div>
+      <div class="figure"><span class="figure-label">Upload</span><b class="num">
+      ${formatOctets(data.upload_octets)}</b></div>
+      <div class="figure"><span class="figure-label">${data.state === 'open' ? 'Ends' : 'Ended'}</span><b>
+      <${Time} at=${data.state === 'open' ? data.ends_at : data.stopped_at} /></b></div>
     </section>
     <${Card} title="Details"><${Facts} pairs=${[
       ['User name', html`<code>${data.username}</code>`],
       [
         'Subscriber',
         data.subscriber_id &&
-          html`<a href=${`/subscribers/${data.subscriber_id}`}>${data.msisdn ? formatMsisdn(data.msisdn) : 'Open the subscriber'}</a>`,
+          html`<a href=${`/subscribers/${data.subscriber_id}`}>
+            ${data.msisdn ? formatMsisdn(data.msisdn) : 'Open the subscriber'}</a>`,
       ],
       ['Plan', data.plan_name],
       ['Router', data.router_name],

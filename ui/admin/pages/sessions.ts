@@ -75,7 +75,8 @@ function SessionState({ session }: { session: Session }) {
     return html`<${State} state=${session.disconnect_state} word=${disconnectAnswer(session)} />`;
   }
   if (session.state === 'open') {
-    return html`<span class="off-phone"><${State} state="open" word=${session.ends_at ? 'open, ends' : 'open'} />
+    return html`<span class="off-phone">
+      <${State} state="open" word=${session.ends_at ? 'open, ends' : 'open'} />
       ${session.ends_at && html` <${Time} at=${session.ends_at} />`}</span>`;
   }
   return html`<${State} state="closed" word=${session.terminate_cause_name ?? 'closed'} />
@@ -94,16 +95,23 @@ export function Sessions() {
   });
   const connected = useConnected();
   useLiveSessions(list);
-  return html`<${PageHead} title="Sessions" sub=${connected ? html`<span class="pulse"></span>Live` : 'Not live: connecting again…'} />
+  return html`<${PageHead} title="Sessions"
+    sub=${connected ? html`<span class="pulse"></span>Live` : 'Not live: connecting again…'} />
     <${Toolbar}>
-      <${Search} value=${q} placeholder="User name, phone or MAC" onSearch=${(text: string) => setQuery({ q: text })} />
-      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked === 'open' ? undefined : picked })} options=${[
-        ['open', 'Open'],
-        ['closed', 'Closed'],
-        ['all', 'All'],
-      ]} />
+      <${Search} value=${q} placeholder="User name, phone or MAC"
+        onSearch=${(text: string) => setQuery({ q: text })} />
+      <${Segments} label="State" value=${state}
+        onPick=${(picked: string) => setQuery({ state: picked === 'open' ? undefined : picked })} options=${[
+          ['open', 'Open'],
+          ['closed', 'Closed'],
+          ['all', 'All'],
+        ]} />
     <//>
-    <${Listing} list=${list} label="Sessions" icon="sessions" filtered=${q !== '' || router !== '' || state === 'closed'} onClear=${() => setQuery({ q: undefined, state: undefined, router_id: undefined })}
-      id=${(session: Session) => session.id} href=${(session: Session) => `/sessions/${session.id}`} columns=${SESSION_COLUMNS}
-      emptyTitle="Nobody is online." empty=${html`<p class="muted">A guest who connects appears here by itself.</p>`} />`;
+    <${Listing} list=${list} label="Sessions" icon="sessions"
+      filtered=${q !== '' || router !== '' || state === 'closed'}
+        onClear=${() => setQuery({ q: undefined, state: undefined, router_id: undefined })}
+      id=${(session: Session) => session.id} href=${(session: Session) => `/sessions/${session.id}`}
+      columns=${SESSION_COLUMNS}
+      emptyTitle="Nobody is online."
+      empty=${html`<p class="muted">A guest who connects appears here by itself.</p>`} />`;
 }

@@ -14,11 +14,16 @@ export function SettingsPage() {
   const { data, error, reload } = useLoad<Settings>('/settings');
   const part = usePlace().segments[1] === 'mpesa' ? 'mpesa' : '';
   return html`<${PageHead} title="Settings" />
-    <${Toolbar}><${Segments} label="Part" value=${part} onPick=${(picked: string) => go(picked ? `/settings/${picked}` : '/settings')} options=${[
-      ['', 'Business'],
-      ['mpesa', 'M-PESA'],
-    ]} /><//>
-    ${!data && html`<div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`}
+    <${Toolbar}><${Segments} label="Part" value=${part}
+      onPick=${(picked: string) => go(picked ? `/settings/${picked}` : '/settings')} options=${[
+        ['', 'Business'],
+        ['mpesa', 'M-PESA'],
+      ]} /><//>
+    ${
+      !data &&
+      html`<div class="card">
+    ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`
+    }
     ${data && part === '' && html`<${Business} settings=${data.business} onSaved=${reload} />`}
     ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}`;
 }
@@ -42,17 +47,21 @@ function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: 
     onSaved();
   };
   return html`<${Card} class="narrow"><${FormBox} form=${form} act=${save}>
-    <${Field} form=${form} name="name" label="Business name" hint="Guests see it on the portal and on vouchers" />
+    <${Field} form=${form} name="name" label="Business name"
+      hint="Guests see it on the portal and on vouchers" />
     <div class="field-row">
-      <${Field} form=${form} name="support_phone" label="Support phone" required=${false} type="tel" inputmode="tel" placeholder="0712 345 678" hint="Shown to guests who need help" />
+      <${Field} form=${form} name="support_phone" label="Support phone" required=${false} type="tel"
+        inputmode="tel" placeholder="0712 345 678" hint="Shown to guests who need help" />
       <${Field} form=${form} name="default_language" label="Portal language" options=${[
         ['en', 'English'],
         ['sw', 'Kiswahili'],
       ]} />
     </div>
     <div class="field-row">
-      <${Field} form=${form} name="appliance_address" label="Address of this box" mono required=${false} placeholder="192.168.88.2" hint="As the routers reach it" />
-      <${Field} form=${form} name="portal_url" label="Portal address" mono required=${false} placeholder="http://192.168.88.2:8081" hint="Where the hotspot sends guests" />
+      <${Field} form=${form} name="appliance_address" label="Address of this box" mono required=${false}
+        placeholder="192.168.88.2" hint="As the routers reach it" />
+      <${Field} form=${form} name="portal_url" label="Portal address" mono required=${false}
+        placeholder="http://192.168.88.2:8081" hint="Where the hotspot sends guests" />
     </div>
     <${Field} form=${form} name="currency" label="Currency" maxlength=${3} />
     <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
@@ -89,7 +98,9 @@ function Mpesa({ settings, onSaved }: { settings: MpesaSettings; onSaved: () => 
   };
   const secret = (has: boolean) => (has ? 'stored, leave empty to keep' : '');
   const { environment, kind } = form.values;
-  return html`<${Card} class="narrow" title="Daraja keys" aside=${html`<${State} state=${settings.configured ? 'ready' : 'waiting'} word=${settings.configured ? 'configured' : 'not configured'} />`}>
+  return html`<${Card} class="narrow" title="Daraja keys"
+    aside=${html`<${State} state=${settings.configured ? 'ready' : 'waiting'}
+      word=${settings.configured ? 'configured' : 'not configured'} />`}>
     <${FormBox} form=${form} act=${save}>
       <div class="field-row">
         <${Field} form=${form} name="environment" label="Environment" options=${[
@@ -103,17 +114,32 @@ function Mpesa({ settings, onSaved }: { settings: MpesaSettings; onSaved: () => 
           ['till', 'Till (Buy Goods)'],
         ]} />
       </div>
-      ${environment === 'custom' && html`<${Field} form=${form} name="base_url" label="Address of the API" mono placeholder="https://…" />`}
+      ${
+        environment === 'custom' &&
+        html`<${Field} form=${form} name="base_url" label="Address of the API"
+        mono placeholder="https://…" />`
+      }
       <div class="field-row">
-        <${Field} form=${form} name="shortcode" label=${kind === 'till' ? 'Store number' : 'Paybill number'} inputmode="numeric" mono placeholder="174379" />
-        ${kind === 'till' && html`<${Field} form=${form} name="till_number" label="Till number" inputmode="numeric" mono />`}
+        <${Field} form=${form} name="shortcode" label=${kind === 'till' ? 'Store number' : 'Paybill number'}
+          inputmode="numeric" mono placeholder="174379" />
+        ${
+          kind === 'till' &&
+          html`<${Field} form=${form} name="till_number" label="Till number"
+          inputmode="numeric" mono />`
+        }
       </div>
-      <${Field} form=${form} name="consumer_key" label="Consumer key" mono placeholder=${secret(settings.has_consumer_key)} />
-      <${Field} form=${form} name="consumer_secret" label="Consumer secret" type="password" autocomplete="new-password" placeholder=${secret(settings.has_consumer_secret)} />
-      <${Field} form=${form} name="passkey" label="Passkey" type="password" autocomplete="new-password" placeholder=${secret(settings.has_passkey)} hint="From the Daraja portal, for the STK prompt" />
-      <${Field} form=${form} name="callback_base_url" label="Callback address" mono required=${false} placeholder="https://wifi.example.co.ke" hint="Where Safaricom reaches this box. Without it, Karibu asks M-PESA itself." />
+      <${Field} form=${form} name="consumer_key" label="Consumer key" mono
+        placeholder=${secret(settings.has_consumer_key)} />
+      <${Field} form=${form} name="consumer_secret" label="Consumer secret" type="password"
+        autocomplete="new-password" placeholder=${secret(settings.has_consumer_secret)} />
+      <${Field} form=${form} name="passkey" label="Passkey" type="password" autocomplete="new-password"
+        placeholder=${secret(settings.has_passkey)} hint="From the Daraja portal, for the STK prompt" />
+      <${Field} form=${form} name="callback_base_url" label="Callback address" mono required=${false}
+        placeholder="https://wifi.example.co.ke"
+          hint="Where Safaricom reaches this box. Without it, Karibu asks M-PESA itself." />
       <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
-      <${TestButton} label="Test these keys" run=${() => post<TestAnswer>('/settings/mpesa/test', readMpesa(form.values))} />
+      <${TestButton} label="Test these keys"
+        run=${() => post<TestAnswer>('/settings/mpesa/test', readMpesa(form.values))} />
     <//>
   <//>`;
 }

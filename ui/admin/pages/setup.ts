@@ -21,10 +21,12 @@ export function Setup({ onDone }: { onDone: () => void }) {
   };
   return html`<${Door} title="Karibu!" sub="Welcome. Make the owner’s account, then this box is yours.">
     <${FormBox} form=${form} act=${create}>
-      <${Field} form=${form} name="business_name" label="Business name" placeholder="Mama Njeri WiFi" autocomplete="organization" autofocus />
+      <${Field} form=${form} name="business_name" label="Business name" placeholder="Mama Njeri WiFi"
+        autocomplete="organization" autofocus />
       <${Field} form=${form} name="name" label="Your name" autocomplete="name" />
       <${Field} form=${form} name="email" label="E-mail" type="email" autocomplete="username" />
-      <${Field} form=${form} name="password" label="Password" type="password" autocomplete="new-password" hint=${`${MIN_PASSWORD} characters or more. A short sentence is easy to remember.`} />
+      <${Field} form=${form} name="password" label="Password" type="password" autocomplete="new-password"
+        hint=${`${MIN_PASSWORD} characters or more. A short sentence is easy to remember.`} />
       <${Button} type="submit" look="primary" busy=${form.busy} class="wide">Create the owner’s account<//>
     <//>
   <//>`;

@@ -31,9 +31,11 @@ export function SignIn({ onDone }: { onDone: () => void }) {
   return html`<${Door} title="Karibu" sub="Sign in to run your WiFi.">
     <${FormBox} form=${form} act=${enter}>
       <${Field} form=${form} name="email" label="E-mail" type="email" autocomplete="username" autofocus />
-      <${Field} form=${form} name="password" label="Password" type="password" autocomplete="current-password" />
+      <${Field} form=${form} name="password" label="Password" type="password"
+        autocomplete="current-password" />
       <${Button} type="submit" look="primary" busy=${form.busy} class="wide">Sign in<//>
     <//>
-    <p class="muted small">Forgot the password? The owner can set a new one under Accounts, or on the box: <code>karibu account reset-password</code></p>
+    <p class="muted small">Forgot the password? The owner can set a new one under Accounts, or on the box: <code>karibu account reset-password</code>
+    </p>
   <//>`;
 }

@@ -19,7 +19,8 @@ export function SignIns() {
         text?.toLowerCase().includes(wanted),
       ),
   );
-  return html`<${PageHead} title="Sign-in log" sub="The last 200 answers to routers"><${Button} icon="refresh" busy=${loading} onClick=${reload}>Refresh<//><//>
+  return html`<${PageHead} title="Sign-in log" sub="The last 200 answers to routers">
+    <${Button} icon="refresh" busy=${loading} onClick=${reload}>Refresh<//><//>
     <${Toolbar}>
       <${Search} value=${q} placeholder="User name, MAC or router" onSearch=${setQ} />
       <${Segments} label="Result" value=${result} onPick=${setResult} options=${[
@@ -30,32 +31,42 @@ export function SignIns() {
     <//>
     <div class="card flush">
       ${!data && (error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`)}
-      ${data && rows.length === 0 && html`<${Empty} icon="sign-ins" title=${data.items.length ? 'Nothing matches.' : 'No sign-in yet.'}><p class="muted">${data.items.length ? '' : 'When a phone signs in through a router, the answer is shown here.'}</p><//>`}
+      ${
+        data &&
+        rows.length === 0 &&
+        html`<${Empty} icon="sign-ins"
+        title=${data.items.length ? 'Nothing matches.' : 'No sign-in yet.'}><p class="muted">
+          ${data.items.length ? '' : 'When a phone signs in through a router, the answer is shown here.'}</p>
+          <//>`
+      }
       ${
         rows.length > 0 &&
-        html`<${Table} label="Sign-ins" rows=${rows} id=${(row: SignIn) => `${row.at} ${row.username} ${row.mac}`} columns=${[
-          {
-            label: 'User name',
-            at: 'main',
-            cell: (row: SignIn) => html`<code>${row.username || '–'}</code>`,
-          },
-          {
-            label: 'Result',
-            at: 'end',
-            cell: (row: SignIn) =>
-              html`<${State} state=${row.result} word=${row.result === 'accept' ? 'accepted' : 'rejected'} />`,
-          },
-          {
-            label: 'Why',
-            at: 'sub',
-            grow: true,
-            cell: (row: SignIn) =>
-              html`${row.reason && row.reason !== row.result && html`<span>${formatWord(row.reason)}</span> `}<span class="muted">${row.message}</span>`,
-          },
-          { label: 'Device', at: 'none', cell: (row: SignIn) => html`<code>${row.mac ?? '–'}</code>` },
-          { label: 'Router', at: 'none', cell: (row: SignIn) => row.router_name ?? '–' },
-          { label: 'When', at: 'sub-end', cell: (row: SignIn) => html`<${Time} at=${row.at} />` },
-        ]} />`
+        html`<${Table} label="Sign-ins" rows=${rows}
+          id=${(row: SignIn) => `${row.at} ${row.username} ${row.mac}`} columns=${[
+            {
+              label: 'User name',
+              at: 'main',
+              cell: (row: SignIn) => html`<code>${row.username || '–'}</code>`,
+            },
+            {
+              label: 'Result',
+              at: 'end',
+              cell: (row: SignIn) =>
+                html`<${State} state=${row.result}
+                word=${row.result === 'accept' ? 'accepted' : 'rejected'} />`,
+            },
+            {
+              label: 'Why',
+              at: 'sub',
+              grow: true,
+              cell: (row: SignIn) =>
+                html`${row.reason && row.reason !== row.result && html`<span>${formatWord(row.reason)}</span> `}
+                <span class="muted">${row.message}</span>`,
+            },
+            { label: 'Device', at: 'none', cell: (row: SignIn) => html`<code>${row.mac ?? '–'}</code>` },
+            { label: 'Router', at: 'none', cell: (row: SignIn) => row.router_name ?? '–' },
+            { label: 'When', at: 'sub-end', cell: (row: SignIn) => html`<${Time} at=${row.at} />` },
+          ]} />`
       }
     </div>`;
 }

@@ -25,7 +25,8 @@ export function SubscriberPage({ id }: { id: string }) {
   const view = (usePlace().query.get('view') ?? 'entitlements') as View;
   const [editing, setEditing] = useState(false);
   if (!data) {
-    return html`<${PageHead} title="Subscriber" back="/subscribers" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+    return html`<${PageHead} title="Subscriber" back="/subscribers" /><div class="card">
+      ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
   const turn = async (state: Subscriber['state']) => {
     try {
@@ -40,8 +41,15 @@ export function SubscriberPage({ id }: { id: string }) {
   };
   const active = data.state === 'active';
   return html`<${PageHead} title=${subscriberName(data)} back="/subscribers"
-      sub=${html`<${State} state=${data.state} /> ${data.msisdn ? formatMsisdn(data.msisdn) : 'no phone number'} · since <${Time} at=${data.created_at} />`}>
-      ${canDisconnect(role) && html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//><${Button} look=${active ? 'careful' : 'primary'} onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`}
+      sub=${html`<${State}
+      state=${data.state} /> ${data.msisdn ? formatMsisdn(data.msisdn) : 'no phone number'} · since <${Time}
+        at=${data.created_at} />`}>
+      ${
+        canDisconnect(role) &&
+        html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//>
+      <${Button} look=${active ? 'careful' : 'primary'}
+        onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`
+      }
     <//>
     ${
       editing &&
@@ -51,12 +59,14 @@ export function SubscriberPage({ id }: { id: string }) {
       }} /><//>`
     }
     ${!editing && data.notes && html`<p class="notes">${data.notes}</p>`}
-    <${Toolbar}><${Segments} label="View" value=${view} onPick=${(picked: string) => setQuery({ view: picked === 'entitlements' ? undefined : picked })} options=${[
-      ['entitlements', 'Entitlements'],
-      ['sessions', 'Sessions'],
-      ['payments', 'Payments'],
-      ['credentials', 'Credentials'],
-    ]} /><//>
+    <${Toolbar}><${Segments} label="View" value=${view}
+      onPick=${(picked: string) => setQuery({ view: picked === 'entitlements' ? undefined : picked })}
+        options=${[
+          ['entitlements', 'Entitlements'],
+          ['sessions', 'Sessions'],
+          ['payments', 'Payments'],
+          ['credentials', 'Credentials'],
+        ]} /><//>
     ${view === 'entitlements' && html`<${Entitlements} id=${id} manages=${canManage(role)} />`}
     ${view === 'sessions' && html`<${SessionsOf} id=${id} />`}
     ${view === 'payments' && html`<${PaymentsOf} id=${id} />`}
@@ -71,8 +81,10 @@ function Details({ subscriber, onDone }: { subscriber: Subscriber; onDone: (afte
   };
   return html`<${FormBox} form=${form} act=${save}>
     <${Field} form=${form} name="name" label="Name" required=${false} autofocus />
-    <${Field} form=${form} name="notes" label="Notes" required=${false} rows=${3} hint="Only accounts see this" />
-    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//><${Button} look="quiet" onClick=${() => onDone()}>Cancel<//></div>
+    <${Field} form=${form} name="notes" label="Notes" required=${false} rows=${3}
+      hint="Only accounts see this" />
+    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//>
+    <${Button} look="quiet" onClick=${() => onDone()}>Cancel<//></div>
   <//>`;
 }
 
@@ -80,9 +92,16 @@ function usage(entitlement: Entitlement) {
   const used = entitlement.used_download_octets + entitlement.used_upload_octets;
   const { quota_octets: quota, online_seconds: online } = entitlement;
   return html`<span class="usage">
-    <span class="num">${formatOctets(used)}${quota !== null && html` <span class="muted">of ${formatOctets(quota)}</span>`}</span>
-    ${quota !== null && html`<progress max=${Math.max(quota, 1)} value=${Math.min(used, quota)} aria-label="Quota used"></progress>`}
-    <small class="muted num">${formatElapsed(entitlement.used_seconds)}${online !== null && ` of ${formatElapsed(online)}`} online</small>
+    <span class="num">
+    ${formatOctets(used)}${quota !== null && html` <span class="muted">of ${formatOctets(quota)}</span>`}
+    </span>
+    ${
+      quota !== null &&
+      html`<progress max=${Math.max(quota, 1)} value=${Math.min(used, quota)}
+      aria-label="Quota used"></progress>`
+    }
+    <small class="muted num">
+    ${formatElapsed(entitlement.used_seconds)}${online !== null && ` of ${formatElapsed(online)}`} online</small>
   </span>`;
 }
 
@@ -108,14 +127,16 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
   };
   const source = (row: Entitlement) =>
     row.order_id ? html`<a href=${`/orders/${row.order_id}`}>order</a>` : row.source;
-  return html`<${Listing} list=${list as Listed<Entitlement>} label="Entitlements" icon="plans" filtered=${false} id=${(row: Entitlement) => row.id} emptyTitle="No entitlement." empty=${null}
+  return html`<${Listing} list=${list as Listed<Entitlement>} label="Entitlements" icon="plans"
+    filtered=${false} id=${(row: Entitlement) => row.id} emptyTitle="No entitlement." empty=${null}
     columns=${[
       { label: 'Plan', at: 'main', cell: (row: Entitlement) => html`<b>${row.plan_name}</b>` },
       {
         label: 'State',
         at: 'sub',
         cell: (row: Entitlement) =>
-          html`<${State} state=${row.state} />${row.end_reason && html` <span class="muted">· ${row.end_reason.replaceAll('_', ' ')}</span>`}`,
+          html`<${State} state=${row.state} />
+            ${row.end_reason && html` <span class="muted">· ${row.end_reason.replaceAll('_', ' ')}</span>`}`,
       },
       { label: 'By', at: 'none', cell: source },
       {
@@ -143,17 +164,22 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
 function SessionsOf({ id }: { id: string }) {
   const list = useList<Session>(`/subscribers/${id}/sessions`);
   useLiveSessions(list);
-  return html`<${Listing} list=${list} label="Sessions" icon="sessions" filtered=${false} id=${(row: Session) => row.id} href=${(row: Session) => `/sessions/${row.id}`} columns=${SESSION_COLUMNS} emptyTitle="Never connected." empty=${null} />`;
+  return html`<${Listing} list=${list} label="Sessions" icon="sessions" filtered=${false}
+    id=${(row: Session) => row.id} href=${(row: Session) => `/sessions/${row.id}`} columns=${SESSION_COLUMNS}
+    emptyTitle="Never connected." empty=${null} />`;
 }
 
 function PaymentsOf({ id }: { id: string }) {
   const list = useList<Payment>(`/subscribers/${id}/payments`);
-  return html`<${Listing} list=${list} label="Payments" icon="payments" filtered=${false} id=${(row: Payment) => row.id} href=${(row: Payment) => `/payments/${row.id}`} columns=${PAYMENT_COLUMNS} emptyTitle="No payment." empty=${null} />`;
+  return html`<${Listing} list=${list} label="Payments" icon="payments" filtered=${false}
+    id=${(row: Payment) => row.id} href=${(row: Payment) => `/payments/${row.id}`} columns=${PAYMENT_COLUMNS}
+    emptyTitle="No payment." empty=${null} />`;
 }
 
 function Credentials({ id }: { id: string }) {
   const list = useList<Credential>(`/subscribers/${id}/credentials`);
-  return html`<${Listing} list=${list} label="Credentials" icon="accounts" filtered=${false} id=${(row: Credential) => row.id} emptyTitle="No credential." empty=${null}
+  return html`<${Listing} list=${list} label="Credentials" icon="accounts" filtered=${false}
+    id=${(row: Credential) => row.id} emptyTitle="No credential." empty=${null}
     columns=${[
       { label: 'User name', at: 'main', cell: (row: Credential) => html`<code>${row.username}</code>` },
       { label: 'Kind', at: 'sub', cell: (row: Credential) => row.kind },

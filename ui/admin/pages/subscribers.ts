@@ -19,15 +19,14 @@ export function Subscribers() {
   return html`<${PageHead} title="Subscribers" sub="Everybody who bought" />
     <${Toolbar}>
       <${Search} value=${q} placeholder="Name or phone" onSearch=${(text: string) => setQuery({ q: text })} />
-      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })} options=${[
-        ['', 'All'],
-        ['active', 'Active'],
-        ['suspended', 'Suspended'],
-      ]} />
+      <${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })}
+        options=${[['', 'All'], ['active', 'Active'], ['suspended', 'Suspended']]} />
     <//>
-    <${Listing} list=${list} label="Subscribers" icon="subscribers" filtered=${state !== '' || q !== ''} onClear=${() => setQuery({ state: undefined, q: undefined })}
+    <${Listing} list=${list} label="Subscribers" icon="subscribers" filtered=${state !== '' || q !== ''}
+      onClear=${() => setQuery({ state: undefined, q: undefined })}
       id=${(row: Subscriber) => row.id} href=${(row: Subscriber) => `/subscribers/${row.id}`}
-      emptyTitle="No subscriber yet." empty=${html`<p class="muted">The first guest who pays or redeems a voucher becomes one.</p>`}
+      emptyTitle="No subscriber yet."
+      empty=${html`<p class="muted">The first guest who pays or redeems a voucher becomes one.</p>`}
       columns=${[
         { label: 'Name', at: 'main', cell: (row: Subscriber) => html`<b>${subscriberName(row)}</b>` },
         {

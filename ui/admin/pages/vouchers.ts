@@ -26,16 +26,26 @@ export function Vouchers() {
   const view = code ? 'codes' : (query.get('view') ?? '');
   const [making, setMaking] = useState(query.has('new'));
   return html`<${PageHead} title="Vouchers" sub="Single-use codes for a plan">
-      ${sells && html`<${LinkButton} href="/sell" icon="sell">Sell one<//><${Button} icon="plus" look="primary" onClick=${() => setMaking(true)}>New batch<//>`}
+      ${
+        sells &&
+        html`<${LinkButton} href="/sell" icon="sell">Sell one<//>
+      <${Button} icon="plus" look="primary" onClick=${() => setMaking(true)}>New batch<//>`
+      }
     <//>
     <${Toolbar}>
       <${Search} value=${code} placeholder="Find a code" onSearch=${(q: string) => setQuery({ q })} />
-      <${Segments} label="View" value=${view} onPick=${(picked: string) => setQuery({ view: picked, q: undefined, state: undefined })} options=${[
-        ['', 'Batches'],
-        ['codes', 'All vouchers'],
-      ]} />
+      <${Segments} label="View" value=${view}
+        onPick=${(picked: string) => setQuery({ view: picked, q: undefined, state: undefined })} options=${[
+          ['', 'Batches'],
+          ['codes', 'All vouchers'],
+        ]} />
     <//>
-    ${view === 'codes' ? html`<${Codes} code=${code} />` : html`<${Batches} sells=${sells} onNew=${() => setMaking(true)} />`}
+    ${
+      view === 'codes'
+        ? html`<${Codes} code=${code} />`
+        : html`<${Batches} sells=${sells}
+      onNew=${() => setMaking(true)} />`
+    }
     ${making && html`<${NewBatch} onClose=${() => setMaking(false)} />`}`;
 }
 
@@ -44,8 +54,12 @@ function Batches({ sells, onNew }: { sells: boolean; onNew: () => void }) {
   useLive('batch', ({ id, made, state }) =>
     list.change((items) => items.map((batch) => (batch.id === id ? { ...batch, made, state } : batch))),
   );
-  return html`<${Listing} list=${list} label="Voucher batches" icon="vouchers" filtered=${false} id=${(batch: VoucherBatch) => batch.id} href=${(batch: VoucherBatch) => `/vouchers/${batch.id}`}
-    emptyTitle="No voucher yet." empty=${html`<p class="muted">Make a batch, print the sheet, sell the cards. They work while the internet is down.</p>${sells && html`<${Button} icon="plus" look="primary" onClick=${onNew}>Make the first batch<//>`}`}
+  return html`<${Listing} list=${list} label="Voucher batches" icon="vouchers" filtered=${false}
+    id=${(batch: VoucherBatch) => batch.id} href=${(batch: VoucherBatch) => `/vouchers/${batch.id}`}
+    emptyTitle="No voucher yet."
+    empty=${html`<p
+    class="muted">Make a batch, print the sheet, sell the cards. They work while the internet is down.</p>
+      ${sells && html`<${Button} icon="plus" look="primary" onClick=${onNew}>Make the first batch<//>`}`}
     columns=${[
       { label: 'Batch', at: 'main', grow: true, cell: (batch: VoucherBatch) => html`<b>${batch.name}</b>` },
       {
@@ -60,7 +74,8 @@ function Batches({ sells, onNew }: { sells: boolean; onNew: () => void }) {
         at: 'sub-end',
         num: true,
         cell: (batch: VoucherBatch) =>
-          html`${formatCount(batch.redeemed)} <span class="muted">of ${formatCount(batch.count)}<span class="on-phone"> redeemed</span></span>`,
+          html`${formatCount(batch.redeemed)} <span class="muted">of ${formatCount(batch.count)}
+            <span class="on-phone"> redeemed</span></span>`,
       },
       { label: 'Made', at: 'none', cell: (batch: VoucherBatch) => html`<${Time} at=${batch.created_at} />` },
     ]} />`;
@@ -69,7 +84,8 @@ function Batches({ sells, onNew }: { sells: boolean; onNew: () => void }) {
 /** The state's word, or how far the making has come. */
 export function BatchState({ batch }: { batch: VoucherBatch }) {
   if (batch.state !== 'making') return html`<${State} state=${batch.state} />`;
-  return html`<span class="making"><progress max=${batch.count} value=${batch.made}></progress><span class="num muted">${formatCount(batch.made)}</span></span>`;
+  return html`<span class="making"><progress max=${batch.count} value=${batch.made}></progress>
+    <span class="num muted">${formatCount(batch.made)}</span></span>`;
 }
 
 function Codes({ code }: { code: string }) {
@@ -101,10 +117,14 @@ function NewBatch({ onClose }: { onClose: () => void }) {
   const worth = plan && parseNumber(form.values.count ?? '');
   return html`<${Dialog} title="New voucher batch" onClose=${onClose}>
     <${FormBox} form=${form} act=${make}>
-      <${Field} form=${{ ...form, values: { ...form.values, plan_id: planId } }} name="plan_id" label="Plan" options=${plans.items.map((item) => [item.id, `${item.name} · ${formatMoney(item.price_cents)}`])} />
-      <${Field} form=${form} name="count" label="How many" inputmode="numeric" hint=${worth ? `Worth ${formatMoney(worth * plan.price_cents)} when all are sold` : undefined} />
-      <${Field} form=${form} name="name" label="Name" required=${false} placeholder="Kiosk, November" maxlength=${60} />
-      <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Make the batch<//><${Button} look="quiet" onClick=${onClose}>Cancel<//></div>
+      <${Field} form=${{ ...form, values: { ...form.values, plan_id: planId } }} name="plan_id" label="Plan"
+        options=${plans.items.map((item) => [item.id, `${item.name} · ${formatMoney(item.price_cents)}`])} />
+      <${Field} form=${form} name="count" label="How many" inputmode="numeric"
+        hint=${worth ? `Worth ${formatMoney(worth * plan.price_cents)} when all are sold` : undefined} />
+      <${Field} form=${form} name="name" label="Name" required=${false} placeholder="Kiosk, November"
+        maxlength=${60} />
+      <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Make the batch<//>
+      <${Button} look="quiet" onClick=${onClose}>Cancel<//></div>
     <//>
   <//>`;
 }

@@ -54,7 +54,8 @@ export function LinkButton(props: {
   children?: ComponentChildren;
 }) {
   const { href, icon, look = 'plain', children, label, download, target } = props;
-  return html`<a class=${`button ${look} ${children ? '' : 'icon-only'}`} href=${href} download=${download} target=${target} aria-label=${label} title=${label}>
+  return html`<a class=${`button ${look} ${children ? '' : 'icon-only'}`} href=${href} download=${download}
+    target=${target} aria-label=${label} title=${label}>
     ${icon && html`<${Icon} name=${icon} />`}${children && html`<span>${children}</span>`}
   </a>`;
 }
@@ -117,7 +118,8 @@ export function useNow(every: number = TICK_MS): number {
 export function Time({ at, none = '–' }: { at: number | null | undefined; none?: string }) {
   const now = useNow();
   if (at === null || at === undefined) return html`<span class="muted">${none}</span>`;
-  return html`<time datetime=${new Date(at).toISOString()} title=${exactTime(at)}>${relativeTime(at, now)}</time>`;
+  return html`<time datetime=${new Date(at).toISOString()} title=${exactTime(at)}>${relativeTime(at, now)}
+    </time>`;
 }
 
 export function PageHead(props: {
@@ -131,14 +133,16 @@ export function PageHead(props: {
   }, [props.title]);
   return html`<header class="page-head">
     ${props.back && html`<${LinkButton} href=${props.back} icon="back" look="quiet" label="Back" />`}
-    <div class="page-title"><h1>${props.title}</h1>${props.sub && html`<p class="muted">${props.sub}</p>`}</div>
+    <div class="page-title"><h1>${props.title}</h1>${props.sub && html`<p class="muted">${props.sub}</p>`}
+    </div>
     ${props.children && html`<div class="actions">${props.children}</div>`}
   </header>`;
 }
 
 /** Nothing to show: says why, and offers what to do. */
 export function Empty(props: { icon: IconName; title: string; children?: ComponentChildren }) {
-  return html`<div class="empty"><${Icon} name=${props.icon} /><p class="empty-title">${props.title}</p>${props.children}</div>`;
+  return html`<div class="empty"><${Icon} name=${props.icon} /><p class="empty-title">${props.title}</p>
+    ${props.children}</div>`;
 }
 
 /** What went wrong and a way to try again. */
@@ -165,7 +169,11 @@ export function Card(props: {
   children?: ComponentChildren;
 }) {
   return html`<section class=${`card ${props.class ?? ''}`}>
-    ${(props.title || props.aside) && html`<header class="card-head"><h2>${props.title}</h2>${props.aside}</header>`}
+    ${
+      (props.title || props.aside) &&
+      html`<header class="card-head"><h2>${props.title}</h2>${props.aside}
+    </header>`
+    }
     ${props.children}
   </section>`;
 }
@@ -173,5 +181,6 @@ export function Card(props: {
 /** Names and values of one thing. Pairs whose value is undefined are left out. */
 export function Facts({ pairs }: { pairs: [string, ComponentChildren | undefined][] }) {
   const shown = pairs.filter(([, value]) => value !== undefined && value !== null && value !== '');
-  return html`<dl class="facts">${shown.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">
+    ${shown.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }

@@ -121,7 +121,10 @@ export function WeekChart({ week }: { week: Overview['week'] }) {
   return html`<figure class="chart">
     <div ref=${box} aria-hidden="true"></div>
     <table class="off-screen"><caption>Sales by day</caption><tbody>
-      ${week.map((day) => html`<tr key=${day.day}><th scope="row">${day.day}</th><td>${formatMoney(day.sales_cents)}</td></tr>`)}
+      ${week.map(
+        (day) => html`<tr key=${day.day}><th scope="row">${day.day}</th><td>
+      ${formatMoney(day.sales_cents)}</td></tr>`,
+      )}
     </tbody></table>
   </figure>`;
 }

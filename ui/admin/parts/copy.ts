@@ -46,5 +46,6 @@ export function CopyButton({
     setCopied(done);
     window.setTimeout(() => setCopied(false), 2000);
   };
-  return html`<${Button} icon=${copied ? 'check' : 'copy'} look=${look ?? 'plain'} onClick=${copy}>${copied ? 'Copied' : children}<//>`;
+  return html`<${Button} icon=${copied ? 'check' : 'copy'} look=${look ?? 'plain'} onClick=${copy}>
+    ${copied ? 'Copied' : children}<//>`;
 }

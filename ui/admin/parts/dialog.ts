@@ -27,7 +27,8 @@ export function Dialog(props: {
     onClick=${(event: MouseEvent) => event.target === element.current && props.onClose()}
   >
     <div class="dialog-body">
-      <header class="dialog-head"><h2>${props.title}</h2><${Button} look="quiet" icon="close" label="Close" onClick=${props.onClose} /></header>
+      <header class="dialog-head"><h2>${props.title}</h2>
+      <${Button} look="quiet" icon="close" label="Close" onClick=${props.onClose} /></header>
       ${props.children}
     </div>
   </dialog>`;

@@ -25,7 +25,8 @@ export async function disconnect(session: Session): Promise<Session | undefined>
   const who = session.msisdn ? formatMsisdn(session.msisdn) : session.username;
   const sure = await ask({
     title: `Disconnect ${who}?`,
-    body: html`<p>The session on <b>${session.router_name ?? 'the router'}</b> ends now. What is left of the entitlement stays: the guest may sign in again.</p>`,
+    body: html`<p>The session on <b>${session.router_name ?? 'the router'}
+      </b> ends now. What is left of the entitlement stays: the guest may sign in again.</p>`,
     confirm: 'Disconnect',
   });
   if (!sure) return undefined;

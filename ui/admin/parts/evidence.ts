@@ -21,14 +21,18 @@ function bodyText(body: unknown): string {
 
 export function EvidenceTimeline({ evidence }: { evidence: Evidence[] }) {
   if (evidence.length === 0) {
-    return html`<${Empty} icon="payments" title="No evidence yet."><p class="muted">What M-PESA says is kept here word for word.</p><//>`;
+    return html`<${Empty} icon="payments" title="No evidence yet.">
+      <p class="muted">What M-PESA says is kept here word for word.</p><//>`;
   }
   return html`<ol class="timeline">
     ${evidence.map(
       (entry) => html`<li key=${entry.id}>
-        <p><b>${KINDS[entry.kind] ?? formatWord(entry.kind)}</b> <span class="muted">${formatWord(entry.state)}</span><span class="timeline-when"><${Time} at=${entry.received_at} /></span></p>
+        <p><b>${KINDS[entry.kind] ?? formatWord(entry.kind)}</b> <span class="muted">
+        ${formatWord(entry.state)}</span><span class="timeline-when"><${Time} at=${entry.received_at} />
+        </span></p>
         ${entry.summary && html`<p>${entry.summary}</p>`}
-        <details><summary>What was received${entry.source_address ? ` from ${entry.source_address}` : ''}</summary><pre>${bodyText(entry.body)}</pre></details>
+        <details><summary>What was received${entry.source_address ? ` from ${entry.source_address}` : ''}
+        </summary><pre>${bodyText(entry.body)}</pre></details>
       </li>`,
     )}
   </ol>`;

@@ -110,7 +110,8 @@ export function Field(props: FieldProps) {
     'aria-describedby': described,
   };
   return html`<div class=${`field ${error ? 'has-error' : ''}`}>
-    <label class="label" for=${id}>${label}${props.required === false && html` <span class="muted">optional</span>`}</label>
+    <label class="label" for=${id}>
+    ${label}${props.required === false && html` <span class="muted">optional</span>`}</label>
     ${control(props, shared)}
     ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}
     ${error && html`<p class="error" id=${`${id}-error`}>${error}</p>`}
@@ -121,7 +122,8 @@ function control(props: FieldProps, shared: Record<string, unknown>) {
   const { form } = props;
   if (props.options) return html`<${Choice} ...${shared} options=${props.options} />`;
   if (props.rows)
-    return html`<textarea class=${`input ${props.mono ? 'mono' : ''}`} rows=${props.rows} maxlength=${props.maxlength} ...${shared}></textarea>`;
+    return html`<textarea class=${`input ${props.mono ? 'mono' : ''}`} rows=${props.rows}
+      maxlength=${props.maxlength} ...${shared}></textarea>`;
   const input = html`<input
     class=${`input ${props.mono ? 'mono' : ''}`}
     type=${props.type ?? 'text'}
@@ -138,13 +140,18 @@ function control(props: FieldProps, shared: Record<string, unknown>) {
     const unit = props.unit;
     return html`<div class="joined">
       ${input}
-      <${Choice} value=${form.values[unit]} aria-label=${`${props.label}: unit`} options=${props.units.map((name) => [name, name])}
+      <${Choice} value=${form.values[unit]} aria-label=${`${props.label}: unit`}
+        options=${props.units.map((name) => [name, name])}
         onInput=${(event: Event) => form.set(unit, (event.target as HTMLSelectElement).value)} />
     </div>`;
   }
   if (!props.prefix && !props.suffix) return input;
   return html`<div class="joined">
-    ${props.prefix && html`<span class="affix">${props.prefix}</span>`}${input}${props.suffix && html`<span class="affix">${props.suffix}</span>`}
+    ${
+      props.prefix &&
+      html`<span class="affix">${props.prefix}
+    </span>`
+    }${input}${props.suffix && html`<span class="affix">${props.suffix}</span>`}
   </div>`;
 }
 
@@ -153,7 +160,10 @@ export function Choice(props: { options: [string, string][]; value?: string; [at
   const { options, value, ...rest } = props;
   return html`<span class="choice">
     <select class="input" ...${rest} value=${value}>
-      ${options.map(([option, label]) => html`<option key=${option} value=${option} selected=${option === value}>${label}</option>`)}
+      ${options.map(
+        ([option, label]) => html`<option key=${option} value=${option}
+        selected=${option === value}>${label}</option>`,
+      )}
     </select>
     <${Icon} name="down" />
   </span>`;

@@ -29,14 +29,22 @@ interface TableProps<T> {
 
 export function Table<T>({ rows, columns, id, href, label }: TableProps<T>) {
   return html`<table class=${`rows ${href ? 'linked' : ''}`} aria-label=${label}>
-    <thead><tr>${columns.map((column) => html`<th key=${column.label} scope="col" class=${cellClass(column)}>${column.label}</th>`)}</tr></thead>
+    <thead><tr>${columns.map(
+      (column) => html`<th key=${column.label} scope="col" class=${cellClass(column)}>
+    ${column.label}</th>`,
+    )}</tr></thead>
     <tbody>
       ${rows.map(
         (row) => html`<tr key=${id(row)}>
           ${columns.map((column) => {
             const inside = column.cell(row);
             return html`<td key=${column.label} class=${cellClass(column)}>
-              ${href && column.at === 'main' ? html`<a class="row-link" href=${href(row)}>${inside}</a>` : inside}
+              ${
+                href && column.at === 'main'
+                  ? html`<a class="row-link" href=${href(row)}>${inside}
+              </a>`
+                  : inside
+              }
             </td>`;
           })}
         </tr>`,
@@ -68,7 +76,8 @@ export function Search(props: { value: string; placeholder: string; onSearch: (t
     props.onSearch(typed.trim());
   }}>
     <${Icon} name="search" />
-    <input class="input" type="search" data-search value=${typed} placeholder=${props.placeholder} aria-label=${props.placeholder}
+    <input class="input" type="search" data-search value=${typed} placeholder=${props.placeholder}
+      aria-label=${props.placeholder}
       autocomplete="off" autocapitalize="off" spellcheck=${false} enterkeyhint="search"
       onInput=${(event: InputEvent) => later((event.target as HTMLInputElement).value)} />
     <kbd aria-hidden="true">/</kbd>
@@ -85,7 +94,8 @@ export function Segments(props: {
   return html`<div class="segments" role="group" aria-label=${props.label}>
     ${props.options.map(
       ([value, label]) =>
-        html`<button key=${value} type="button" aria-pressed=${value === props.value} onClick=${() => props.onPick(value)}>${label}</button>`,
+        html`<button key=${value} type="button" aria-pressed=${value === props.value}
+          onClick=${() => props.onPick(value)}>${label}</button>`,
     )}
   </div>`;
 }
@@ -117,12 +127,23 @@ export function Listing<T>(props: ListingProps<T>) {
         ${props.onClear && html`<${Button} onClick=${props.onClear}>Clear search and filters<//>`}
       <//></div>`;
     }
-    return html`<div class="card"><${Empty} icon=${props.icon} title=${props.emptyTitle}>${props.empty}<//></div>`;
+    return html`<div class="card"><${Empty} icon=${props.icon} title=${props.emptyTitle}>${props.empty}<//>
+      </div>`;
   }
   return html`<div class=${`card flush ${list.loading ? 'stale' : ''}`}>
-    ${list.trimmed && html`<div class="trimmed muted">Older rows are shown. <button type="button" class="link" onClick=${list.reload}>Back to the newest</button></div>`}
-    <${Table} rows=${list.items} columns=${props.columns} id=${props.id} href=${props.href} label=${props.label} />
+    ${
+      list.trimmed &&
+      html`<div class="trimmed muted">Older rows are shown. <button type="button" class="link"
+      onClick=${list.reload}>Back to the newest</button></div>`
+    }
+    <${Table} rows=${list.items} columns=${props.columns} id=${props.id} href=${props.href}
+      label=${props.label} />
     ${list.error && html`<${Failure} error=${list.error} onRetry=${list.next ? list.more : list.reload} />`}
-    ${list.next && !list.error && html`<div class="more"><${Button} busy=${list.loadingMore} onClick=${list.more}>Load more<//></div>`}
+    ${
+      list.next &&
+      !list.error &&
+      html`<div class="more">
+    <${Button} busy=${list.loadingMore} onClick=${list.more}>Load more<//></div>`
+    }
   </div>`;
 }

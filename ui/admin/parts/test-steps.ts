@@ -26,7 +26,12 @@ export function TestButton({ run, label = 'Test' }: { run: () => Promise<TestAns
   return html`<div class="tester">
     <${Button} icon="sessions" busy=${busy} onClick=${test}>${busy ? 'Testing…' : label}<//>
     <div aria-live="polite" class="test-answer">
-      ${error && html`<ul class="steps"><li class="bad"><${Icon} name="warning" /><div><b>The test did not run</b><p>${error.message} ${Object.values(error.fields).join(' ')}</p>${error.hint && html`<p class="hint">${error.hint}</p>`}</div></li></ul>`}
+      ${
+        error &&
+        html`<ul class="steps"><li class="bad"><${Icon} name="warning" /><div>
+      <b>The test did not run</b><p>${error.message} ${Object.values(error.fields).join(' ')}</p>
+      ${error.hint && html`<p class="hint">${error.hint}</p>`}</div></li></ul>`
+      }
       ${answer && html`<${Steps} answer=${answer} />`}
     </div>
   </div>`;
@@ -37,9 +42,14 @@ function Steps({ answer }: { answer: TestAnswer }) {
     ${answer.steps.map(
       (step) => html`<li key=${step.step} class=${step.ok ? 'good' : 'bad'}>
         <${Icon} name=${step.ok ? 'check' : 'warning'} />
-        <div><b>${step.step}</b><p>${step.message}</p>${!step.ok && step.hint && html`<p class="hint">${step.hint}</p>`}</div>
+        <div><b>${step.step}</b><p>${step.message}</p>
+        ${!step.ok && step.hint && html`<p class="hint">${step.hint}</p>`}</div>
       </li>`,
     )}
-    ${answer.ok && html`<li class="good all"><${Icon} name="check" /><div><b>Everything works.</b></div></li>`}
+    ${
+      answer.ok &&
+      html`<li class="good all"><${Icon} name="check" /><div><b>Everything works.</b></div>
+    </li>`
+    }
   </ul>`;
 }

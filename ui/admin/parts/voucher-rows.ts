@@ -52,8 +52,11 @@ export function VoucherRows({
       ? html`<${Button} look="quiet" onClick=${() => act(voucher, 'cancel')}>Cancel<//>`
       : html`<${Button} look="quiet" icon="undo" onClick=${() => act(voucher, 'restore')}>Restore<//>`;
   };
-  return html`<${Toolbar}><${Segments} label="State" value=${state} options=${STATES} onPick=${(picked: string) => setQuery({ state: picked })} /><//>
-    <${Listing} list=${list} label="Vouchers" icon="vouchers" filtered=${state !== '' || code !== ''} onClear=${() => setQuery({ state: undefined, q: undefined })}
+  return html`<${Toolbar}>
+    <${Segments} label="State" value=${state} options=${STATES}
+      onPick=${(picked: string) => setQuery({ state: picked })} /><//>
+    <${Listing} list=${list} label="Vouchers" icon="vouchers" filtered=${state !== '' || code !== ''}
+      onClear=${() => setQuery({ state: undefined, q: undefined })}
       id=${(voucher: Voucher) => voucher.id} emptyTitle="No voucher yet." empty=${null}
       columns=${[
         {
@@ -79,7 +82,12 @@ export function VoucherRows({
           grow: true,
           cell: (voucher: Voucher) =>
             voucher.redeemed_at !== null &&
-            html`<${Time} at=${voucher.redeemed_at} />${voucher.subscriber_id && html` <a href=${`/subscribers/${voucher.subscriber_id}`}>by whom</a>`}`,
+            html`<${Time} at=${voucher.redeemed_at} />
+              ${
+                voucher.subscriber_id &&
+                html` <a
+                href=${`/subscribers/${voucher.subscriber_id}`}>by whom</a>`
+              }`,
         },
         { label: '', at: 'end', cell: buttons },
       ]} />`;
