@@ -46,7 +46,8 @@ export interface StartedOrder {
 /**
  * Writes down an order. While one for the same number, plan and device is alive, or one with the same idempotency key exists,
  * that one comes back without a token: nobody is asked twice.
- * @throws `not_found` for an unknown plan, `conflict` for one that is not on sale or has no price M-PESA can move.
+ * @throws `not_found` for an unknown plan, `conflict` for one that is not on sale or has no price M-PESA can move, or
+ * for the idempotency key of an order for another number, plan or device.
  */
 export async function startOrder(db: Db, input: OrderInput, now: number): Promise<StartedOrder> {
   const plan = await getPlan(db, input.plan_id);
@@ -105,8 +106,13 @@ export async function startOrder(db: Db, input: OrderInput, now: number): Promis
           ...(input.idempotency_key ? [eb('idempotency_key', '=', input.idempotency_key)] : []),
         ]),
       )
+      // Whoever repeats or guesses another guest's key must not be handed that guest's access.
+      .where('msisdn', '=', input.msisdn)
+      .where('plan_id', '=', plan.id)
+      .where('mac', input.mac === null ? 'is' : '=', input.mac)
       .orderBy('id', 'desc')
-      .executeTakeFirstOrThrow();
+      .executeTakeFirst();
+    if (!joined) throw new AppError('conflict', 'This Idempotency-Key belongs to another order.');
     return { order: joined, plan, token: undefined };
   });
 }
