@@ -16,5 +16,7 @@ export interface Command {
   summary: string;
   usage: string;
   flags?: Record<string, { type: 'string' | 'boolean' }>;
+  /** What the environment says when it does not say otherwise. */
+  environment?: Record<string, string>;
   run(input: CommandInput): Promise<void>;
 }

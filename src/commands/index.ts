@@ -4,11 +4,12 @@ import { readConfig } from '../config.ts';
 import { AppError } from '../errors.ts';
 import { account } from './account.ts';
 import type { Command } from './command.ts';
+import { demo } from './demo.ts';
 import { migrate } from './migrate.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
-const commands: Record<string, Command> = { serve, migrate, account, version };
+const commands: Record<string, Command> = { serve, demo, migrate, account, version };
 
 function help(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
@@ -69,7 +70,11 @@ export async function runCommand(
     }
     const print = (text: string, value: unknown) =>
       void process.stdout.write(`${flags.json ? JSON.stringify(value) : text}\n`);
-    const config = readConfig(environment, { data: flags.data as string | undefined });
+    const said = Object.entries(environment).filter(([, value]) => value);
+    const config = readConfig(
+      { ...command.environment, ...Object.fromEntries(said) },
+      { data: flags.data as string | undefined },
+    );
     await command.run({ config, words: positionals, flags, readStdin, print });
     return 0;
   } catch (error) {
