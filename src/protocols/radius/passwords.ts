@@ -1,6 +1,8 @@
 // Passwords in an Access-Request: how they are hidden, what makes one right.
+import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { getOctets, hasAttribute, type WithAttributes } from './attributes.ts';
+import { verifyMsChap } from './mschap.ts';
 
 /** How the subscriber proves the password in this request. */
 export type PasswordMethod = 'pap' | 'chap' | 'mschap1' | 'mschap2' | 'eap' | 'none';
@@ -11,6 +13,7 @@ export interface PasswordRequest extends WithAttributes {
 }
 
 const longestPassword = 128;
+const noOctets = Buffer.alloc(0);
 
 /** The strongest method whose attributes the request carries. */
 export function passwordMethod(request: WithAttributes): PasswordMethod {
@@ -23,8 +26,9 @@ export function passwordMethod(request: WithAttributes): PasswordMethod {
 }
 
 /**
- * Whether the request proves `password` (text is taken as UTF-8) by PAP or CHAP. False for every other method and for
- * a request that carries none. The time taken does not depend on where a wrong password differs.
+ * Whether the request proves `password` (text is taken as UTF-8) by PAP, CHAP or MS-CHAP. False for every other method
+ * and for a request that carries none. The time taken does not depend on where a wrong password differs. What an
+ * Accept must carry for MS-CHAP comes from verifyMsChap.
  */
 export function checkPassword(request: PasswordRequest, secret: Buffer, password: string | Buffer): boolean {
   const expected = typeof password === 'string' ? Buffer.from(password, 'utf8') : password;
@@ -33,6 +37,9 @@ export function checkPassword(request: PasswordRequest, secret: Buffer, password
       return checkPap(request, secret, expected);
     case 'chap':
       return checkChap(request, expected);
+    case 'mschap1':
+    case 'mschap2':
+      return checkMsChap(request, expected);
     default:
       return false;
   }
@@ -106,4 +113,10 @@ function checkChap(request: PasswordRequest, expected: Buffer): boolean {
   if (answer?.length !== 17) return false;
   const challenge = getOctets(request, 'CHAP-Challenge') ?? request.authenticator;
   return timingSafeEqual(chapResponse(answer[0]!, expected, challenge), answer.subarray(1));
+}
+
+/** MS-CHAP hashes characters, so octets that are no text are nobody's password. */
+function checkMsChap(request: PasswordRequest, expected: Buffer): boolean {
+  if (!isUtf8(expected)) return false;
+  return verifyMsChap(request, expected.toString('utf8'), getOctets(request, 'User-Name') ?? noOctets).ok;
 }
