@@ -1,5 +1,5 @@
 // Drives the client against a simulated Daraja on real sockets.
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   checkMpesaConnection,
   createMpesaClient,
@@ -20,16 +20,20 @@ const PUSH = {
 
 const TOKEN = { access_token: 'abcdefghijklmnopqrstuvwxyz01', expires_in: '3599' };
 
+const PAYBILL: MpesaConfig = {
+  baseUrl: 'http://daraja.test/',
+  consumerKey: 'k',
+  consumerSecret: 's',
+  shortcode: '174379',
+  kind: 'paybill',
+  passkey: 'p',
+};
+
 /** A client whose Daraja answers the push or query with this, for what a simulator would never send. */
 function scripted(answer: () => Response, change: Partial<MpesaConfig> = {}) {
   const bodies: Record<string, unknown>[] = [];
   const client = createMpesaClient({
-    baseUrl: 'http://daraja.test/',
-    consumerKey: 'k',
-    consumerSecret: 's',
-    shortcode: '174379',
-    kind: 'paybill',
-    passkey: 'p',
+    ...PAYBILL,
     ...change,
     fetch: async (url, init) => {
       if (url.includes('/oauth/')) return Response.json(TOKEN);
@@ -253,6 +257,12 @@ describe('a query', () => {
     });
   });
 
+  it('with the shortcode of another merchant does not find the transaction', async () => {
+    const { simulator, pushed } = await startPair();
+    const till = createMpesaClient(configFor(simulator, 'till'));
+    expect(await till.stkQuery(await pushed())).toMatchObject({ message: 'The transaction does not Exist' });
+  });
+
   it('cut off is unknown', async () => {
     const { client, pushed } = await startPair({ knobs: { query_drop: true } });
     expect(await client.stkQuery(await pushed())).toMatchObject({ outcome: 'unknown' });
@@ -346,6 +356,36 @@ describe('a token', () => {
     const results = await Promise.all(phones.map((msisdn) => push({ msisdn })));
     expect(results.map((result) => result.outcome)).toEqual(phones.map(() => 'accepted'));
     expect(simulator.counts()).toMatchObject({ oauth: 3, prompts: 11 });
+  });
+
+  it('is kept when a late refusal speaks of the one before it', async () => {
+    const pushes: { bearer: string; answer: (response: Response) => void }[] = [];
+    let fetched = 0;
+    const client = createMpesaClient({
+      ...PAYBILL,
+      fetch: async (url, init) => {
+        if (url.includes('/oauth/')) {
+          fetched += 1;
+          return Response.json({ access_token: `token-${fetched}`, expires_in: 3599 });
+        }
+        const bearer = new Headers(init.headers).get('authorization') ?? '';
+        return new Promise((answer) => pushes.push({ bearer, answer }));
+      },
+    });
+    const refusal = () =>
+      Response.json({ errorCode: '404.001.03', errorMessage: 'Invalid Access Token' }, { status: 404 });
+    const accepted = () => Response.json({ ResponseCode: '0', CheckoutRequestID: 'ws_CO_1' });
+    const results = [client.stkPush(PUSH), client.stkPush({ ...PUSH, msisdn: '254700000001' })];
+    await vi.waitUntil(() => pushes.length === 2);
+    pushes[0]!.answer(refusal());
+    await vi.waitUntil(() => pushes.length === 3);
+    pushes[1]!.answer(refusal());
+    await vi.waitUntil(() => pushes.length === 4);
+    pushes[2]!.answer(accepted());
+    pushes[3]!.answer(accepted());
+    expect(await Promise.all(results)).toMatchObject([{ outcome: 'accepted' }, { outcome: 'accepted' }]);
+    expect(pushes.map((push) => push.bearer.slice(-1))).toEqual(['1', '1', '2', '2']);
+    expect(fetched).toBe(2);
   });
 
   it.each(['bad_keys_empty', 'bad_keys_html', 'invalid_auth_type'] as const)(

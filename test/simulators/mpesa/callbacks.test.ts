@@ -166,11 +166,16 @@ describe('a callback', () => {
     expect(await pushing).toMatchObject({ result: { outcome: 'accepted' }, callbacks: 1 });
   });
 
-  it('comes after the answer to the push otherwise', async () => {
-    const { simulator, door, pushed } = await startPair({ knobs: { outcome: '0', accept_delay_ms: 5 } });
-    const id = await pushed();
-    await simulator.waitForCallbacks(id);
+  it('does not come while the answer to the push is held back', async () => {
+    const slow = '254700000001';
+    const { simulator, door, push, pushed } = await startPair({
+      knobs: { outcome: '0', rules: [{ match: { msisdn: slow }, set: { accept_delay_ms: 60_000 } }] },
+    });
+    void push({ msisdn: slow });
+    await simulator.waitUntil(() => simulator.counts().prompts === 1);
+    await simulator.waitForCallbacks(await pushed());
     expect(door.received).toHaveLength(1);
+    expect(simulator.prompts()).toMatchObject([{ msisdn: slow, state: 'waiting' }, { state: 'decided' }]);
   });
 
   it('still comes when the answer to the push was lost', async () => {

@@ -80,6 +80,21 @@ describe('a person at the phone', () => {
     expect(await simulator.waitForCallbacks(await pushed())).toMatchObject({ result_code: '1037' });
   });
 
+  it('who cancelled has cancelled, also when the life of the prompt ends later', async () => {
+    const { simulator, pushed } = await startPair({ knobs: { prompt_life_ms: 5 } });
+    const cancelling = simulator
+      .waitForPrompt()
+      .then((prompt) => simulator.answer(prompt.checkout_request_id, { action: 'cancel' }));
+    const cancelled = await pushed();
+    await cancelling;
+    const leftAlone = await pushed({ msisdn: '254700000001' });
+    await simulator.waitForCallbacks(leftAlone);
+    expect(await simulator.waitForCallbacks(cancelled)).toMatchObject({
+      result_code: '1032',
+      callbacks: [{}],
+    });
+  });
+
   it('without enough money ends in 1', async () => {
     const { simulator, pushed } = await startPair({ walletShillings: 19 });
     const id = await pushed();
