@@ -51,6 +51,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('after', 'text')
     .execute();
   await schema.createIndex('audit_entity').on('audit').columns(['entity', 'entity_id', 'id']).execute();
+  await schema.createIndex('audit_entity_all').on('audit').columns(['entity', 'id']).execute();
   await schema.createIndex('audit_account').on('audit').columns(['account_id', 'id']).execute();
 
   await schema
@@ -114,6 +115,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('ready_at', 'bigint')
     .execute();
+  await schema.createIndex('voucher_batches_plan').on('voucher_batches').columns(['plan_id', 'id']).execute();
+  await schema.createIndex('voucher_batches_state').on('voucher_batches').columns(['state', 'id']).execute();
 
   await schema
     .createTable('vouchers')
@@ -132,6 +135,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await schema.createIndex('vouchers_batch_all').on('vouchers').columns(['batch_id', 'id']).execute();
   await schema.createIndex('vouchers_state').on('vouchers').columns(['state', 'id']).execute();
   await schema.createIndex('vouchers_plan').on('vouchers').columns(['plan_id', 'id']).execute();
+  await schema
+    .createIndex('vouchers_plan_state')
+    .on('vouchers')
+    .columns(['plan_id', 'state', 'id'])
+    .execute();
   await schema.createIndex('vouchers_redeemed').on('vouchers').column('redeemed_at').execute();
 
   await schema
@@ -316,7 +324,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('received_at', 'bigint', (c) => c.notNull())
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .execute();
-  await schema.createIndex('payments_received').on('payments').columns(['received_at', 'state']).execute();
+  // Holds all that sales are added up from.
+  await schema
+    .createIndex('payments_received')
+    .on('payments')
+    .columns(['received_at', 'state', 'plan_id', 'amount_cents'])
+    .execute();
   await schema.createIndex('payments_state').on('payments').columns(['state', 'id']).execute();
   await schema.createIndex('payments_order').on('payments').column('order_id').execute();
   await schema.createIndex('payments_subscriber').on('payments').columns(['subscriber_id', 'id']).execute();

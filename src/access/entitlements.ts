@@ -1,7 +1,7 @@
 // Entitlements: granted, started, ended, revoked, each change once.
 import { type CompiledQuery, sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
-import { readPage } from '../db/page.ts';
+import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row, Terms } from '../db/schema.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
@@ -281,7 +281,8 @@ export async function listEntitlements(
   filter: EntitlementFilter = {},
 ): Promise<Page<EntitlementView>> {
   let query = viewQuery(db);
-  if (filter.state) query = query.where('e.state', '=', filter.state);
+  const bySubscriber = filter.subscriber_id;
+  if (filter.state) query = query.where(bySubscriber ? unindexed('e.state') : 'e.state', '=', filter.state);
   if (filter.subscriber_id) query = query.where('e.subscriber_id', '=', filter.subscriber_id);
   if (filter.credential_id) query = query.where('e.credential_id', '=', filter.credential_id);
   return readPage(query, 'e.id', page);

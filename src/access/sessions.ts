@@ -1,7 +1,7 @@
 // Sessions: what the routers tell of connections, stored once however often it is told.
 import { createHash } from 'node:crypto';
 import type { Page, PageRequest } from '../db/page.ts';
-import { readPage } from '../db/page.ts';
+import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -211,8 +211,8 @@ async function closeSuperseded(tx: Db, routerId: string, credentialId: string, m
     .set({ state: 'closed', stopped_at: at })
     .where('credential_id', '=', credentialId)
     .where('state', '=', 'open')
-    .where('mac', '=', mac)
-    .where('router_id', '=', routerId)
+    .where(unindexed('mac'), '=', mac)
+    .where(unindexed('router_id'), '=', routerId)
     .execute();
 }
 
@@ -242,7 +242,7 @@ async function closeRouterSessions(tx: Db, routerId: string, at: number): Promis
     .updateTable('sessions')
     .set({ state: 'closed', stopped_at: at })
     .where('state', '=', 'open')
-    .where('router_id', '=', routerId)
+    .where(unindexed('router_id'), '=', routerId)
     .where('started_at', '<=', at)
     .returningAll()
     .execute();
@@ -357,8 +357,13 @@ export async function listSessions(
   filter: SessionFilter = {},
 ): Promise<Page<SessionView>> {
   let query = viewQuery(db);
-  if (filter.state) query = query.where('x.state', '=', filter.state);
-  if (filter.router_id) query = query.where('x.router_id', '=', filter.router_id);
+  // The narrowest filter leads: one subscriber or device, else what is open (few), else one router.
+  const one = filter.subscriber_id ?? filter.username ?? filter.mac;
+  const byState = !one && (filter.state === 'open' || !filter.router_id);
+  const byRouter = !one && !byState;
+  if (filter.state) query = query.where(byState ? 'x.state' : unindexed('x.state'), '=', filter.state);
+  if (filter.router_id)
+    query = query.where(byRouter ? 'x.router_id' : unindexed('x.router_id'), '=', filter.router_id);
   if (filter.subscriber_id) query = query.where('x.subscriber_id', '=', filter.subscriber_id);
   if (filter.username) query = query.where('x.username', '=', filter.username);
   if (filter.mac) query = query.where('x.mac', '=', filter.mac);

@@ -1,6 +1,6 @@
 // Subscribers: the persons or homes that buy.
 import type { Page, PageRequest } from '../db/page.ts';
-import { readPage } from '../db/page.ts';
+import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -65,7 +65,8 @@ export async function listSubscribers(
   filter: SubscriberFilter = {},
 ): Promise<Page<Subscriber>> {
   let query = db.selectFrom('subscribers').selectAll();
-  if (filter.state) query = query.where('state', '=', filter.state);
+  const byName = filter.msisdn || filter.name_prefix;
+  if (filter.state) query = query.where(byName ? unindexed('state') : 'state', '=', filter.state);
   if (filter.msisdn) query = query.where('msisdn', '=', filter.msisdn);
   if (filter.name_prefix) {
     query = query.where('name', '>=', filter.name_prefix).where('name', '<', `${filter.name_prefix}\uffff`);

@@ -1,6 +1,6 @@
 // Vouchers: made in batches, redeemed once.
 import type { Page, PageRequest } from '../db/page.ts';
-import { readPage } from '../db/page.ts';
+import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
@@ -330,7 +330,8 @@ export async function listVouchers(
   let query = voucherQuery(db);
   if (filter.batch_id) query = query.where('v.batch_id', '=', filter.batch_id);
   if (filter.state) query = query.where('v.state', '=', filter.state);
-  if (filter.plan_id) query = query.where('v.plan_id', '=', filter.plan_id);
+  if (filter.plan_id)
+    query = query.where(filter.batch_id ? unindexed('v.plan_id') : 'v.plan_id', '=', filter.plan_id);
   if (filter.code)
     query = query.where('v.code_fingerprint', '=', vault.fingerprint(normalizeCode(filter.code)));
   const { items, next } = await readPage(query, 'v.id', page);

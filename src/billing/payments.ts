@@ -1,6 +1,6 @@
 // Payments: money that arrived.
 import type { Page, PageRequest } from '../db/page.ts';
-import { readPage } from '../db/page.ts';
+import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 
@@ -32,7 +32,8 @@ export async function listPayments(
   filter: PaymentFilter = {},
 ): Promise<Page<PaymentView>> {
   let query = viewQuery(db);
-  if (filter.state) query = query.where('m.state', '=', filter.state);
+  const narrow = filter.receipt ?? filter.msisdn ?? filter.subscriber_id ?? filter.order_id;
+  if (filter.state) query = query.where(narrow ? unindexed('m.state') : 'm.state', '=', filter.state);
   if (filter.receipt) query = query.where('m.receipt', '=', filter.receipt);
   if (filter.msisdn) query = query.where('m.msisdn', '=', filter.msisdn);
   if (filter.subscriber_id) query = query.where('m.subscriber_id', '=', filter.subscriber_id);

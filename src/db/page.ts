@@ -1,5 +1,5 @@
 // Lists paged by the database on an index: newest first, from a cursor on.
-import type { SelectQueryBuilder } from 'kysely';
+import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
 
 export const MAX_LIMIT = 1000;
 export const DEFAULT_LIMIT = 50;
@@ -13,6 +13,14 @@ export interface PageRequest {
 export interface Page<T> {
   items: T[];
   next: string | null;
+}
+
+/**
+ * A text column as a value no index is looked up by: for a condition that many rows meet, beside one that few do.
+ * SQLite keeps no statistics here and would take either index.
+ */
+export function unindexed(column: string): RawBuilder<string> {
+  return sql<string>`${sql.ref(column)} || ''`;
 }
 
 /**

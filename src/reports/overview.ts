@@ -1,6 +1,7 @@
 // The overview: what an owner asks first thing in the morning.
 import { countOpenSessions } from '../access/sessions.ts';
 import { countRedeemed } from '../access/vouchers.ts';
+import { unindexed } from '../db/page.ts';
 import type { Db } from '../db/schema.ts';
 import { DAY_MS, dayOf, startOfDay } from '../lib/days.ts';
 
@@ -67,7 +68,7 @@ async function topPlans(db: Db, from: number): Promise<Overview['top_plans']> {
       eb.fn.countAll<number>().as('payments'),
     ])
     .where('m.received_at', '>=', from)
-    .where('m.state', '=', 'settled')
+    .where(unindexed('m.state'), '=', 'settled')
     .groupBy(['p.id', 'p.name'])
     .orderBy('sales_cents', 'desc')
     .limit(5)
