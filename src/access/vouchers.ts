@@ -247,20 +247,26 @@ async function changeUnused(
 /** Cancels what is unused of a batch, and stops one that is still being made. */
 export async function cancelVoucherBatch(db: Db, id: string): Promise<VoucherBatch> {
   return db.transaction().execute(async (tx) => {
+    // The batch first: a maker that has it now is waited for, so that what it makes is cancelled too.
+    const stopped = await tx
+      .updateTable('voucher_batches')
+      .set({ state: 'cancelled' })
+      .where('id', '=', id)
+      .returning('id')
+      .executeTakeFirst();
+    if (!stopped) throw new AppError('not_found', 'There is no such voucher batch.');
     const result = await tx
       .updateTable('vouchers')
       .set({ state: 'cancelled' })
       .where('batch_id', '=', id)
       .where('state', '=', 'unused')
       .executeTakeFirst();
-    const batch = await tx
+    return tx
       .updateTable('voucher_batches')
-      .set((eb) => ({ state: 'cancelled', cancelled: eb('cancelled', '+', Number(result.numUpdatedRows)) }))
+      .set((eb) => ({ cancelled: eb('cancelled', '+', Number(result.numUpdatedRows)) }))
       .where('id', '=', id)
       .returningAll()
-      .executeTakeFirst();
-    if (!batch) throw new AppError('not_found', 'There is no such voucher batch.');
-    return batch;
+      .executeTakeFirstOrThrow();
   });
 }
 
