@@ -1,0 +1,337 @@
+// Sessions: what routers tell, in any order and as often as they like, is counted once.
+import { expect, it } from 'vitest';
+import { findAccess, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import {
+  type AccountingEvent,
+  closeStaleSessions,
+  openSessions,
+  recordAccounting,
+  type Session,
+  type SessionReport,
+} from '../../src/access/sessions.ts';
+import type { Db } from '../../src/db/schema.ts';
+import { newId } from '../../src/lib/ids.ts';
+import { onEveryStore } from '../support/stores.ts';
+import { NOW, report, someAccess } from './fixtures.ts';
+
+const GIB = 1024 ** 3;
+const MINUTE = 60_000;
+
+type Access = Awaited<ReturnType<typeof someAccess>>;
+
+/** Messages of one session of this access. */
+function messages(access: Access, session: Partial<SessionReport> = {}) {
+  const base: Partial<SessionReport> = {
+    username: access.credential.username,
+    reference: {
+      credential_id: access.credential.id,
+      entitlement_id: access.entitlement.id,
+      accept_id: 'a1',
+    },
+    ...session,
+  };
+  const message =
+    (kind: SessionReport['kind']) =>
+    (seconds: number, upload: number, download: number): SessionReport =>
+      report({
+        ...base,
+        kind,
+        session_seconds: seconds,
+        upload_octets: upload,
+        download_octets: download,
+        terminate_cause: kind === 'stop' ? 1 : null,
+        at: NOW + seconds * 1000,
+      });
+  return { start: message('start'), interim: message('interim'), stop: message('stop') };
+}
+
+async function usage(db: Db, id: string): Promise<number[]> {
+  const { used_seconds, used_upload_octets, used_download_octets } = await getEntitlement(db, id);
+  return [used_seconds, used_upload_octets, used_download_octets];
+}
+
+async function daily(db: Db): Promise<number[][]> {
+  const rows = await db.selectFrom('daily_usage').selectAll().orderBy('day').execute();
+  return rows.map((row) => [row.online_seconds, row.upload_octets, row.download_octets]);
+}
+
+async function all(db: Db): Promise<Session[]> {
+  return db.selectFrom('sessions').selectAll().orderBy('started_at').orderBy('id').execute();
+}
+
+onEveryStore('a session', (store) => {
+  it('opens with Start, grows with Interim, closes with Stop, and is counted as usage', async () => {
+    const access = await someAccess(store());
+    const { start, interim, stop } = messages(access);
+    await recordAccounting(store(), [start(0, 0, 0)], NOW);
+    expect(await all(store())).toMatchObject([
+      {
+        state: 'open',
+        credential_id: access.credential.id,
+        entitlement_id: access.entitlement.id,
+        plan_id: access.plan.id,
+        subscriber_id: access.subscriber.id,
+        started_at: NOW,
+        mac: 'AA:BB:CC:00:00:01',
+      },
+    ]);
+    await recordAccounting(store(), [interim(300, 1000, 20_000)], NOW + 5 * MINUTE);
+    expect(await usage(store(), access.entitlement.id)).toEqual([300, 1000, 20_000]);
+    const [closed] = await recordAccounting(store(), [stop(400, 1500, 30_000)], NOW + 7 * MINUTE);
+    expect(closed).toMatchObject({
+      state: 'closed',
+      stopped_at: NOW + 400_000,
+      terminate_cause: 1,
+      session_seconds: 400,
+      upload_octets: 1500,
+      download_octets: 30_000,
+    });
+    expect(await usage(store(), access.entitlement.id)).toEqual([400, 1500, 30_000]);
+    expect(await daily(store())).toEqual([[400, 1500, 30_000]]);
+    expect(await store().selectFrom('devices').selectAll().execute()).toMatchObject([
+      { subscriber_id: access.subscriber.id, mac: 'AA:BB:CC:00:00:01' },
+    ]);
+  });
+
+  it('is the same whatever order its messages come in, and however often each', async () => {
+    const orders = [
+      [0, 1, 2, 3],
+      [3, 2, 1, 0],
+      [3, 0, 2, 1],
+      [1, 0, 3, 2],
+      [0, 0, 2, 1, 1, 3, 3, 2, 0],
+      [3, 3, 0, 0, 1, 2],
+    ];
+    for (const [index, order] of orders.entries()) {
+      const access = await someAccess(store());
+      const { start, interim, stop } = messages(access, {
+        acct_session_id: `s${index}`,
+        mac: `AA:BB:CC:00:01:0${index}`,
+      });
+      const told = [start(0, 0, 0), interim(300, 10, 20), interim(600, 30, 40), stop(700, 50, 60)];
+      // One by one in this order, then all of them in one commit again.
+      for (const which of order) {
+        await recordAccounting(store(), [told[which] as SessionReport], NOW);
+        const [seconds = 0] = await usage(store(), access.entitlement.id);
+        expect(seconds).toBeLessThanOrEqual(700);
+      }
+      const [session] = await recordAccounting(store(), told, NOW);
+      expect(session).toMatchObject({
+        state: 'closed',
+        stopped_at: NOW + 700_000,
+        started_at: NOW,
+        session_seconds: 700,
+        upload_octets: 50,
+        download_octets: 60,
+      });
+      expect(await usage(store(), access.entitlement.id)).toEqual([700, 50, 60]);
+    }
+    expect(await all(store())).toHaveLength(orders.length);
+    expect(await daily(store())).toEqual(Array(orders.length).fill([700, 50, 60]));
+  });
+
+  it('whose Start was lost begins as long ago as it says', async () => {
+    const access = await someAccess(store());
+    const [session] = await recordAccounting(store(), [messages(access).interim(600, 5, 6)], NOW);
+    expect(session).toMatchObject({ state: 'open', started_at: NOW, updated_at: NOW + 600_000 });
+    expect(await usage(store(), access.entitlement.id)).toEqual([600, 5, 6]);
+  });
+
+  it('keeps counting exactly above 4 GiB', async () => {
+    const access = await someAccess(store());
+    const { interim, stop } = messages(access);
+    await recordAccounting(store(), [interim(60, 3, 4 * GIB + 5)], NOW);
+    await recordAccounting(store(), [stop(120, 5 * GIB + 1, 900 * GIB + 7)], NOW);
+    expect(await usage(store(), access.entitlement.id)).toEqual([120, 5 * GIB + 1, 900 * GIB + 7]);
+    expect(await daily(store())).toEqual([[120, 5 * GIB + 1, 900 * GIB + 7]]);
+  });
+
+  it('counts each day for itself, from midnight in Nairobi', async () => {
+    const access = await someAccess(store());
+    const { interim } = messages(access);
+    const midnight = Date.UTC(2027, 0, 15, 21);
+    await recordAccounting(store(), [interim(60, 10, 10)], midnight - 1);
+    await recordAccounting(store(), [interim(120, 30, 30)], midnight);
+    const rows = await store().selectFrom('daily_usage').selectAll().orderBy('day').execute();
+    expect(rows.map((row) => [row.day, row.online_seconds, row.upload_octets])).toEqual([
+      ['2027-01-15', 60, 10],
+      ['2027-01-16', 60, 20],
+    ]);
+  });
+
+  it('with the id of an older one after the router rebooted is another session', async () => {
+    const access = await someAccess(store());
+    const reference = { credential_id: access.credential.id, entitlement_id: access.entitlement.id };
+    const before = messages(access, { reference: { ...reference, accept_id: 'a1' } });
+    const after = messages(access, { reference: { ...reference, accept_id: 'a2' } });
+    await recordAccounting(store(), [before.interim(600, 100, 100)], NOW);
+    await recordAccounting(store(), [after.start(0, 0, 0), after.interim(60, 7, 7)], NOW);
+    expect(await all(store())).toHaveLength(2);
+    expect(await usage(store(), access.entitlement.id)).toEqual([660, 107, 107]);
+  });
+
+  it('gives way to a newer one of the same device, not to one of another', async () => {
+    const access = await someAccess(store(), { max_devices: 3 });
+    const same = { mac: 'AA:BB:CC:00:00:01' };
+    const first = messages(access, { acct_session_id: 's1', ...same });
+    const second = messages(access, { acct_session_id: 's2', ...same });
+    const other = messages(access, { acct_session_id: 's3', mac: 'AA:BB:CC:00:00:02' });
+    await recordAccounting(store(), [first.start(0, 0, 0)], NOW);
+    await recordAccounting(store(), [other.start(1, 0, 0), second.start(2, 0, 0)], NOW);
+    const open = await openSessions(store(), access.credential.id);
+    expect(open.map((session) => session.acct_session_id).sort()).toEqual(['s2', 's3']);
+    // What the old one still tells counts.
+    await recordAccounting(store(), [first.stop(90, 11, 12)], NOW);
+    expect(await usage(store(), access.entitlement.id)).toEqual([93, 11, 12]);
+  });
+
+  it('of a device elsewhere stays open: a home has more than one router', async () => {
+    const access = await someAccess(store());
+    await recordAccounting(store(), [messages(access, { router_id: 'router-1' }).start(0, 0, 0)], NOW);
+    await recordAccounting(store(), [messages(access, { router_id: 'router-2' }).start(0, 0, 0)], NOW);
+    expect(await openSessions(store(), access.credential.id)).toHaveLength(2);
+  });
+
+  it('is over when its router says it starts anew, and only those of that router', async () => {
+    const access = await someAccess(store(), { max_devices: 3 });
+    const here = messages(access, { acct_session_id: 's1' });
+    const there = messages(access, {
+      acct_session_id: 's2',
+      router_id: 'router-2',
+      mac: 'AA:BB:CC:00:00:02',
+    });
+    const restart: AccountingEvent = { kind: 'router_restart', router_id: 'router-1', at: NOW + MINUTE };
+    const afterwards = messages(access, { acct_session_id: 's3', mac: 'AA:BB:CC:00:00:03' });
+    await recordAccounting(
+      store(),
+      [
+        here.start(0, 0, 0),
+        there.start(0, 0, 0),
+        restart,
+        { ...afterwards.start(0, 0, 0), at: NOW + 2 * MINUTE },
+      ],
+      NOW,
+    );
+    const open = await openSessions(store(), access.credential.id);
+    expect(open.map((session) => session.acct_session_id).sort()).toEqual(['s2', 's3']);
+    const closed = (await all(store())).find((session) => session.acct_session_id === 's1');
+    expect(closed).toMatchObject({ state: 'closed', stopped_at: NOW + MINUTE });
+  });
+
+  it('that fell silent is closed where it last spoke, and opens again when it speaks', async () => {
+    const access = await someAccess(store());
+    const { start, interim, stop } = messages(access);
+    await recordAccounting(store(), [start(0, 0, 0), interim(300, 10, 10)], NOW);
+    expect(await closeStaleSessions(store(), NOW + 300_000)).toEqual([]);
+    expect(await closeStaleSessions(store(), NOW + 300_001)).toMatchObject([
+      { state: 'closed', stopped_at: NOW + 300_000, session_seconds: 300 },
+    ]);
+    await recordAccounting(store(), [interim(900, 20, 20)], NOW);
+    expect(await openSessions(store(), access.credential.id)).toMatchObject([{ stopped_at: null }]);
+    await recordAccounting(store(), [stop(1000, 30, 30)], NOW);
+    expect(await closeStaleSessions(store(), NOW + 99 * MINUTE)).toEqual([]);
+    expect(await usage(store(), access.entitlement.id)).toEqual([1000, 30, 30]);
+  });
+
+  it('without Class belongs to whoever has the user name, and to what runs for it', async () => {
+    const access = await someAccess(store());
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    const { start, stop } = messages(access, { reference: null });
+    await recordAccounting(store(), [start(0, 0, 0), stop(60, 1, 2)], NOW);
+    expect(await all(store())).toMatchObject([{ entitlement_id: access.entitlement.id, state: 'closed' }]);
+    expect(await usage(store(), access.entitlement.id)).toEqual([60, 1, 2]);
+  });
+
+  it('of a stranger is stored, and counts for nobody', async () => {
+    await recordAccounting(store(), [report({ username: 'nobody', kind: 'stop', session_seconds: 5 })], NOW);
+    await recordAccounting(
+      store(),
+      [
+        report({
+          username: 'nobody',
+          acct_session_id: 'x',
+          reference: { credential_id: newId(NOW), entitlement_id: newId(NOW), accept_id: 'a' },
+          upload_octets: 9,
+        }),
+      ],
+      NOW,
+    );
+    expect(await all(store())).toMatchObject([
+      { credential_id: null, entitlement_id: null },
+      { credential_id: null, entitlement_id: null },
+    ]);
+    expect(await daily(store())).toEqual([]);
+  });
+
+  it('that uses up the quota ends the entitlement in the same commit, with one task for its live sessions', async () => {
+    const access = await someAccess(store(), { quota_octets: 1000 });
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    const { start, interim } = messages(access);
+    await recordAccounting(store(), [start(0, 0, 0), interim(60, 400, 599)], NOW);
+    expect(await getEntitlement(store(), access.entitlement.id)).toMatchObject({ state: 'active' });
+    await recordAccounting(store(), [interim(61, 400, 600)], NOW + MINUTE);
+    expect(await getEntitlement(store(), access.entitlement.id)).toMatchObject({
+      state: 'ended',
+      end_reason: 'quota_used',
+      ended_at: NOW + MINUTE,
+    });
+    await recordAccounting(store(), [interim(62, 400, 700), interim(62, 400, 700)], NOW + MINUTE);
+    const tasks = await store().selectFrom('tasks').selectAll().execute();
+    expect(tasks.map((task) => [task.kind, JSON.parse(task.payload)])).toEqual([
+      ['enforce', { credential_id: access.credential.id, reason: 'quota_used' }],
+    ]);
+    expect(await usage(store(), access.entitlement.id)).toEqual([62, 400, 700]);
+  });
+
+  it('that uses up the online time ends the entitlement', async () => {
+    const access = await someAccess(store(), { online_seconds: 600 });
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    await recordAccounting(store(), [messages(access).interim(600, 0, 0)], NOW);
+    expect(await getEntitlement(store(), access.entitlement.id)).toMatchObject({
+      state: 'ended',
+      end_reason: 'online_time_used',
+    });
+  });
+
+  it('of one group that cannot be stored takes the whole group with it: nothing is half-counted', async () => {
+    const access = await someAccess(store());
+    const { start, interim } = messages(access);
+    const broken = { ...interim(60, 1, 1), upload_octets: null as unknown as number, acct_session_id: 'b' };
+    await expect(
+      recordAccounting(
+        store(),
+        [start(0, 0, 0), interim(60, 5, 5), { ...broken, router_id: null as never }],
+        NOW,
+      ),
+    ).rejects.toThrow();
+    expect(await all(store())).toEqual([]);
+    expect(await usage(store(), access.entitlement.id)).toEqual([0, 0, 0]);
+  });
+
+  it('counts the other devices that are open now, each once', async () => {
+    const access = await someAccess(store(), { max_devices: 5 });
+    const name = access.credential.username;
+    const others = async (mac: string) => (await findAccess(store(), name, mac))?.other_devices;
+    expect(await others('AA:BB:CC:00:00:01')).toBe(0);
+    const phone = messages(access, { acct_session_id: 's1', mac: 'AA:BB:CC:00:00:01' });
+    await recordAccounting(
+      store(),
+      [
+        phone.start(0, 0, 0),
+        messages(access, { acct_session_id: 's2', mac: 'AA:BB:CC:00:00:02' }).start(0, 0, 0),
+        messages(access, { acct_session_id: 's3', mac: 'AA:BB:CC:00:00:02', router_id: 'router-2' }).start(
+          0,
+          0,
+          0,
+        ),
+        messages(access, { acct_session_id: 's4', mac: 'AA:BB:CC:00:00:03' }).stop(9, 0, 0),
+      ],
+      NOW,
+    );
+    expect(await others('AA:BB:CC:00:00:01')).toBe(1);
+    expect(await others('AA:BB:CC:00:00:09')).toBe(2);
+    expect(await others('')).toBe(2);
+    await recordAccounting(store(), [phone.stop(10, 0, 0)], NOW);
+    expect(await others('AA:BB:CC:00:00:09')).toBe(1);
+  });
+});
