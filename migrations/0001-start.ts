@@ -1,5 +1,5 @@
 // The first tables. Frozen: later changes come as later files.
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   const schema = db.schema;
@@ -152,7 +152,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
     .execute();
-  await schema.createIndex('subscribers_name').on('subscribers').column('name').execute();
+  await schema.createIndex('subscribers_name').on('subscribers').expression(sql`lower(name)`).execute();
   await schema.createIndex('subscribers_state').on('subscribers').columns(['state', 'id']).execute();
 
   await schema

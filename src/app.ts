@@ -2,7 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { createGateways, type GatewayOutside } from './billing/gateways.ts';
 import { mpesaGateway } from './billing/mpesa.ts';
-import type { Config } from './config.ts';
+import type { MpesaSettings } from './billing/mpesa-settings.ts';
+import type { Address, Config } from './config.ts';
 import { openVault } from './db/key-file.ts';
 import { createKnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
@@ -21,7 +22,58 @@ import { type HttpListener, listenHttp } from './servers/http/listen.ts';
 import { createLive } from './servers/live.ts';
 import { createRadiusListeners } from './servers/radius/listen.ts';
 import { createSignInLog } from './servers/radius/sign-in-log.ts';
+import { createMpesaSimulator, type Merchant } from './simulators/mpesa/index.ts';
 import { version } from './version.ts';
+
+/**
+ * The simulated M-PESA that staff train with: started when the settings ask for it, and anew for other keys. On a free
+ * port where the usual one is taken.
+ */
+function createTrainingSimulator(listen: Address, log: Log) {
+  let running: { key: string; simulator: MpesaSimulator } | undefined;
+
+  async function startOn(merchant: Merchant, port: number): Promise<MpesaSimulator> {
+    const simulator = createMpesaSimulator({ merchants: [merchant], listen: { host: listen.host, port } });
+    await simulator.start();
+    return simulator;
+  }
+
+  async function urlFor(settings: MpesaSettings): Promise<string> {
+    const merchant: Merchant = {
+      name: 'KARIBU WIFI',
+      kind: settings.kind,
+      shortcode: settings.shortcode,
+      ...(settings.kind === 'till' ? { till_number: settings.till_number ?? settings.shortcode } : {}),
+      passkey: settings.passkey,
+      consumer_key: settings.consumer_key,
+      consumer_secret: settings.consumer_secret,
+    };
+    const key = JSON.stringify(merchant);
+    if (running?.key !== key) {
+      await running?.simulator.stop();
+      const simulator = await startOn(merchant, listen.port).catch(() => startOn(merchant, 0));
+      running = { key, simulator };
+      log.info('M-PESA simulator', { phone: `${simulator.baseUrl}/phone` });
+    }
+    return running.simulator.baseUrl;
+  }
+
+  // One at a time: two askers must not start two.
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    urlFor(settings: MpesaSettings): Promise<string> {
+      const mine = turn.then(() => urlFor(settings));
+      turn = mine.catch(() => undefined);
+      return mine;
+    },
+    async stop() {
+      await turn;
+      await running?.simulator.stop();
+    },
+  };
+}
+
+type MpesaSimulator = ReturnType<typeof createMpesaSimulator>;
 
 /** The world outside the box; tests put simulators and clocks of their own here. */
 export interface Outside {
@@ -66,10 +118,12 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
 
   const knownTime = createKnownTime(db, clock);
   await knownTime.load();
+  const training = createTrainingSimulator(config.simulator, log);
   const gatewayOutside: GatewayOutside = {
     fetch: outside.fetch ?? fetch,
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
+    simulatorUrl: (settings) => training.urlFor(settings),
   };
   const gateways = createGateways(db, vault, gatewayOutside);
   const enforcement: EnforceContext = { db, vault, clock, clockTrusted: () => knownTime.trusted() };
@@ -167,6 +221,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await Promise.all(listeners.map((listener) => listener.stop()));
       await radius.stop();
       await schedule?.stop();
+      await training.stop();
       await db.destroy();
     },
   };

@@ -18,6 +18,8 @@ export interface Config {
   callback: Address;
   radius_auth: Address;
   radius_acct: Address;
+  /** Where the simulated M-PESA listens while the settings ask for it. */
+  simulator: Address;
   log_level: LogLevel;
   /** How often routers report live sessions, seconds (RFC 2869 §5.16 wants no less than 60). */
   interim_seconds: number;
@@ -66,6 +68,7 @@ export function readConfig(environment: Environment, flags: { data?: string | un
     callback: address('KARIBU_CALLBACK_LISTEN', '127.0.0.1:8082'),
     radius_auth: address('KARIBU_RADIUS_AUTH_LISTEN', '0.0.0.0:1812'),
     radius_acct: address('KARIBU_RADIUS_ACCT_LISTEN', '0.0.0.0:1813'),
+    simulator: address('KARIBU_SIMULATOR_LISTEN', '127.0.0.1:8083'),
     log_level: level as LogLevel,
     interim_seconds: 60,
   };

@@ -1,4 +1,5 @@
 // Subscribers: the persons or homes that buy.
+import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
@@ -55,8 +56,14 @@ export async function getSubscriber(db: Db, id: string): Promise<Subscriber> {
 export interface SubscriberFilter {
   state?: Subscriber['state'] | undefined;
   msisdn?: string | undefined;
-  /** Names that begin like this, as they are written. */
+  /** Names that begin like this, in small or capital letters. */
   name_prefix?: string | undefined;
+}
+
+/** The first text behind all that begin with `prefix`: a range, so that the index on lower(name) serves. */
+function after(prefix: string): string {
+  const last = prefix.length - 1;
+  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
 }
 
 export async function listSubscribers(
@@ -69,7 +76,9 @@ export async function listSubscribers(
   if (filter.state) query = query.where(byName ? unindexed('state') : 'state', '=', filter.state);
   if (filter.msisdn) query = query.where('msisdn', '=', filter.msisdn);
   if (filter.name_prefix) {
-    query = query.where('name', '>=', filter.name_prefix).where('name', '<', `${filter.name_prefix}\uffff`);
+    const prefix = filter.name_prefix.toLowerCase();
+    const lower = sql<string>`lower(name)`;
+    query = query.where(lower, '>=', prefix).where(lower, '<', after(prefix));
   }
   return readPage(query, 'subscribers.id', page);
 }

@@ -2,6 +2,7 @@
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { openMpesaGateway } from './mpesa.ts';
+import type { MpesaSettings } from './mpesa-settings.ts';
 
 export interface PaymentRequest {
   amount_cents: number;
@@ -60,6 +61,8 @@ export interface GatewayOutside {
   fetch: typeof fetch;
   now(): number;
   monotonic(): number;
+  /** The address of our own simulated M-PESA, started if need be, which then knows this operator's keys. */
+  simulatorUrl(settings: MpesaSettings): Promise<string>;
 }
 
 export type GatewayName = 'mpesa';

@@ -8,7 +8,7 @@ const KEY = 'mpesa';
 
 export type MpesaEnvironment = 'sandbox' | 'production' | 'simulator' | 'custom';
 
-/** Daraja's hosts (payments.md §1.1); the simulator and a custom gateway are where the operator says. */
+/** Daraja's hosts (payments.md §1.1); a custom gateway is where the operator says, the simulator inside this program unless they do. */
 const BASE_URLS: Partial<Record<MpesaEnvironment, string>> = {
   sandbox: 'https://sandbox.safaricom.co.ke',
   production: 'https://api.safaricom.co.ke',
@@ -28,6 +28,7 @@ interface Stored {
 
 export interface MpesaSettings {
   environment: MpesaEnvironment;
+  /** Empty for the simulator that this program runs itself. */
   base_url: string;
   shortcode: string;
   kind: 'paybill' | 'till';
@@ -121,7 +122,8 @@ export async function completeMpesaSettings(
     passkey: input.passkey || known?.passkey || '',
   };
   const fields: Record<string, string> = {};
-  if (!complete.base_url) fields.base_url = 'Give the address of the gateway.';
+  if (!complete.base_url && complete.environment === 'custom')
+    fields.base_url = 'Give the address of the gateway.';
   if (!complete.consumer_key) fields.consumer_key = 'Copy the consumer key from the Daraja portal.';
   if (!complete.consumer_secret) fields.consumer_secret = 'Copy the consumer secret from the Daraja portal.';
   if (!complete.passkey) fields.passkey = 'The passkey came by e-mail when the shortcode went live.';

@@ -8,18 +8,19 @@ import {
   type MpesaConfig,
   parseStkCallback,
 } from '../protocols/mpesa/index.ts';
-import type { GatewayOutside, Notice, PaymentGateway } from './gateways.ts';
+import type { GatewayOutside, Notice, PaymentGateway, TestStep } from './gateways.ts';
 import { type MpesaSettings, readMpesaSettings } from './mpesa-settings.ts';
 
 /** Settings → what the protocol needs. */
-function configOf(settings: MpesaSettings, outside: GatewayOutside): MpesaConfig {
+function configOf(settings: MpesaSettings, baseUrl: string, outside: GatewayOutside): MpesaConfig {
   return {
-    baseUrl: settings.base_url,
+    baseUrl,
     consumerKey: settings.consumer_key,
     consumerSecret: settings.consumer_secret,
     shortcode: settings.shortcode,
     kind: settings.kind,
-    ...(settings.till_number ? { tillNumber: settings.till_number } : {}),
+    // An operator who knows only one number of their till has the same for both.
+    ...(settings.kind === 'till' ? { tillNumber: settings.till_number ?? settings.shortcode } : {}),
     passkey: settings.passkey,
     fetch: (url, init) => outside.fetch(url, init),
     now: outside.now,
@@ -28,8 +29,13 @@ function configOf(settings: MpesaSettings, outside: GatewayOutside): MpesaConfig
 }
 
 /** A gateway over one client, which keeps the one live token. */
-export function mpesaGateway(settings: MpesaSettings, outside: GatewayOutside): PaymentGateway {
-  const config = configOf(settings, outside);
+export async function mpesaGateway(
+  settings: MpesaSettings,
+  outside: GatewayOutside,
+): Promise<PaymentGateway> {
+  const simulated = settings.environment === 'simulator' && settings.base_url === '';
+  const baseUrl = simulated ? await outside.simulatorUrl(settings) : settings.base_url;
+  const config = configOf(settings, baseUrl, outside);
   const client: MpesaClient = createMpesaClient(config);
   return {
     async requestPayment(request) {
@@ -56,7 +62,11 @@ export function mpesaGateway(settings: MpesaSettings, outside: GatewayOutside): 
       const problem = result.outcome === 'unknown' ? result.cause : `${result.code} ${result.message}`;
       return { outcome: 'undecided', problem };
     },
-    test: () => checkMpesaConnection(config),
+    async test() {
+      const steps: TestStep[] = await checkMpesaConnection(config);
+      if (!simulated) return steps;
+      return [...steps, { step: 'phone', ok: true, message: `Play the guest’s phone at ${baseUrl}/phone` }];
+    },
   };
 }
 
@@ -66,14 +76,14 @@ export function openMpesaGateway(
   vault: Vault,
   outside: GatewayOutside,
 ): () => Promise<PaymentGateway | undefined> {
-  let openedFor = '';
-  let gateway: PaymentGateway | undefined;
+  let openedFor: string | undefined;
+  let gateway: Promise<PaymentGateway | undefined> = Promise.resolve(undefined);
   return async () => {
     const settings = await readMpesaSettings(db, vault);
     const key = JSON.stringify(settings);
     if (key !== openedFor) {
       openedFor = key;
-      gateway = settings && mpesaGateway(settings, outside);
+      gateway = settings ? mpesaGateway(settings, outside) : Promise.resolve(undefined);
     }
     return gateway;
   };

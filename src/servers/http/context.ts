@@ -17,7 +17,7 @@ export interface HttpContext {
   log: Log;
   gateways: Gateways;
   /** A gateway for settings that are not stored yet: the Test button. */
-  tryMpesa(settings: MpesaSettings): PaymentGateway;
+  tryMpesa(settings: MpesaSettings): Promise<PaymentGateway>;
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources'>;
   signIns: SignInLog;

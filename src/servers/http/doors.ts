@@ -35,6 +35,7 @@ export function createAdminDoor(ctx: HttpContext): App {
   door.use(securityHeaders(ADMIN_POLICY));
   door.get('/healthz', (c) => c.json({ ok: true }));
   door.route('/api/v1', createAdminApi(ctx) as unknown as App);
+  door.get('/favicon.ico', (c) => c.redirect('/assets/admin-icon.svg', 302));
   door.get('/assets/:name', (c) => asset(c.req.param('name')));
   door.all('/api/*', (c) =>
     answerError(c, new AppError('not_found', 'There is nothing at this address.'), ctx.log),
@@ -54,6 +55,8 @@ export function createPortalDoor(ctx: HttpContext, frames?: string): App {
   door.use(securityHeaders(PORTAL_POLICY, frames));
   door.use(limitBody());
   door.get('/healthz', (c) => c.json({ ok: true }));
+  // Browsers ask by themselves; the guest pages have none.
+  door.get('/favicon.ico', (c) => c.body(null, 204));
   door.get('/assets/:name{portal\\.[a-z]+}', (c) => asset(c.req.param('name')));
   const api = createPortalApi(portal);
   api.notFound((c) =>

@@ -82,8 +82,10 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
   const now = context.clock.now();
   const decision = authorize(access, now, context.clockTrusted());
   if (!decision.accept) return reject(decision.reason);
-  if (access.entitlement?.state === 'waiting')
+  // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
+  if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
     await startEntitlement(context.db, decision.entitlement_id, now);
+  }
   note('accept', 'accept', 'Online.');
   const reference = newSessionReference(access.credential_id, decision.entitlement_id);
   return acceptReply(decision, reference, context.interimSeconds);

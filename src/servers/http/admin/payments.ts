@@ -16,7 +16,7 @@ import {
 import { getPayment, listPayments, type PaymentView } from '../../../billing/payments.ts';
 import { settleEvidence } from '../../../billing/settle.ts';
 import { AppError } from '../../../errors.ts';
-import { normalizeMsisdn } from '../../../lib/msisdn.ts';
+import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { listMessages } from '../../../messaging/outbox.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
@@ -93,7 +93,13 @@ export const paymentRoutes = [
       await audit(
         ctx.db,
         actor,
-        { action: 'query', entity: 'order', entity_id: order.id, after: answer },
+        {
+          action: 'query',
+          entity: 'order',
+          entity_id: order.id,
+          entity_name: maskMsisdn(order.msisdn),
+          after: answer,
+        },
         now,
       );
       return wholeOrder(ctx, order.id);

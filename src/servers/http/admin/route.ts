@@ -96,8 +96,9 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, what: stri
     const name = issue.path.join('.') || what;
     fields[name] ??= issue.message;
   }
-  const first = Object.entries(fields)[0];
-  throw new AppError('invalid', first ? `${first[0]}: ${first[1]}` : `The ${what} is not right.`, { fields });
+  const [name, message = ''] = Object.entries(fields)[0] ?? [];
+  // Sentences of ours stand alone; the library's need to be told what they are about.
+  throw new AppError('invalid', message.endsWith('.') ? message : `${name}: ${message}`, { fields });
 }
 
 /** Copies what is there, leaving out what is not: a form's optional fields as a change. */

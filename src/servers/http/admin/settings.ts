@@ -17,7 +17,7 @@ const httpUrl = z
   .transform((url) => url.replace(/\/+$/, ''));
 /** An empty field of a form is nothing. */
 const maybe = <T extends z.ZodType>(schema: T) =>
-  z.union([z.literal('').transform(() => null), z.null(), schema]);
+  z.preprocess((value) => (value === '' ? null : value), schema.nullable());
 const digits = z
   .string()
   .trim()
@@ -118,7 +118,8 @@ export const settingRoutes = [
         : await readMpesaSettings(ctx.db, ctx.vault);
       if (!settings)
         throw new AppError('conflict', 'M-PESA is not set up.', { hint: 'Fill in the form first.' });
-      const steps = await ctx.tryMpesa(settings).test();
+      const gateway = await ctx.tryMpesa(settings);
+      const steps = await gateway.test();
       return { ok: steps.every((step) => step.ok), steps };
     },
   }),

@@ -3,16 +3,26 @@ import { z } from 'zod';
 import { type Credential, listCredentials } from '../../../access/credentials.ts';
 import { getEntitlementView, listEntitlements, revokeEntitlement } from '../../../access/entitlements.ts';
 import { listSessions } from '../../../access/sessions.ts';
-import { getSubscriber, listSubscribers, updateSubscriber } from '../../../access/subscribers.ts';
+import {
+  getSubscriber,
+  listSubscribers,
+  type Subscriber,
+  updateSubscriber,
+} from '../../../access/subscribers.ts';
 import { listPayments } from '../../../billing/payments.ts';
 import type { Page } from '../../../db/page.ts';
 import { enqueueTask } from '../../../db/tasks.ts';
-import { normalizeMsisdn } from '../../../lib/msisdn.ts';
+import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { audit } from '../../../operators/audit.ts';
 import { viewPayment } from './payments.ts';
 import { MANAGERS, pageOf, pageQuery, present, route, STAFF, SUPPORT } from './route.ts';
 
 const states = z.enum(['active', 'suspended']);
+
+/** What a subscriber is called where only a word or two fit. */
+function nameOf(subscriber: Subscriber): string {
+  return subscriber.name || (subscriber.msisdn ? maskMsisdn(subscriber.msisdn) : 'voucher holder');
+}
 
 function viewCredentials(page: Page<Credential>) {
   return { items: page.items.map(({ password_sealed: _, ...shown }) => shown), next: page.next };
@@ -60,7 +70,14 @@ export const subscriberRoutes = [
         await audit(
           tx,
           actor,
-          { action: 'update', entity: 'subscriber', entity_id: id, before, after: changed },
+          {
+            action: 'update',
+            entity: 'subscriber',
+            entity_id: id,
+            entity_name: nameOf(changed),
+            before,
+            after: changed,
+          },
           now,
         );
         return changed;

@@ -146,8 +146,8 @@ function isRunning(ctx: PortalContext, access: AccessRecord | undefined): boolea
   return endReason(facts, ctx.clock.now(), ctx.clockState().trusted) === undefined;
 }
 
-async function isOnline(ctx: PortalContext, access: AccessRecord, hotspot: HotspotContext | undefined) {
-  const sessions = await openSessions(ctx.db, access.credential_id);
+async function isOnline(ctx: PortalContext, credentialId: string, hotspot: HotspotContext | undefined) {
+  const sessions = await openSessions(ctx.db, credentialId);
   return sessions.some((session) => !hotspot?.mac || session.mac === hotspot.mac);
 }
 
@@ -166,7 +166,7 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const plans = await listPlansOnSale(ctx.db);
     const access = await ownAccess(ctx, c);
     const running = access && isRunning(ctx, access) ? access : undefined;
-    const online = running ? await isOnline(ctx, running, visitor.hotspot) : false;
+    const online = running ? await isOnline(ctx, running.credential_id, visitor.hotspot) : false;
     const own = running && !online ? await openCredential(ctx, running.credential_id) : undefined;
     const html = homePage({
       ...visitor.page,
@@ -250,7 +250,16 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     if (!order) throw new AppError('not_found', 'There is no such order.');
     const plan = await getPlan(ctx.db, order.plan_id);
     const paid = order.state === 'paid' && order.credential_id !== null;
-    if (paid) rememberCredential(c, ctx.vault, order.credential_id as string);
+    if (paid) {
+      const credentialId = order.credential_id as string;
+      rememberCredential(c, ctx.vault, credentialId);
+      if (await isOnline(ctx, credentialId, visitor.hotspot)) {
+        return c.redirect(
+          visitor.page.ctx ? `/status?ctx=${encodeURIComponent(visitor.page.ctx)}` : '/status',
+          303,
+        );
+      }
+    }
     return c.html(
       orderPage({
         ...visitor.page,
@@ -326,7 +335,7 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
         }),
       );
     }
-    if (await isOnline(ctx, access, visitor.hotspot)) {
+    if (await isOnline(ctx, access.credential_id, visitor.hotspot)) {
       return c.html(statusPage({ ...visitor.page, state: 'online', entitlement }));
     }
     const own = await openCredential(ctx, access.credential_id);
