@@ -326,6 +326,11 @@ test('attributes that are missing or of another length prove nothing', () => {
       expect(verify(attribute('MS-CHAP-Challenge', challenge), attribute(type, wrong))).toBe(false);
     }
   }
+  // The challenge of version 2 is hashed next to the name, so its length is what keeps the two apart.
+  for (const odd of [challenge2.subarray(1), Buffer.concat([challenge2, user])]) {
+    const response = ntResponse(challengeHash(peerChallenge, odd, user), hash);
+    expect(verifyMsChap(login2(odd, peerChallenge, response), 'clientPass', user).ok).toBe(false);
+  }
   expect(verifyMsChap(request(), '', user)).toEqual({ ok: false });
 });
 
