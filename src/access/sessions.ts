@@ -234,7 +234,7 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
     .executeTakeFirst();
   if (!entitlement) return;
   await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
-  if (entitlement.state === 'active') await endIfUsedUp(tx, entitlement, now);
+  await endIfUsedUp(tx, entitlement, now);
 }
 
 async function closeRouterSessions(tx: Db, routerId: string, at: number): Promise<Session[]> {

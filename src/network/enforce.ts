@@ -171,7 +171,9 @@ export async function enforceCredential(
     const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
     const decision = facts && authorize(facts, now, context.clockTrusted());
     if (access && decision?.accept) {
-      if (access.entitlement?.state === 'waiting') await startEntitlement(db, decision.entitlement_id, now);
+      if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
+        await startEntitlement(db, decision.entitlement_id, now);
+      }
       if (access.plan_id)
         await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
       const answer = await changeSession(context, session, decision);

@@ -34,7 +34,7 @@ export function somePlan(db: Db, change: Partial<PlanInput> = {}): Promise<Plan>
 
 let sold = 0;
 
-/** A subscriber with a credential (password `secret`) and one waiting entitlement. */
+/** A subscriber with a credential (password `secret`) and one waiting entitlement; `grant` gives a later one. */
 export async function someAccess(db: Db, change: Partial<PlanInput> = {}) {
   const plan = await somePlan(db, change);
   const subscriber = await createSubscriber(db, NOW);
@@ -50,13 +50,13 @@ export async function someAccess(db: Db, change: Partial<PlanInput> = {}) {
     },
     NOW,
   );
-  const grant = async (): Promise<Entitlement> =>
+  const grant = (now = NOW + 1): Promise<Entitlement> =>
     grantEntitlement(
       db,
       { subscriber_id: subscriber.id, credential_id: credential.id, plan, source: 'grant' },
-      NOW,
+      now,
     );
-  return { plan, subscriber, credential, entitlement: await grant(), grant };
+  return { plan, subscriber, credential, entitlement: await grant(NOW), grant };
 }
 
 /** A batch of vouchers, ready, with its codes. */

@@ -1,0 +1,126 @@
+// The decision: every reason for a no, and the nearest end of a yes.
+import { describe, expect, it } from 'vitest';
+import {
+  type AccessFacts,
+  authorize,
+  type EntitlementFacts,
+  endReason,
+  REJECT_MESSAGES,
+} from '../../src/access/authorize.ts';
+import { NOW } from './fixtures.ts';
+
+const running: EntitlementFacts = {
+  id: 'e1',
+  state: 'active',
+  ends_at: NOW + 1_800_000,
+  end_reason: null,
+  validity_seconds: 3600,
+  online_seconds: null,
+  quota_octets: null,
+  rate_down_kbps: 5000,
+  rate_up_kbps: 2000,
+  max_devices: 1,
+  used_seconds: 0,
+  used_upload_octets: 0,
+  used_download_octets: 0,
+};
+const waiting: Partial<EntitlementFacts> = { state: 'waiting', ends_at: null };
+
+function facts(
+  entitlement: Partial<EntitlementFacts> | undefined,
+  change: Partial<AccessFacts> = {},
+): AccessFacts {
+  return {
+    credential_state: 'active',
+    subscriber_state: 'active',
+    entitlement: entitlement && { ...running, ...entitlement },
+    other_devices: 0,
+    ...change,
+  };
+}
+
+describe('access is refused', () => {
+  it.each([
+    ['disabled', facts({}, { credential_state: 'disabled' })],
+    ['disabled', facts(undefined, { credential_state: 'disabled', subscriber_state: 'suspended' })],
+    ['suspended', facts({}, { subscriber_state: 'suspended' })],
+    ['no_entitlement', facts(undefined)],
+    ['expired', facts({ ends_at: NOW })],
+    ['expired', facts({ ends_at: NOW - 1 })],
+    ['expired', facts({ state: 'ended', end_reason: 'expired' })],
+    ['expired', facts({ state: 'ended', end_reason: null })],
+    ['quota_used', facts({ state: 'ended', end_reason: 'quota_used' })],
+    ['online_time_used', facts({ state: 'ended', end_reason: 'online_time_used' })],
+    ['revoked', facts({ state: 'revoked', end_reason: 'refunded' })],
+    ['quota_used', facts({ quota_octets: 100, used_upload_octets: 40, used_download_octets: 60 })],
+    ['quota_used', facts({ quota_octets: 0 })],
+    ['quota_used', facts({ ...waiting, quota_octets: 10, used_download_octets: 10 })],
+    ['online_time_used', facts({ online_seconds: 600, used_seconds: 600 })],
+    ['too_many_devices', facts({}, { other_devices: 1 })],
+    ['too_many_devices', facts({ max_devices: 3 }, { other_devices: 3 })],
+    // Over is told before full: buying again helps, disconnecting a device does not.
+    ['expired', facts({ ends_at: NOW }, { other_devices: 5 })],
+  ] as const)('as %s', (reason, given) => {
+    expect(authorize(given, NOW, true)).toEqual({ accept: false, reason });
+    expect(REJECT_MESSAGES[reason]).toMatch(/^[A-Z].*\.$/);
+  });
+});
+
+describe('access is given', () => {
+  const given = (change: Partial<EntitlementFacts>, trusted = true, more: Partial<AccessFacts> = {}) => {
+    const decision = authorize(facts(change, more), NOW, trusted);
+    if (!decision.accept) throw new Error(decision.reason);
+    return decision;
+  };
+
+  it('with the plan’s rates and the entitlement it counts for', () => {
+    expect(given({})).toEqual({
+      accept: true,
+      entitlement_id: 'e1',
+      session_timeout_seconds: 1800,
+      octets_left: null,
+      rate_down_kbps: 5000,
+      rate_up_kbps: 2000,
+    });
+  });
+
+  it.each([
+    ['the rest of its validity', {}, 1800],
+    ['a started second as a whole one', { ends_at: NOW + 1 }, 1],
+    ['the whole validity while it waits', waiting, 3600],
+    ['the online time when that is nearer', { online_seconds: 700, used_seconds: 100 }, 600],
+    ['the validity when that is nearer', { online_seconds: 9999 }, 1800],
+    ['the online time of one that waits', { ...waiting, online_seconds: 60 }, 60],
+    ['nothing when nothing ends', { ends_at: null }, null],
+  ] as const)('until %s', (_, change, seconds) => {
+    expect(given(change).session_timeout_seconds).toBe(seconds);
+  });
+
+  it('with what is left of the quota in both directions', () => {
+    expect(
+      given({ quota_octets: 1000, used_upload_octets: 100, used_download_octets: 300 }).octets_left,
+    ).toBe(600);
+    expect(given({ quota_octets: 2 ** 40 }).octets_left).toBe(2 ** 40);
+  });
+
+  it('to as many devices as the plan has', () => {
+    expect(given({ max_devices: 3 }, true, { other_devices: 2 }).accept).toBe(true);
+  });
+
+  it('by no clock that is not trusted: nothing expires, counted limits hold', () => {
+    expect(given({ ends_at: NOW - 99 }, false).session_timeout_seconds).toBeNull();
+    expect(given({ online_seconds: 60 }, false).session_timeout_seconds).toBe(60);
+    expect(given(waiting, false).session_timeout_seconds).toBe(3600);
+    expect(authorize(facts({ quota_octets: 0 }), NOW, false)).toMatchObject({ reason: 'quota_used' });
+  });
+});
+
+describe('the reason an entitlement is over', () => {
+  it('is the clock first, then the data, then the time online', () => {
+    const used = { quota_octets: 0, online_seconds: 0 };
+    expect(endReason({ ...running, ...used, ends_at: NOW }, NOW, true)).toBe('expired');
+    expect(endReason({ ...running, ...used, ends_at: NOW }, NOW, false)).toBe('quota_used');
+    expect(endReason({ ...running, online_seconds: 0 }, NOW, true)).toBe('online_time_used');
+    expect(endReason(running, NOW, true)).toBeUndefined();
+  });
+});

@@ -1,0 +1,187 @@
+// Entitlements: granted once, started once, ended once, one after the other.
+import { expect, it } from 'vitest';
+import { authorize } from '../../src/access/authorize.ts';
+import { credentialForDevice } from '../../src/access/credentials.ts';
+import {
+  currentAccess,
+  endDueEntitlements,
+  endEntitlement,
+  findAccess,
+  getEntitlement,
+  grantEntitlement,
+  revokeEntitlement,
+  startEntitlement,
+} from '../../src/access/entitlements.ts';
+import { getPlan, updatePlan } from '../../src/access/plans.ts';
+import { subscriberForMsisdn } from '../../src/access/subscribers.ts';
+import type { Db } from '../../src/db/schema.ts';
+import { newId } from '../../src/lib/ids.ts';
+import { onEveryStore } from '../support/stores.ts';
+import { HOUR, NOW, someAccess, vault } from './fixtures.ts';
+
+async function enforceTasks(db: Db) {
+  const tasks = await db.selectFrom('tasks').selectAll().orderBy('created_at').execute();
+  return tasks.map((task) => [task.kind, JSON.parse(task.payload).reason]);
+}
+
+onEveryStore('an entitlement', (store) => {
+  it('is granted once for a payment, also when many grant it at once', async () => {
+    const { plan, subscriber, credential } = await someAccess(store());
+    const sold = (await getPlan(store(), plan.id)).sold;
+    const payment_id = newId(NOW);
+    const grant = {
+      subscriber_id: subscriber.id,
+      credential_id: credential.id,
+      plan,
+      source: 'order' as const,
+      payment_id,
+    };
+    const all = await Promise.all(Array.from({ length: 6 }, () => grantEntitlement(store(), grant, NOW)));
+    expect(new Set(all.map((one) => one.id)).size).toBe(1);
+    expect((await getPlan(store(), plan.id)).sold).toBe(sold + 1);
+    const other = await grantEntitlement(store(), { ...grant, payment_id: newId(NOW) }, NOW);
+    expect(other.id).not.toBe(all[0]?.id);
+  });
+
+  it('is granted once for a voucher', async () => {
+    const { plan, subscriber, credential } = await someAccess(store());
+    const grant = {
+      subscriber_id: subscriber.id,
+      credential_id: credential.id,
+      plan,
+      source: 'voucher' as const,
+    };
+    const [one, two] = await Promise.all(
+      [0, 1].map(() => grantEntitlement(store(), { ...grant, voucher_id: 'v1' }, NOW)),
+    );
+    expect(one?.id).toBe(two?.id);
+  });
+
+  it('keeps the terms it was sold with when the plan changes', async () => {
+    const { plan, entitlement } = await someAccess(store());
+    await updatePlan(store(), plan.id, { validity_seconds: 60, rate_down_kbps: 1, max_devices: 9 }, NOW);
+    expect(await getEntitlement(store(), entitlement.id)).toMatchObject({
+      validity_seconds: 3600,
+      rate_down_kbps: 5000,
+      max_devices: 1,
+    });
+  });
+
+  it('runs from its first login, and only from the first', async () => {
+    const { entitlement } = await someAccess(store());
+    const started = await Promise.all(
+      [0, 1, 2].map((second) => startEntitlement(store(), entitlement.id, NOW + second * 1000)),
+    );
+    const ends = (await getEntitlement(store(), entitlement.id)).ends_at as number;
+    expect(started.map((one) => [one.state, one.ends_at])).toEqual(Array(3).fill(['active', ends]));
+    expect(await startEntitlement(store(), entitlement.id, NOW + HOUR / 2)).toMatchObject({ ends_at: ends });
+    expect(ends - (started[0]?.starts_at as number)).toBe(HOUR);
+  });
+
+  it('ends once, and has its live sessions looked after', async () => {
+    const { entitlement } = await someAccess(store());
+    await startEntitlement(store(), entitlement.id, NOW);
+    const ended = await Promise.all(
+      [1, 2].map((n) => endEntitlement(store(), entitlement.id, 'expired', NOW + n)),
+    );
+    expect(ended.sort()).toEqual([false, true]);
+    expect(await enforceTasks(store())).toEqual([['enforce', 'expired']]);
+    // Over is over: neither a login nor a person brings it back.
+    expect(await startEntitlement(store(), entitlement.id, NOW)).toMatchObject({ state: 'ended' });
+    await expect(revokeEntitlement(store(), entitlement.id, 'x', NOW)).rejects.toMatchObject({
+      code: 'conflict',
+    });
+  });
+
+  it('is revoked once, whether it waits or runs', async () => {
+    const { entitlement, grant } = await someAccess(store());
+    const waiting = await grant();
+    await startEntitlement(store(), entitlement.id, NOW);
+    for (const id of [entitlement.id, waiting.id]) {
+      await revokeEntitlement(store(), id, 'refunded', NOW);
+      expect(await getEntitlement(store(), id)).toMatchObject({ state: 'revoked', end_reason: 'refunded' });
+    }
+    expect(await enforceTasks(store())).toEqual([
+      ['enforce', 'revoked'],
+      ['enforce', 'revoked'],
+    ]);
+    await expect(revokeEntitlement(store(), 'none', 'x', NOW)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('is ended by the job at its time and not before, whoever runs the job beside', async () => {
+    const first = await someAccess(store());
+    const second = await someAccess(store(), { validity_seconds: 60 });
+    await startEntitlement(store(), first.entitlement.id, NOW);
+    await startEntitlement(store(), second.entitlement.id, NOW);
+    expect(await endDueEntitlements(store(), NOW + 59_999)).toBe(0);
+    await Promise.all([endDueEntitlements(store(), NOW + 60_000), endDueEntitlements(store(), NOW + 60_000)]);
+    expect(await getEntitlement(store(), second.entitlement.id)).toMatchObject({ state: 'ended' });
+    expect(await getEntitlement(store(), first.entitlement.id)).toMatchObject({ state: 'active' });
+    expect(await enforceTasks(store())).toEqual([['enforce', 'expired']]);
+  });
+
+  it('bought while another runs waits, and takes over when that one ends', async () => {
+    const { credential, entitlement, grant } = await someAccess(store());
+    const second = await grant();
+    const name = credential.username;
+    await startEntitlement(store(), entitlement.id, NOW);
+    const during = await currentAccess(store(), name, '', NOW + HOUR - 1, true);
+    expect(during?.entitlement?.id).toBe(entitlement.id);
+    const after = await currentAccess(store(), name, '', NOW + HOUR, true);
+    expect(after?.entitlement).toMatchObject({ id: second.id, state: 'waiting' });
+    expect(authorize(after as never, NOW + HOUR, true)).toMatchObject({
+      accept: true,
+      entitlement_id: second.id,
+      session_timeout_seconds: 3600,
+    });
+    expect(await getEntitlement(store(), entitlement.id)).toMatchObject({
+      state: 'ended',
+      end_reason: 'expired',
+    });
+    await startEntitlement(store(), second.id, NOW + 2 * HOUR);
+    const last = await currentAccess(store(), name, '', NOW + 3 * HOUR, true);
+    expect(last?.entitlement).toMatchObject({ id: second.id, state: 'ended', end_reason: 'expired' });
+  });
+
+  it('ends by no clock that is not trusted', async () => {
+    const { credential, entitlement } = await someAccess(store());
+    await startEntitlement(store(), entitlement.id, NOW);
+    const access = await currentAccess(store(), credential.username, '', NOW + 99 * HOUR, false);
+    expect(access?.entitlement).toMatchObject({ state: 'active' });
+  });
+
+  it('that says why access is refused is the one that ended last', async () => {
+    const { credential, entitlement, grant } = await someAccess(store());
+    const second = await grant();
+    await endEntitlement(store(), entitlement.id, 'quota_used', NOW);
+    await endEntitlement(store(), second.id, 'expired', NOW);
+    expect((await findAccess(store(), credential.username, ''))?.entitlement).toMatchObject({
+      id: second.id,
+    });
+    expect(await findAccess(store(), 'nobody', '')).toBeUndefined();
+  });
+});
+
+onEveryStore('a credential', (store) => {
+  it('is one for each device of a subscriber, also when two purchases meet', async () => {
+    const subscriber = await subscriberForMsisdn(store(), '254712345678', NOW);
+    const get = (mac: string | null) =>
+      store()
+        .transaction()
+        .execute((tx) => credentialForDevice(tx, vault, subscriber.id, mac, NOW));
+    const same = await Promise.all(['A', 'A', 'A'].map(get));
+    expect(new Set(same.map((one) => one.id)).size).toBe(1);
+    const others = [await get('B'), await get(null), await get(null)];
+    expect(new Set([...same, ...others].map((one) => one.id)).size).toBe(3);
+    expect(vault.open(same[0]?.password_sealed as string)).toMatch(/^[2-9A-Z]{10}$/);
+  });
+});
+
+onEveryStore('a subscriber', (store) => {
+  it('is one for each number, also when two orders meet', async () => {
+    const all = await Promise.all(
+      [0, 1, 2].map((n) => subscriberForMsisdn(store(), '254712345678', NOW + n)),
+    );
+    expect(new Set(all.map((one) => one.id)).size).toBe(1);
+  });
+});
