@@ -166,7 +166,10 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const plans = await listPlansOnSale(ctx.db);
     const access = await ownAccess(ctx, c);
     const running = access && isRunning(ctx, access) ? access : undefined;
-    const online = running ? await isOnline(ctx, running.credential_id, visitor.hotspot) : false;
+    // A router that has just asked this phone to log in knows better than we do: after a power cut its sessions are
+    // gone while ours are still open.
+    const asked = c.req.query('login') !== undefined;
+    const online = running && !asked ? await isOnline(ctx, running.credential_id, visitor.hotspot) : false;
     const own = running && !online ? await openCredential(ctx, running.credential_id) : undefined;
     const html = homePage({
       ...visitor.page,
@@ -185,7 +188,7 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
   // The router's login page posts here from its own site; only the GET that follows carries this phone's cookies.
   pages.post('/', async (c) => {
     const { page } = await visit(ctx, c, await readForm(c));
-    return c.redirect(page.ctx ? `/?ctx=${encodeURIComponent(page.ctx)}` : '/', 303);
+    return c.redirect(page.ctx ? `/?ctx=${encodeURIComponent(page.ctx)}&login=1` : '/', 303);
   });
 
   async function showBuy(c: Context<Env>, visitor: Visit, plan: Plan, msisdn: string | null, error: unknown) {
