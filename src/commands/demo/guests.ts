@@ -7,6 +7,7 @@ import type { Log } from '../../log.ts';
 import type { RouterSimulator } from '../../simulators/router/simulator.ts';
 import { createRandom } from './random.ts';
 import { randomMac } from './sample-week.ts';
+import { VISITOR_MACS } from './visitor.ts';
 
 interface Guest {
   mac: string;
@@ -43,6 +44,7 @@ async function guestsWithPlans(db: Db, vault: Vault, now: number, most: number):
     .where('e.state', '=', 'active')
     .where('e.ends_at', '>', now + 300_000)
     .where('c.device_mac', 'is not', null)
+    .where('c.device_mac', 'not in', VISITOR_MACS)
     .orderBy('e.ends_at')
     .limit(most)
     .execute();

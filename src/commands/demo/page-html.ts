@@ -36,7 +36,7 @@ export function pageHtml({ urls, account }: DemoControls, state: DemoState): str
 <main>
 <section class="lead">
   <h1>Sell internet beside a MikroTik router, from one small box.</h1>
-  <p>Everything here is the real program. Only the world around it is simulated: a router, a phone, M-PESA. It all runs on this computer and no money moves.</p>
+  <p>Everything here is the real program. Only the world around it is simulated: a router, a phone, M&#8209;PESA. It all runs on this computer and no money moves.</p>
 </section>
 
 <ol class="steps">

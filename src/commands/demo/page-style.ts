@@ -29,9 +29,9 @@ a{color:var(--accent)}
 .mark circle{fill:var(--sun);stroke:none}
 .figures{display:flex;gap:22px;margin-left:auto;font-size:14px;font-variant-numeric:tabular-nums;white-space:nowrap}
 main{max-width:1360px;margin:0 auto;padding:22px 24px 32px}
-.lead{display:grid;grid-template-columns:minmax(0,1.1fr) minmax(0,1fr);gap:8px 40px;align-items:end}
+.lead{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:8px 14px;align-items:end}
 h1{font-size:27px;line-height:1.18;letter-spacing:-.018em;font-weight:700;text-wrap:balance}
-.lead p{color:var(--muted);text-wrap:pretty}
+.lead p{grid-column:span 2;padding-left:17px;max-width:50em;color:var(--muted);text-wrap:pretty}
 .steps{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:14px;margin:18px 0 24px}
 .steps li{display:flex;gap:12px;padding:13px 16px 14px;border:1px solid var(--line);border-radius:14px;background:var(--surface);transition:border-color .2s,background .2s}
 .steps i{flex:none;display:grid;place-items:center;width:28px;height:28px;border-radius:50%;background:var(--surface-2);color:var(--muted);font-style:normal;font-weight:700;font-size:14px}
@@ -96,7 +96,7 @@ dt{color:var(--muted)}
 @media (max-width:820px){
 main{padding:18px 14px 28px}
 .top{padding:0 14px;gap:14px}.figures{gap:12px;font-size:13px}
-.lead{grid-template-columns:1fr}h1{font-size:23px}
+.lead{display:block}.lead p{padding:6px 0 0}h1{font-size:23px}
 .steps{grid-template-columns:1fr;gap:8px;margin:16px 0 20px}.steps li{padding:10px 13px 11px}
 .stage,.side{grid-template-columns:minmax(0,1fr);gap:20px}.side{gap:12px}
 .phone{width:100%;max-width:400px;margin:0 auto}.case iframe{height:620px}

@@ -59,7 +59,7 @@ const NAMES = [
   'Omondi',
   'Wafula',
 ];
-const SOLD_A_DAY = 54;
+const SOLD_A_DAY = 76;
 /** Monday to Sunday. */
 const DAY_WEIGHTS = [0.85, 0.9, 0.92, 1, 1.25, 1.35, 1.1];
 /** Midnight to eleven at night, in Nairobi. */
@@ -93,7 +93,7 @@ export function randomMac(random: Random): string {
 }
 
 /** The same people each time. */
-export function customers(count = 110): Customer[] {
+export function customers(count = 160): Customer[] {
   const random = createRandom(20_240_301);
   const numbers = new Set<string>();
   return Array.from({ length: count }, (_, index) => {
@@ -184,7 +184,7 @@ function dayOfSales(
     const { plan } = random.weighted(shelf);
     // Regulars come often: the head of the list is likelier than its tail.
     const customer = people[Math.floor(random.next() ** 1.6 * people.length)] as Customer;
-    const by = random.next() < 0.17 && plan.name === '1 hour' ? 'voucher' : 'mpesa';
+    const by = random.next() < 0.38 && plan.name === '1 hour' ? 'voucher' : 'mpesa';
     const result_code = by === 'voucher' ? '0' : random.weighted(RESULTS).code;
     const starts_at = at + random.between(9_000, 28_000);
     const sale: Sale = {

@@ -11,6 +11,9 @@ import { readSetting, writeSetting } from '../../db/settings.ts';
 import { DAY_MS, startOfDay } from '../../lib/days.ts';
 import { newToken } from '../../lib/secrets.ts';
 import { createLog, type Log } from '../../log.ts';
+import { checkRouter } from '../../network/check-router.ts';
+import { apiOf } from '../../network/router-api.ts';
+import { getRouter, recordRouterState } from '../../network/routers.ts';
 import { salesToday } from '../../reports/overview.ts';
 import { listenHttp } from '../../servers/http/listen.ts';
 import { createMpesaSimulator, type MpesaSimulator } from '../../simulators/mpesa/index.ts';
@@ -111,6 +114,12 @@ async function sampleUpToNow(app: App, routerId: string, known: DemoSetting | un
   const from = Math.max(known?.sampled_until ?? 0, startOfDay(now) - 6 * DAY_MS);
   const plans = await listPlansOnSale(app.db);
   await writeSales(app.db, { vault: app.vault, router_id: routerId }, sampleSales(from, now, plans), now);
+}
+
+/** Asks the router who it is, as its Test button does: the admin need not wait for the next look. */
+async function meetRouter(app: App, id: string, authPort: number, now: number): Promise<void> {
+  const { seen } = await checkRouter(apiOf(await getRouter(app.db, id), app.vault), authPort);
+  if (seen) await recordRouterState(app.db, id, seen, now);
 }
 
 async function findBatch(db: Db, name: string): Promise<string | undefined> {
@@ -245,6 +254,7 @@ export async function startDemo(wanted: Config, options: DemoOptions = {}): Prom
       },
       portal: { loginUrl: `${urls.portal}/`, statusUrl: `${urls.portal}/status`, router: routerId },
     });
+    await meetRouter(app, routerId, portOf(bound.radius_auth), clock.now());
     undo.push(async () => {
       // Every session gets its Stop, so that none looks open the next time.
       router.reboot();

@@ -4,6 +4,11 @@ import type { RouterSimulator } from '../../simulators/router/simulator.ts';
 /** What the portal and the hotspot keep on a phone. The admin's own cookie is not among them. */
 const PHONE_COOKIES = ['karibu_device', 'karibu_phone', 'karibu_lang', 'hotspot_phone'];
 const MOST_PHONES = 20;
+/** The same in each run: a phone's browser remembers what it bought the last time. */
+export const VISITOR_MACS = Array.from(
+  { length: MOST_PHONES },
+  (_, index) => `A4:C3:F0:00:00:${(index + 1).toString(16).toUpperCase().padStart(2, '0')}`,
+);
 
 export type Jar = Record<string, string>;
 
@@ -30,8 +35,7 @@ export function createVisitorPhones(router: RouterSimulator): VisitorPhones {
 
   function add(): VisitorPhone {
     const number = phones.length + 1;
-    // The same addresses in each run: a phone's browser remembers what it bought the last time.
-    const mac = `A4:C3:F0:00:00:${number.toString(16).toUpperCase().padStart(2, '0')}`;
+    const mac = VISITOR_MACS[number - 1] as string;
     const { url } = router.addPhone({ mac, downloadKbps: 1400, uploadKbps: 160 });
     const phone = { number, mac, url };
     phones.push(phone);
