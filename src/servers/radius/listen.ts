@@ -1,5 +1,6 @@
 // The RADIUS listeners: which source is which router, which packet goes to which handler.
 import { type AccountingEvent, recordAccounting } from '../../access/sessions.ts';
+import { AppError } from '../../errors.ts';
 import { allRouters, routerHeard } from '../../network/routers.ts';
 import { Code } from '../../protocols/radius/packet.ts';
 import { createRadiusServer, type Endpoint, type RadiusServer } from '../../protocols/radius/server.ts';
@@ -75,7 +76,14 @@ export function createRadiusListeners(
   return {
     async start() {
       await this.reloadRouters();
-      return server.start();
+      try {
+        return await server.start();
+      } catch (cause) {
+        throw new AppError('unavailable', 'Cannot listen for RADIUS.', {
+          cause,
+          hint: 'Is Karibu, or another RADIUS server, running there already? KARIBU_RADIUS_AUTH_LISTEN and KARIBU_RADIUS_ACCT_LISTEN choose other ports.',
+        });
+      }
     },
     stop: () => server.stop(),
     async reloadRouters() {

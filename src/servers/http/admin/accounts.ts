@@ -1,5 +1,5 @@
 // /api/v1/accounts, /api/v1/audit
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type Account,
   createAccount,

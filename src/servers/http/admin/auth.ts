@@ -2,7 +2,7 @@
 
 import type { Context } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../../../errors.ts';
 import { type Account, createFirstAccount, hasAccounts, updateAccount } from '../../../operators/accounts.ts';
 import { audit } from '../../../operators/audit.ts';

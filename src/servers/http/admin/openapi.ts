@@ -1,5 +1,5 @@
 // The OpenAPI document, from the very schemas that validate.
-import { z } from 'zod';
+import * as z from 'zod';
 import { version } from '../../../version.ts';
 import type { Route } from './route.ts';
 

@@ -1,5 +1,5 @@
 // /api/v1/orders, /api/v1/payments, /api/v1/messages
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type Evidence,
   keepEvidence,

@@ -1,5 +1,5 @@
 // /api/v1/plans
-import { z } from 'zod';
+import * as z from 'zod';
 import { createPlan, getPlan, listPlans, type PlanInput, updatePlan } from '../../../access/plans.ts';
 import { type Actor, audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';

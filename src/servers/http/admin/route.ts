@@ -1,6 +1,6 @@
 // How an admin API route is described, so that it is validated, authorized and documented from one place.
 import type { Context } from 'hono';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PageRequest } from '../../../db/page.ts';
 import { MAX_LIMIT } from '../../../db/page.ts';
 import { AppError } from '../../../errors.ts';

@@ -1,5 +1,5 @@
 // /api/v1/routers
-import { z } from 'zod';
+import * as z from 'zod';
 import { countOpenByRouter } from '../../../access/sessions.ts';
 import { readAsset } from '../../../assets.ts';
 import type { Db } from '../../../db/schema.ts';

@@ -1,5 +1,5 @@
 // /api/v1/sessions
-import { z } from 'zod';
+import * as z from 'zod';
 import { getSession, listSessions, type SessionFilter, type SessionView } from '../../../access/sessions.ts';
 import { listSubscribers } from '../../../access/subscribers.ts';
 import type { Db } from '../../../db/schema.ts';

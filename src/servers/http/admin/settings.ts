@@ -1,5 +1,5 @@
 // /api/v1/settings
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   completeMpesaSettings,
   readMpesaSettings,

@@ -1,5 +1,5 @@
 // /api/v1/subscribers, /api/v1/credentials, /api/v1/entitlements
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Credential, listCredentials } from '../../../access/credentials.ts';
 import { getEntitlementView, listEntitlements, revokeEntitlement } from '../../../access/entitlements.ts';
 import { listSessions } from '../../../access/sessions.ts';

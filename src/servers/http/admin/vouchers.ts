@@ -1,5 +1,5 @@
 // /api/v1/voucher-batches, /api/v1/vouchers
-import { z } from 'zod';
+import * as z from 'zod';
 import { getPlan } from '../../../access/plans.ts';
 import {
   cancelVoucher,

@@ -1,6 +1,6 @@
 // The portal's JSON API, for its own script and for login pages that operators write themselves.
 import { Hono } from 'hono';
-import { z } from 'zod';
+import * as z from 'zod';
 import { listPlansOnSale, type Plan } from '../../../access/plans.ts';
 import { findOrder } from '../../../billing/orders.ts';
 import { AppError } from '../../../errors.ts';
