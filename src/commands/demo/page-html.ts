@@ -66,7 +66,7 @@ export function pageHtml({ urls, account }: DemoControls, state: DemoState): str
 
     <section class="card" aria-live="polite">
       <h2>This phone</h2>
-      <p class="status" id="status" data-online="no"><i></i><b id="status-text">Not online yet</b></p>
+      <p class="status" id="status" data-online="no"><i></i><b id="status-text">Not online</b></p>
       <dl class="session" id="session" hidden>
         <div><dt>Plan</dt><dd id="plan"></dd></div>
         <div><dt>Left</dt><dd id="left"></dd></div>

@@ -5,7 +5,7 @@ export const PAGE_SCRIPT = `
 'use strict';
 const byId = (id) => document.getElementById(id);
 const browser = byId('browser'), toast = byId('toast');
-let phone = Number(document.body.dataset.phone), wasOnline = null, wasAsked = false, hadPaid = false, toastTimer, drawn = '';
+let phone = Number(document.body.dataset.phone), wasOnline = null, wasAsked = false, toastTimer, drawn = '';
 
 function tell(text) {
   toast.textContent = text;
@@ -76,7 +76,7 @@ function draw(state) {
   const ahead = Math.round(state.ahead_ms / 3600000);
   byId('clock').textContent = nairobi(state.now_at) + (ahead ? ' (+' + ahead + ' h)' : '');
   byId('status').dataset.online = session ? 'yes' : 'no';
-  byId('status-text').textContent = session ? 'Online as ' + session.username : wasOnline ? 'Offline' : 'Not online yet';
+  byId('status-text').textContent = session ? 'Online as ' + session.username : 'Not online';
   byId('session').hidden = !session;
   if (session) {
     byId('plan').textContent = session.plan_name || '…';

@@ -92,7 +92,8 @@ dt{color:var(--muted)}
 .noscript{padding:24px;text-align:center}
 .gone .stage{opacity:.5}
 @keyframes arrive{from{opacity:0;transform:translateY(-6px)}}
-@media (max-width:1240px){.stage{grid-template-columns:repeat(2,372px);justify-content:center}.side{grid-column:1/-1;grid-template-columns:1fr 1fr;padding-top:0}.tape{grid-column:1/-1}}
+@media (max-width:1240px){.stage{grid-template-columns:repeat(2,372px);justify-content:center}.side{grid-column:1/-1;grid-template-columns:1fr 1fr;padding-top:0}.side>:nth-child(n+3){grid-column:1/-1}
+.owner{grid-template-columns:1fr}.owner dl{grid-row:3}.owner .button{grid-column:1;justify-content:center;margin:6px 0}.controls{grid-template-columns:repeat(4,1fr)}}
 @media (max-width:820px){
 main{padding:18px 14px 28px}
 .top{padding:0 14px;gap:14px}.figures{gap:12px;font-size:13px}
@@ -100,7 +101,7 @@ main{padding:18px 14px 28px}
 .steps{grid-template-columns:1fr;gap:8px;margin:16px 0 20px}.steps li{padding:10px 13px 11px}
 .stage,.side{grid-template-columns:minmax(0,1fr);gap:20px}.side{gap:12px}
 .phone{width:100%;max-width:400px;margin:0 auto}.case iframe{height:620px}
-.owner{grid-template-columns:1fr}.owner dl{grid-row:3}.owner .button{grid-column:1;justify-content:center;margin:6px 0}
+.side>:nth-child(n){grid-column:1}.controls{grid-template-columns:1fr 1fr}
 }
 @media (max-width:420px){.figures span:nth-child(2){display:none}.controls{grid-template-columns:1fr}.session{grid-template-columns:1fr 1fr}}
 @media (prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}

@@ -171,7 +171,7 @@ async function readState(stage: Stage): Promise<DemoState> {
     voucher: await unusedCode(app),
     online_now: await countOpenSessions(app.db),
     sales_today_cents: await salesToday(app.db, now),
-    tape: tape.lines(),
+    tape: tape.lines(phone.mac),
   };
 }
 

@@ -14,8 +14,8 @@ export interface TapeLine {
 }
 
 export interface Tape {
-  /** The last lines about these phones and about everyone, oldest first. */
-  lines(): TapeLine[];
+  /** The last lines about this phone and about everyone, oldest first. */
+  lines(mac: string): TapeLine[];
   add(line: TapeLine): void;
   stop(): void;
 }
@@ -85,22 +85,23 @@ export function createTape(
   mpesa: MpesaSimulator,
   isOwn: (mac: string) => boolean,
 ): Tape {
-  let heard: TapeLine[] = [];
-  const add = (line: TapeLine) => {
+  let heard: (TapeLine & { mac?: string })[] = [];
+  const add = (line: TapeLine & { mac?: string }) => {
     heard = [...heard, line].slice(-KEPT);
   };
   const stop = router.onEvent((event) => {
     if (!('mac' in event) || !isOwn(event.mac)) return;
     const line = routerLine(event);
-    if (line) add({ at: event.at, ...line });
+    if (line) add({ at: event.at, mac: event.mac, ...line });
   });
   return {
     add,
     stop,
-    lines() {
+    lines(mac) {
+      const own = heard.filter((line) => line.mac === undefined || line.mac === mac);
       const paid = mpesa.prompts().slice(-KEPT).flatMap(promptLines);
       // Stable: what happened in one millisecond stays in the order it was told.
-      return [...paid, ...heard].sort((a, b) => a.at - b.at).slice(-SHOWN);
+      return [...paid, ...own].sort((a, b) => a.at - b.at).slice(-SHOWN);
     },
   };
 }
