@@ -66,7 +66,10 @@ export function createPortalDoor(ctx: HttpContext, frames?: string): App {
   door.route('/api', api);
   door.route('/', createPortalPages(portal));
   door.notFound((c) => showError(portal, c, new AppError('not_found', 'There is nothing at this address.')));
-  door.onError((error, c) => showError(portal, c, error));
+  // The limit of a body is this door's own, so that what it throws does not pass the API's handler.
+  door.onError((error, c) =>
+    c.req.path.startsWith('/api/') ? answerError(c, error, ctx.log) : showError(portal, c, error),
+  );
   return door;
 }
 

@@ -40,6 +40,12 @@ export function asAppError(error: unknown): AppError {
   });
 }
 
+/** The status of anything thrown. A body over the limit has one of its own, which no code of ours stands for. */
+export function statusOf(thrown: unknown): ContentfulStatusCode {
+  if (thrown instanceof HTTPException && thrown.status === 413) return 413;
+  return STATUSES[asAppError(thrown).code];
+}
+
 export function problem(c: Context, error: AppError, status = STATUSES[error.code]): Response {
   return c.body(
     JSON.stringify({
@@ -61,6 +67,5 @@ export function answerError(c: Context, thrown: unknown, log: Log): Response {
   const error = asAppError(thrown);
   if (error.code === 'internal')
     log.error('request failed', { error: thrown, path: c.req.path, method: c.req.method });
-  const tooLarge = thrown instanceof HTTPException && thrown.status === 413;
-  return problem(c, error, tooLarge ? 413 : undefined);
+  return problem(c, error, statusOf(thrown));
 }

@@ -13,7 +13,7 @@ import { maskMsisdn } from '../../../lib/msisdn.ts';
 import { allRouters } from '../../../network/routers.ts';
 import { readBusiness } from '../../../operators/business.ts';
 import type { HttpEnv } from '../context.ts';
-import { asAppError, STATUSES } from '../errors.ts';
+import { asAppError, STATUSES, statusOf } from '../errors.ts';
 import type { PortalContext } from './context.ts';
 import { rememberCredential, rememberedCredential } from './device-cookie.ts';
 import {
@@ -366,5 +366,5 @@ export async function showError(ctx: PortalContext, c: Context<Env>, thrown: unk
   const { page } = await visit(ctx, c).catch(() => ({
     page: { lang: 'en' as const, business: { name: 'WiFi' }, now_at: ctx.clock.now() },
   }));
-  return c.html(errorPage({ ...page, kind }), STATUSES[error.code]);
+  return c.html(errorPage({ ...page, kind }), statusOf(thrown));
 }
