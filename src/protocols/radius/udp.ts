@@ -39,9 +39,12 @@ export function openUdp(options: UdpOptions): Promise<UdpSocket> {
     options.onMessage(datagram, plainAddress(sender.address), sender.port),
   );
   return new Promise((resolve, reject) => {
-    socket.once('error', reject);
+    // Bun's error leaves the port out.
+    const refuse = (cause: Error) =>
+      reject(new Error(`UDP ${options.host}:${options.port}: ${cause.message}`, { cause }));
+    socket.once('error', refuse);
     socket.bind({ address: options.host, port: options.port, exclusive: true }, () => {
-      socket.removeListener('error', reject);
+      socket.removeListener('error', refuse);
       socket.on('error', options.onError);
       resolve(wrap(socket));
     });
