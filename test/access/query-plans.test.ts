@@ -1,0 +1,186 @@
+// No statement on a path that grows may read a whole table: SQLite's own plan says what it reads.
+import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listCredentials } from '../../src/access/credentials.ts';
+import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
+import {
+  closeStaleSessions,
+  countOpenByRouter,
+  countOpenSessions,
+  listSessions,
+  openSessions,
+  recordAccounting,
+} from '../../src/access/sessions.ts';
+import { listSubscribers } from '../../src/access/subscribers.ts';
+import { countRedeemed, findVoucher, listVoucherBatches, listVouchers } from '../../src/access/vouchers.ts';
+import { listOrderEvidence, listPaymentEvidence } from '../../src/billing/evidence.ts';
+import { claimOrdersToPoll, findOrderByToken, listOrders } from '../../src/billing/orders.ts';
+import { listPayments } from '../../src/billing/payments.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import type { Db, Tables } from '../../src/db/schema.ts';
+import { claimTasks, forgetTasks } from '../../src/db/tasks.ts';
+import { listMessages } from '../../src/messaging/outbox.ts';
+import { listAudit } from '../../src/operators/audit.ts';
+import { readOverview, salesToday } from '../../src/reports/overview.ts';
+import { NOW, report, someAccess, vault } from './fixtures.ts';
+
+/** Tables that stay small however long a business runs, under the names that statements give them. */
+const SMALL = ['routers', 'plans', 'settings', 'accounts'];
+
+interface Raw extends SqliteDatabase {
+  prepare(sql: string): ReturnType<SqliteDatabase['prepare']> & { all(...values: unknown[]): unknown };
+}
+
+const statements: string[] = [];
+let raw: Raw;
+/** A second, empty store for the plans: Bun keeps a statement it has explained open, and a commit waits for it. */
+let explainer: Raw;
+let db: Db;
+let access: Awaited<ReturnType<typeof someAccess>>;
+
+async function openRaw(): Promise<Raw> {
+  if ('Bun' in globalThis) {
+    const { Database } = await import('bun:sqlite');
+    return new Database(':memory:') as unknown as Raw;
+  }
+  const { default: Database } = await import('better-sqlite3');
+  return new Database(':memory:') as unknown as Raw;
+}
+
+beforeAll(async () => {
+  raw = await openRaw();
+  const database: SqliteDatabase = {
+    prepare(sql) {
+      statements.push(sql);
+      return raw.prepare(sql);
+    },
+    close: () => raw.close(),
+  };
+  db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  await migrate(db, { now: 0 });
+  explainer = await openRaw();
+  const second: Db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: explainer }) });
+  await migrate(second, { now: 0 });
+  access = await someAccess(db);
+});
+afterAll(() => db.destroy());
+
+/** What SQLite reads for each statement that `work` sends: its plan, line by line. */
+async function plansOf(work: () => Promise<unknown>): Promise<{ sql: string; plan: string[] }[]> {
+  statements.length = 0;
+  await work();
+  const sent = statements.filter((sql) => /^(with|select|update|delete|insert)/i.test(sql.trim()));
+  expect(sent.length).toBeGreaterThan(0);
+  return sent.map((sql) => {
+    const nothing = Array(sql.split('?').length - 1).fill(null);
+    const rows = explainer.prepare(`explain query plan ${sql}`).all(...nothing) as { detail: string }[];
+    return { sql, plan: rows.map((row) => row.detail) };
+  });
+}
+
+/** The table behind a name that a statement gives it. */
+function tableOf(sql: string, name: string): string {
+  return new RegExp(`"?(\\w+)"? (?:as )?"?${name}"?(?=[\\s,)]|$)`, 'i').exec(sql)?.[1] ?? name;
+}
+
+function scans(sql: string, plan: string[]): string[] {
+  return plan.filter((line) => {
+    const name = /^SCAN (\w+)/.exec(line)?.[1];
+    return name !== undefined && !SMALL.includes(tableOf(sql, name)) && !SMALL.includes(name);
+  });
+}
+
+/** The first page: with a cursor, even a list without an index would look like a search, by its id. */
+const page = { limit: 50 };
+
+describe('without a whole table read', () => {
+  const works: [string, () => Promise<unknown>][] = [
+    ['an Access-Request', () => findAccess(db, access.credential.username, 'AA:BB:CC:00:00:01')],
+    ['a voucher by its code', () => findVoucher(db, vault, 'ABCD2345')],
+    ['an order by its token', () => findOrderByToken(db, 'token')],
+    ['accounting', () => recordAccounting(db, [report({ username: access.credential.username })], NOW)],
+    [
+      'accounting of a restart',
+      () => recordAccounting(db, [{ kind: 'router_restart', router_id: 'r', at: NOW }], NOW),
+    ],
+    ['open sessions of a credential', () => openSessions(db, 'c')],
+    ['how many are online', () => countOpenSessions(db)],
+    ['how many are online at each router', () => countOpenByRouter(db)],
+    ['stale sessions', () => closeStaleSessions(db, NOW)],
+    ['entitlements that are due', () => endDueEntitlements(db, NOW)],
+    ['orders to poll', () => claimOrdersToPoll(db, NOW)],
+    ['tasks to run', () => claimTasks(db, NOW)],
+    ['tasks to forget', () => forgetTasks(db, NOW)],
+    ['the overview', () => readOverview(db, NOW)],
+    ['the sales of today', () => salesToday(db, NOW)],
+    ['vouchers redeemed in a day', () => countRedeemed(db, 0, NOW)],
+    ['evidence of an order', () => listOrderEvidence(db, 'o')],
+    ['evidence of a payment', () => listPaymentEvidence(db, 'p')],
+    ['sessions by state', () => listSessions(db, page, { state: 'open' })],
+    ['sessions by router', () => listSessions(db, page, { router_id: 'r' })],
+    ['sessions by subscriber', () => listSessions(db, page, { subscriber_id: 's' })],
+    ['sessions by user name', () => listSessions(db, page, { username: 'u' })],
+    ['sessions by device', () => listSessions(db, page, { mac: 'm' })],
+    ['vouchers by state', () => listVouchers(db, vault, page, { state: 'unused' })],
+    ['vouchers by batch', () => listVouchers(db, vault, page, { batch_id: 'b' })],
+    ['vouchers by batch and state', () => listVouchers(db, vault, page, { batch_id: 'b', state: 'unused' })],
+    ['vouchers by plan', () => listVouchers(db, vault, page, { plan_id: 'p' })],
+    ['vouchers by code', () => listVouchers(db, vault, page, { code: 'ABCD2345' })],
+    ['subscribers by state', () => listSubscribers(db, page, { state: 'active' })],
+    ['subscribers by number', () => listSubscribers(db, page, { msisdn: '254' })],
+    ['subscribers by name', () => listSubscribers(db, page, { name_prefix: 'A' })],
+    ['credentials by user name', () => listCredentials(db, page, { username: 'u' })],
+    ['credentials by subscriber', () => listCredentials(db, page, { subscriber_id: 's' })],
+    ['entitlements by state', () => listEntitlements(db, page, { state: 'active' })],
+    ['entitlements by subscriber', () => listEntitlements(db, page, { subscriber_id: 's' })],
+    ['entitlements by credential', () => listEntitlements(db, page, { credential_id: 'c' })],
+    ['orders by state', () => listOrders(db, page, { state: 'paid' })],
+    ['orders by number', () => listOrders(db, page, { msisdn: '254' })],
+    ['orders by subscriber', () => listOrders(db, page, { subscriber_id: 's' })],
+    ['payments by state', () => listPayments(db, page, { state: 'settled' })],
+    ['payments by receipt', () => listPayments(db, page, { receipt: 'R' })],
+    ['payments by number', () => listPayments(db, page, { msisdn: '254' })],
+    ['payments by subscriber', () => listPayments(db, page, { subscriber_id: 's' })],
+    ['payments by order', () => listPayments(db, page, { order_id: 'o' })],
+    ['messages by state', () => listMessages(db, page, 'queued')],
+    ['audit by entity', () => listAudit(db, page, { entity: 'plan' })],
+    ['audit of one thing', () => listAudit(db, page, { entity: 'plan', entity_id: 'p' })],
+    ['audit by account', () => listAudit(db, page, { account_id: 'a' })],
+  ];
+  it.each(works)('%s', async (_, work) => {
+    for (const { sql, plan } of await plansOf(work))
+      expect(scans(sql, plan), `${sql}\n${plan.join('\n')}`).toEqual([]);
+  });
+
+  const whole: [string, () => Promise<unknown>][] = [
+    ['sessions', () => listSessions(db, {})],
+    ['vouchers', () => listVouchers(db, vault, {})],
+    ['voucher batches', () => listVoucherBatches(db, {}, { state: 'ready' })],
+    ['subscribers', () => listSubscribers(db, {})],
+    ['credentials', () => listCredentials(db, {})],
+    ['entitlements', () => listEntitlements(db, {})],
+    ['orders', () => listOrders(db, {})],
+    ['payments', () => listPayments(db, {})],
+    ['messages', () => listMessages(db, {})],
+    ['audit', () => listAudit(db, {})],
+  ];
+  it.each(whole)('the first page of all %s, read in the order of its index', async (_, work) => {
+    for (const { sql, plan } of await plansOf(work)) {
+      expect(
+        scans(sql, plan).filter((line) => !/USING INDEX/.test(line)),
+        sql,
+      ).toEqual([]);
+      expect(
+        plan.filter((line) => /TEMP B-TREE/.test(line)),
+        sql,
+      ).toEqual([]);
+    }
+  });
+
+  it('is what this test would notice', async () => {
+    const [seen] = await plansOf(() =>
+      db.selectFrom('sessions').selectAll().where('ip', '=', '10.0.0.1').execute(),
+    );
+    expect(scans(seen?.sql ?? '', seen?.plan ?? [])).toEqual(['SCAN sessions']);
+  });
+});
