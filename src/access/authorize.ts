@@ -5,6 +5,7 @@ import type { Terms } from '../db/schema.ts';
 export type RejectReason =
   | 'unknown_user'
   | 'bad_password'
+  | 'unsupported_method'
   | 'disabled'
   | 'suspended'
   | 'no_entitlement'
@@ -18,6 +19,7 @@ export type RejectReason =
 export const REJECT_MESSAGES: Record<RejectReason, string> = {
   unknown_user: 'Unknown code or user name. Check it and try again.',
   bad_password: 'Wrong password. Check it and try again.',
+  unsupported_method: 'This way of signing in is not possible here. Use a code or a password.',
   disabled: 'This access is switched off. Please ask the operator.',
   suspended: 'This account is suspended. Please ask the operator.',
   no_entitlement: 'No plan is running. Please buy one.',

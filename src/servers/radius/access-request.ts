@@ -5,35 +5,38 @@ import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';
 import { getString } from '../../protocols/radius/attributes.ts';
-import type { Packet } from '../../protocols/radius/packet.ts';
-import { checkPassword, passwordMethod } from '../../protocols/radius/passwords.ts';
+import { msChapError } from '../../protocols/radius/mschap.ts';
+import type { Attribute, Packet } from '../../protocols/radius/packet.ts';
+import { passwordMethod } from '../../protocols/radius/passwords.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
 import type { Nas, RadiusContext } from './context.ts';
+import { type Proof, provePassword } from './proof.ts';
 import { acceptReply, rejectReply } from './reply.ts';
 import { newSessionReference } from './session-class.ts';
 
 /**
- * A voucher is its own password; people leave the field empty or repeat the code as they typed it. CHAP hides what
- * was typed, so each spelling is tried. An empty User-Password may also be left out altogether: FreeRADIUS's radclient
- * does, since an attribute without octets is not to be sent (RFC 2865 §5).
+ * A voucher is its own password; people leave the field empty or repeat the code as they typed it. An empty
+ * User-Password may also be left out altogether: FreeRADIUS's radclient does, since an attribute without octets is not
+ * to be sent (RFC 2865 §5).
  */
-function voucherPasswordIsRight(request: Packet, nas: Nas, code: string, typed: string): boolean {
-  if (passwordMethod(request) === 'none') return true;
-  return [code, '', typed, code.toLowerCase()].some((password) =>
-    checkPassword(request, nas.secret, password),
-  );
+function proveVoucher(request: Packet, nas: Nas, code: string, typed: string): Proof {
+  if (passwordMethod(request) === 'none') return { proved: true, reply: [] };
+  return provePassword(request, nas.secret, [code, '', typed, code.toLowerCase()]);
 }
 
-function passwordIsRight(
+function proveAccess(
   context: RadiusContext,
   request: Packet,
   nas: Nas,
   access: AccessRecord,
   typed: string,
-) {
-  if (checkPassword(request, nas.secret, context.vault.open(access.password_sealed))) return true;
-  return access.credential_kind === 'voucher' && voucherPasswordIsRight(request, nas, access.username, typed);
+): Proof {
+  const proof = provePassword(request, nas.secret, [context.vault.open(access.password_sealed)]);
+  if (proof.proved || access.credential_kind !== 'voucher') return proof;
+  return proveVoucher(request, nas, access.username, typed);
 }
+
+type Identity = { access: AccessRecord; reply: Attribute[] } | RejectReason;
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
 async function identify(
@@ -42,19 +45,25 @@ async function identify(
   nas: Nas,
   typed: string,
   mac: string,
-): Promise<AccessRecord | RejectReason> {
+): Promise<Identity> {
+  if (passwordMethod(request) === 'eap') return 'unsupported_method';
   const { db, vault, clock } = context;
   const find = (name: string) => currentAccess(db, name, mac, clock.now(), context.clockTrusted());
   const code = normalizeCode(typed);
   const known = (await find(typed)) ?? (code !== typed && code !== '' ? await find(code) : undefined);
-  if (known) return passwordIsRight(context, request, nas, known, typed) ? known : 'bad_password';
+  if (known) {
+    const proof = proveAccess(context, request, nas, known, typed);
+    return proof.proved ? { access: known, reply: proof.reply } : 'bad_password';
+  }
 
   const voucher = await findVoucher(db, vault, code);
   if (!voucher) return 'unknown_user';
-  if (!voucherPasswordIsRight(request, nas, code, typed)) return 'bad_password';
+  const proof = proveVoucher(request, nas, code, typed);
+  if (!proof.proved) return 'bad_password';
   if (voucher.state === 'cancelled') return 'disabled';
   await redeemVoucher(db, vault, code, mac || null, clock.now());
-  return (await find(code)) ?? 'unknown_user';
+  const access = await find(code);
+  return access ? { access, reply: proof.reply } : 'unknown_user';
 }
 
 /** Decides one Access-Request. Throws when the store fails: then the NAS gets silence and asks again. */
@@ -74,11 +83,12 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
     });
   const reject = (reason: RejectReason): Reply => {
     note('reject', reason, REJECT_MESSAGES[reason]);
-    return rejectReply(reason);
+    return rejectReply(reason, msChapError(request));
   };
 
-  const access = await identify(context, request, nas, typed, mac);
-  if (typeof access === 'string') return reject(access);
+  const identity = await identify(context, request, nas, typed, mac);
+  if (typeof identity === 'string') return reject(identity);
+  const { access } = identity;
   const now = context.clock.now();
   const decision = authorize(access, now, context.clockTrusted());
   if (!decision.accept) return reject(decision.reason);
@@ -88,5 +98,5 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
   }
   note('accept', 'accept', 'Online.');
   const reference = newSessionReference(access.credential_id, decision.entitlement_id);
-  return acceptReply(decision, reference, context.interimSeconds);
+  return acceptReply(decision, reference, context.interimSeconds, identity.reply);
 }

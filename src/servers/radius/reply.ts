@@ -2,7 +2,7 @@
 import { type Accept, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
 import type { SessionReference } from '../../access/sessions.ts';
 import { attribute, gigawords } from '../../protocols/radius/attributes.ts';
-import { Code } from '../../protocols/radius/packet.ts';
+import { type Attribute, Code } from '../../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../../protocols/radius/rate-limit.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
 import { writeClass } from './session-class.ts';
@@ -11,10 +11,15 @@ const MOST_SECONDS = 0xffffffff;
 
 /**
  * What RouterOS honours for a hotspot (routeros.md §1.4). A limit of 0 would mean none there, so nothing that is
- * used up ever gets this far; the smallest value sent is 1.
+ * used up ever gets this far; the smallest value sent is 1. `proof` answers the way the password was proved.
  */
-export function acceptReply(decision: Accept, reference: SessionReference, interimSeconds: number): Reply {
-  const attributes = [attribute('Class', writeClass(reference))];
+export function acceptReply(
+  decision: Accept,
+  reference: SessionReference,
+  interimSeconds: number,
+  proof: readonly Attribute[],
+): Reply {
+  const attributes = [...proof, attribute('Class', writeClass(reference))];
   if (decision.session_timeout_seconds !== null) {
     const seconds = Math.min(Math.max(Math.floor(decision.session_timeout_seconds), 1), MOST_SECONDS);
     attributes.push(attribute('Session-Timeout', seconds));
@@ -32,6 +37,8 @@ export function acceptReply(decision: Accept, reference: SessionReference, inter
   return { code: Code.AccessAccept, attributes };
 }
 
-export function rejectReply(reason: RejectReason): Reply {
-  return { code: Code.AccessReject, attributes: [attribute('Reply-Message', REJECT_MESSAGES[reason])] };
+/** `error` is what the password method wants beside the message, if anything. */
+export function rejectReply(reason: RejectReason, error: Attribute | undefined): Reply {
+  const message = attribute('Reply-Message', REJECT_MESSAGES[reason]);
+  return { code: Code.AccessReject, attributes: error ? [error, message] : [message] };
 }
