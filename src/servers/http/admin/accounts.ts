@@ -10,6 +10,7 @@ import {
 } from '../../../operators/accounts.ts';
 import { audit, listAudit } from '../../../operators/audit.ts';
 import { MIN_PASSWORD_LENGTH } from '../../../operators/passwords.ts';
+import { accountAnswer, auditAnswer, pageOfAnswer } from './answers.ts';
 import { MANAGERS, OWNER, pageOf, pageQuery, present, route } from './route.ts';
 
 const fields = {
@@ -31,6 +32,7 @@ export const accountRoutes = [
     summary: 'List accounts',
     access: OWNER,
     query: pageQuery,
+    answer: pageOfAnswer(accountAnswer),
     async handle({ ctx, query }) {
       const page = await listAccounts(ctx.db, pageOf(query));
       return { items: page.items.map(viewAccount), next: page.next };
@@ -43,6 +45,7 @@ export const accountRoutes = [
     access: OWNER,
     status: 201,
     body: z.object(fields),
+    answer: accountAnswer,
     async handle({ ctx, actor, body, now }) {
       const account = viewAccount(await createAccount(ctx.db, body, now));
       const entry = {
@@ -60,6 +63,7 @@ export const accountRoutes = [
     path: '/accounts/{id}',
     summary: 'One account',
     access: OWNER,
+    answer: accountAnswer,
     handle: async ({ ctx, params }) => viewAccount(await getAccount(ctx.db, params.id as string)),
   }),
   route({
@@ -75,6 +79,7 @@ export const accountRoutes = [
         state: z.enum(['active', 'disabled']),
       })
       .partial(),
+    answer: accountAnswer,
     async handle({ ctx, actor, params, body, now }) {
       const before = viewAccount(await getAccount(ctx.db, params.id as string));
       const after = viewAccount(await updateAccount(ctx.db, before.id, present(body), now));
@@ -98,6 +103,7 @@ export const accountRoutes = [
       entity_id: z.string().max(40).optional(),
       account_id: z.string().max(40).optional(),
     }),
+    answer: pageOfAnswer(auditAnswer),
     async handle({ ctx, query }) {
       const page = await listAudit(ctx.db, pageOf(query), query);
       const parse = (text: string | null) => (text === null ? null : (JSON.parse(text) as unknown));

@@ -83,9 +83,12 @@ async function readJson(c: Context<HonoEnv>): Promise<unknown> {
 export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
   const api = new Hono<HonoEnv>();
   const routes = adminRoutes();
-  const document = openApi(routes);
+  let document: ReturnType<typeof openApi> | undefined;
   api.use(limitBody());
-  api.get('/openapi.json', (c) => c.json(document));
+  api.get('/openapi.json', (c) => {
+    document ??= openApi(routes);
+    return c.json(document);
+  });
   for (const route of routes) {
     api.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), async (c) => {
       const now = ctx.clock.now();

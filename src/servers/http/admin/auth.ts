@@ -11,6 +11,7 @@ import { closeLogin, LOGIN_LIFETIME_MS, logIn, openLogin } from '../../../operat
 import { MIN_PASSWORD_LENGTH, verifyPassword } from '../../../operators/passwords.ts';
 import { version } from '../../../version.ts';
 import { createRateLimit } from '../rate-limit.ts';
+import { meAnswer, setupNeededAnswer, signedInAnswer, signedOutAnswer } from './answers.ts';
 import { type HonoEnv, route } from './route.ts';
 
 export const LOGIN_COOKIE = 'karibu_login';
@@ -66,6 +67,7 @@ export function authRoutes() {
       path: '/auth/setup',
       summary: 'Whether the first account is still to be made',
       access: 'anyone',
+      answer: setupNeededAnswer,
       handle: async ({ ctx }) => ({ needed: !(await hasAccounts(ctx.db)) }),
     }),
     route({
@@ -80,6 +82,7 @@ export function authRoutes() {
         password: newPassword,
         business_name: z.string().trim().min(1).max(60).optional(),
       }),
+      answer: signedInAnswer,
       async handle({ ctx, c, body, now }) {
         const account = await createFirstAccount(ctx.db, body, now);
         if (body.business_name) await updateBusiness(ctx.db, { name: body.business_name }, now);
@@ -99,6 +102,7 @@ export function authRoutes() {
       summary: 'Sign in; the answer holds a bearer token and sets the UI’s cookie',
       access: 'anyone',
       body: z.object({ email: z.string().max(200), password: z.string().max(200) }),
+      answer: signedInAnswer,
       handle: ({ ctx, c, body, now }) =>
         limited([`address ${c.env.address}`, `account ${body.email.toLowerCase()}`], now, async () => {
           const { account, token } = await logIn(ctx.db, body.email, body.password, from(c), now);
@@ -117,6 +121,7 @@ export function authRoutes() {
       path: '/auth/logout',
       summary: 'Sign out',
       access: 'signed_in',
+      answer: signedOutAnswer,
       async handle({ ctx, c }) {
         await closeLogin(ctx.db, c.get('token'));
         deleteCookie(c, LOGIN_COOKIE, { path: '/' });
@@ -128,6 +133,7 @@ export function authRoutes() {
       path: '/auth/me',
       summary: 'Who is signed in, and to what',
       access: 'signed_in',
+      answer: meAnswer,
       handle: async ({ ctx, c }) => ({
         account: viewAccount(c.get('account')),
         business_name: (await readBusiness(ctx.db)).name,
@@ -141,6 +147,7 @@ export function authRoutes() {
       summary: 'Change one’s own password; other sign-ins end',
       access: 'signed_in',
       body: z.object({ current_password: z.string().max(200), password: newPassword }),
+      answer: signedInAnswer,
       async handle({ ctx, c, actor, body, now }) {
         const account = c.get('account');
         await limited([`account ${account.email}`], now, () => verifyCurrent(account, body.current_password));

@@ -20,6 +20,14 @@ import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { listMessages } from '../../../messaging/outbox.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
+import {
+  messageAnswer,
+  orderAnswer,
+  pageOfAnswer,
+  paymentAnswer,
+  paymentWithEvidenceAnswer,
+  wholeOrderAnswer,
+} from './answers.ts';
 import { pageOf, pageQuery, route, STAFF } from './route.ts';
 
 export function viewPayment(payment: PaymentView) {
@@ -54,6 +62,7 @@ export const paymentRoutes = [
     summary: 'List orders, newest first; `q` is a phone number',
     access: STAFF,
     query: pageQuery.extend({ state: z.enum(['pending', 'paid', 'failed', 'checking']).optional() }),
+    answer: pageOfAnswer(orderAnswer),
     async handle({ ctx, query }) {
       const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;
       if (query.q && !msisdn) return { items: [], next: null };
@@ -66,6 +75,7 @@ export const paymentRoutes = [
     path: '/orders/{id}',
     summary: 'One order with its evidence and payments',
     access: STAFF,
+    answer: wholeOrderAnswer,
     handle: ({ ctx, params }) => wholeOrder(ctx, params.id as string),
   }),
   route({
@@ -73,6 +83,7 @@ export const paymentRoutes = [
     path: '/orders/{id}/query',
     summary: 'Ask the gateway about an order now',
     access: STAFF,
+    answer: wholeOrderAnswer,
     async handle({ ctx, actor, params, now }) {
       const order = await getOrder(ctx.db, params.id as string);
       const gateway = await ctx.gateways[order.gateway]();
@@ -111,6 +122,7 @@ export const paymentRoutes = [
     summary: 'List payments, newest first; `q` is a receipt or a phone number',
     access: STAFF,
     query: pageQuery.extend({ state: z.enum(['settled', 'unmatched', 'reversed']).optional() }),
+    answer: pageOfAnswer(paymentAnswer),
     async handle({ ctx, query }) {
       const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;
       const receipt = query.q && !msisdn ? query.q.toUpperCase() : undefined;
@@ -123,6 +135,7 @@ export const paymentRoutes = [
     path: '/payments/{id}',
     summary: 'One payment with its evidence',
     access: STAFF,
+    answer: paymentWithEvidenceAnswer,
     async handle({ ctx, params }) {
       const payment = await getPayment(ctx.db, params.id as string);
       const evidence = await listPaymentEvidence(ctx.db, payment.id);
@@ -135,6 +148,7 @@ export const paymentRoutes = [
     summary: 'List messages, newest first',
     access: STAFF,
     query: pageQuery.extend({ state: z.enum(['queued', 'sent', 'delivered', 'failed']).optional() }),
+    answer: pageOfAnswer(messageAnswer),
     handle: ({ ctx, query }) => listMessages(ctx.db, pageOf(query), query.state),
   }),
 ];

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { createPlan, getPlan, listPlans, type PlanInput, updatePlan } from '../../../access/plans.ts';
 import { type Actor, audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
+import { pageOfAnswer, planAnswer } from './answers.ts';
 import { MANAGERS, pageOf, pageQuery, present, route } from './route.ts';
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -47,6 +48,7 @@ export const planRoutes = [
     summary: 'List plans, newest first',
     access: 'signed_in',
     query: pageQuery.extend({ state: fields.state.optional() }),
+    answer: pageOfAnswer(planAnswer),
     handle: ({ ctx, query }) => listPlans(ctx.db, pageOf(query), query.state),
   }),
   route({
@@ -56,6 +58,7 @@ export const planRoutes = [
     access: MANAGERS,
     status: 201,
     body: create,
+    answer: planAnswer,
     async handle({ ctx, actor, body, now }) {
       return ctx.db.transaction().execute(async (tx) => {
         const plan = await createPlan(tx, body, now);
@@ -76,6 +79,7 @@ export const planRoutes = [
     path: '/plans/{id}',
     summary: 'One plan',
     access: 'signed_in',
+    answer: planAnswer,
     handle: ({ ctx, params }) => getPlan(ctx.db, params.id as string),
   }),
   route({
@@ -84,6 +88,7 @@ export const planRoutes = [
     summary: 'Change a plan; what is sold already keeps its terms',
     access: MANAGERS,
     body: change,
+    answer: planAnswer,
     handle: ({ ctx, actor, params, body, now }) =>
       changePlan(ctx, actor, params.id as string, present(body), 'update', now),
   }),
@@ -92,6 +97,7 @@ export const planRoutes = [
     path: '/plans/{id}',
     summary: 'Archive a plan; PATCH its state to bring it back',
     access: MANAGERS,
+    answer: planAnswer,
     handle: ({ ctx, actor, params, now }) =>
       changePlan(ctx, actor, params.id as string, { state: 'archived' }, 'archive', now),
   }),

@@ -4,6 +4,7 @@ import { listPayments } from '../../../billing/payments.ts';
 import { errorText } from '../../../errors.ts';
 import { readOverview, salesToday } from '../../../reports/overview.ts';
 import type { HttpContext } from '../context.ts';
+import { accessLogAnswer, overviewAnswer } from './answers.ts';
 import { viewPayment } from './payments.ts';
 import { route, STAFF, SUPPORT } from './route.ts';
 
@@ -55,6 +56,7 @@ export const reportRoutes = [
     path: '/reports/overview',
     summary: 'Today, this week, and what needs a person',
     access: STAFF,
+    answer: overviewAnswer,
     async handle({ ctx, now }) {
       const overview = await readOverview(ctx.db, now);
       const last = await listPayments(ctx.db, { limit: 10 });
@@ -66,6 +68,7 @@ export const reportRoutes = [
     path: '/reports/access-log',
     summary: 'The last sign-ins to the network, and why they were refused',
     access: SUPPORT,
+    answer: accessLogAnswer,
     handle: async ({ ctx }) => ({ items: ctx.signIns.list() }),
   }),
   route({

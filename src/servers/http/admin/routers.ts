@@ -24,6 +24,14 @@ import {
 import { audit } from '../../../operators/audit.ts';
 import { readBusiness } from '../../../operators/business.ts';
 import type { HttpContext } from '../context.ts';
+import {
+  newRouterAnswer,
+  pageOfAnswer,
+  routerAnswer,
+  scriptsAnswer,
+  testAnswer,
+  unknownSourcesAnswer,
+} from './answers.ts';
 import { MANAGERS, pageOf, pageQuery, present, route, SUPPORT } from './route.ts';
 
 const port = z.number().int().min(1).max(65_535);
@@ -102,6 +110,7 @@ export const routerRoutes = [
     summary: 'List routers',
     access: 'signed_in',
     query: pageQuery,
+    answer: pageOfAnswer(routerAnswer),
     async handle({ ctx, query }) {
       const { items, next } = await listRouters(ctx.db, pageOf(query));
       return { items: await withOnline(ctx.db, items), next };
@@ -112,6 +121,7 @@ export const routerRoutes = [
     path: '/routers/unknown',
     summary: 'Sources that send RADIUS packets and are no router of ours',
     access: SUPPORT,
+    answer: unknownSourcesAnswer,
     handle: async ({ ctx }) => ({ items: ctx.radius.unknownSources() }),
   }),
   route({
@@ -120,6 +130,7 @@ export const routerRoutes = [
     summary: 'Try a router as a form describes it, step by step',
     access: MANAGERS,
     body: test,
+    answer: testAnswer,
     async handle({ ctx, body }) {
       const stored = body.id ? await getRouter(ctx.db, body.id) : undefined;
       const known = stored && apiOf(stored, ctx.vault);
@@ -146,6 +157,7 @@ export const routerRoutes = [
     access: MANAGERS,
     status: 201,
     body: create,
+    answer: newRouterAnswer,
     async handle({ ctx, actor, body, now }) {
       const { router, radius_secret } = await createRouter(ctx.db, ctx.vault, body, now);
       const after = viewRouter(router);
@@ -164,6 +176,7 @@ export const routerRoutes = [
     path: '/routers/{id}',
     summary: 'One router',
     access: 'signed_in',
+    answer: routerAnswer,
     handle: async ({ ctx, params }) => oneWithOnline(ctx.db, await getRouter(ctx.db, params.id as string)),
   }),
   route({
@@ -172,6 +185,7 @@ export const routerRoutes = [
     summary: 'Change a router; secrets that are left out stay',
     access: MANAGERS,
     body: change,
+    answer: routerAnswer,
     async handle({ ctx, actor, params, body, now }) {
       const id = params.id as string;
       const before = viewRouter(await getRouter(ctx.db, id));
@@ -205,6 +219,7 @@ export const routerRoutes = [
     path: '/routers/{id}/test',
     summary: 'Try a stored router, step by step',
     access: SUPPORT,
+    answer: testAnswer,
     async handle({ ctx, params, now }) {
       const router = await getRouter(ctx.db, params.id as string);
       const api = scriptApiOf(router, ctx.vault);
@@ -227,6 +242,7 @@ export const routerRoutes = [
     path: '/routers/{id}/script',
     summary: 'The RouterOS lines to paste; they hold the RADIUS secret',
     access: MANAGERS,
+    answer: scriptsAnswer,
     async handle({ ctx, actor, params, now }) {
       const router = await getRouter(ctx.db, params.id as string);
       const scripts = routerScripts(router, ctx.vault, await appliance(ctx, router), (file) =>

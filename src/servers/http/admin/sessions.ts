@@ -9,6 +9,7 @@ import { normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { disconnectSession } from '../../../network/enforce.ts';
 import { audit } from '../../../operators/audit.ts';
 import { TerminateCause, valueName } from '../../../protocols/radius/dictionary.ts';
+import { pageOfAnswer, sessionAnswer } from './answers.ts';
 import { pageOf, pageQuery, route, STAFF, SUPPORT } from './route.ts';
 
 function viewSession(session: SessionView) {
@@ -40,6 +41,7 @@ export const sessionRoutes = [
       state: z.enum(['open', 'closed']).optional(),
       router_id: z.string().max(40).optional(),
     }),
+    answer: pageOfAnswer(sessionAnswer),
     async handle({ ctx, query }) {
       const search = query.q ? await searchFilter(ctx.db, query.q) : {};
       if (!search) return { items: [], next: null };
@@ -56,6 +58,7 @@ export const sessionRoutes = [
     path: '/sessions/{id}',
     summary: 'One session',
     access: STAFF,
+    answer: sessionAnswer,
     handle: async ({ ctx, params }) => viewSession(await getSession(ctx.db, params.id as string)),
   }),
   route({
@@ -63,6 +66,7 @@ export const sessionRoutes = [
     path: '/sessions/{id}/disconnect',
     summary: 'End a live session now; the answer says what the router answered',
     access: SUPPORT,
+    answer: sessionAnswer,
     async handle({ ctx, actor, params, now }) {
       const session = await getSession(ctx.db, params.id as string);
       if (session.state !== 'open') throw new AppError('conflict', 'This session is over already.');

@@ -9,6 +9,7 @@ import {
 import { AppError } from '../../../errors.ts';
 import { audit } from '../../../operators/audit.ts';
 import { readBusiness, updateBusiness } from '../../../operators/business.ts';
+import { businessAnswer, mpesaAnswer, settingsAnswer, testAnswer } from './answers.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const httpUrl = z
@@ -60,6 +61,7 @@ export const settingRoutes = [
     path: '/settings',
     summary: 'All settings, without secrets',
     access: MANAGERS,
+    answer: settingsAnswer,
     handle: async ({ ctx }) => ({
       business: await readBusiness(ctx.db),
       mpesa: await viewMpesaSettings(ctx.db),
@@ -71,6 +73,7 @@ export const settingRoutes = [
     summary: 'What guests and routers know of the business',
     access: MANAGERS,
     body: business,
+    answer: businessAnswer,
     async handle({ ctx, actor, body, now }) {
       return ctx.db.transaction().execute(async (tx) => {
         const before = await readBusiness(tx);
@@ -91,6 +94,7 @@ export const settingRoutes = [
     summary: 'M-PESA keys; secrets that are left out stay',
     access: MANAGERS,
     body: mpesa,
+    answer: mpesaAnswer,
     async handle({ ctx, actor, body, now }) {
       return ctx.db.transaction().execute(async (tx) => {
         const before = await viewMpesaSettings(tx);
@@ -111,6 +115,7 @@ export const settingRoutes = [
     summary: 'Try the M-PESA keys, stored or as a form holds them, step by step; costs nothing',
     access: MANAGERS,
     body: z.union([mpesa, z.object({}).strict()]),
+    answer: testAnswer,
     async handle({ ctx, body }) {
       const form = 'environment' in body ? (body as z.infer<typeof mpesa>) : undefined;
       const settings = form

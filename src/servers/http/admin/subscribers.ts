@@ -14,6 +14,14 @@ import type { Page } from '../../../db/page.ts';
 import { enqueueTask } from '../../../db/tasks.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { audit } from '../../../operators/audit.ts';
+import {
+  credentialAnswer,
+  entitlementAnswer,
+  pageOfAnswer,
+  paymentAnswer,
+  sessionAnswer,
+  subscriberAnswer,
+} from './answers.ts';
 import { viewPayment } from './payments.ts';
 import { MANAGERS, pageOf, pageQuery, present, route, STAFF, SUPPORT } from './route.ts';
 
@@ -35,6 +43,7 @@ export const subscriberRoutes = [
     summary: 'List subscribers; `q` is a phone number or the beginning of a name',
     access: STAFF,
     query: pageQuery.extend({ state: states.optional() }),
+    answer: pageOfAnswer(subscriberAnswer),
     handle({ ctx, query }) {
       const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;
       const filter = msisdn ? { msisdn } : { name_prefix: query.q || undefined };
@@ -46,6 +55,7 @@ export const subscriberRoutes = [
     path: '/subscribers/{id}',
     summary: 'One subscriber',
     access: STAFF,
+    answer: subscriberAnswer,
     handle: ({ ctx, params }) => getSubscriber(ctx.db, params.id as string),
   }),
   route({
@@ -56,6 +66,7 @@ export const subscriberRoutes = [
     body: z
       .object({ name: z.string().trim().max(100).nullable(), notes: z.string().max(2000), state: states })
       .partial(),
+    answer: subscriberAnswer,
     async handle({ ctx, actor, params, body, now }) {
       const id = params.id as string;
       const after = await ctx.db.transaction().execute(async (tx) => {
@@ -92,6 +103,7 @@ export const subscriberRoutes = [
     summary: 'The entitlements of a subscriber',
     access: STAFF,
     query: pageQuery,
+    answer: pageOfAnswer(entitlementAnswer),
     handle: ({ ctx, params, query }) =>
       listEntitlements(ctx.db, pageOf(query), { subscriber_id: params.id as string }),
   }),
@@ -101,6 +113,7 @@ export const subscriberRoutes = [
     summary: 'The sessions of a subscriber',
     access: STAFF,
     query: pageQuery,
+    answer: pageOfAnswer(sessionAnswer),
     handle: ({ ctx, params, query }) =>
       listSessions(ctx.db, pageOf(query), { subscriber_id: params.id as string }),
   }),
@@ -110,6 +123,7 @@ export const subscriberRoutes = [
     summary: 'The payments of a subscriber',
     access: STAFF,
     query: pageQuery,
+    answer: pageOfAnswer(paymentAnswer),
     async handle({ ctx, params, query }) {
       const page = await listPayments(ctx.db, pageOf(query), { subscriber_id: params.id as string });
       return { items: page.items.map(viewPayment), next: page.next };
@@ -121,6 +135,7 @@ export const subscriberRoutes = [
     summary: 'The credentials of a subscriber, without passwords',
     access: STAFF,
     query: pageQuery,
+    answer: pageOfAnswer(credentialAnswer),
     handle: async ({ ctx, params, query }) =>
       viewCredentials(await listCredentials(ctx.db, pageOf(query), { subscriber_id: params.id as string })),
   }),
@@ -130,6 +145,7 @@ export const subscriberRoutes = [
     summary: 'List credentials, without passwords; `q` is a user name',
     access: STAFF,
     query: pageQuery,
+    answer: pageOfAnswer(credentialAnswer),
     handle: async ({ ctx, query }) =>
       viewCredentials(await listCredentials(ctx.db, pageOf(query), { username: query.q || undefined })),
   }),
@@ -142,6 +158,7 @@ export const subscriberRoutes = [
       state: z.enum(['waiting', 'active', 'ended', 'revoked']).optional(),
       subscriber_id: z.string().max(40).optional(),
     }),
+    answer: pageOfAnswer(entitlementAnswer),
     handle: ({ ctx, query }) =>
       listEntitlements(ctx.db, pageOf(query), { state: query.state, subscriber_id: query.subscriber_id }),
   }),
@@ -150,6 +167,7 @@ export const subscriberRoutes = [
     path: '/entitlements/{id}',
     summary: 'One entitlement',
     access: STAFF,
+    answer: entitlementAnswer,
     handle: ({ ctx, params }) => getEntitlementView(ctx.db, params.id as string),
   }),
   route({
@@ -158,6 +176,7 @@ export const subscriberRoutes = [
     summary: 'Take an entitlement back; live sessions end',
     access: MANAGERS,
     body: z.object({ reason: z.string().trim().min(1, 'Say why.').max(200) }),
+    answer: entitlementAnswer,
     async handle({ ctx, actor, params, body, now }) {
       const id = params.id as string;
       await ctx.db.transaction().execute(async (tx) => {

@@ -23,6 +23,7 @@ import { audit } from '../../../operators/audit.ts';
 import { readBusiness } from '../../../operators/business.ts';
 import { voucherSheet } from '../../../reports/voucher-sheet.ts';
 import type { HttpContext } from '../context.ts';
+import { pageOfAnswer, voucherAnswer, voucherBatchAnswer } from './answers.ts';
 import { MANAGERS, pageOf, pageQuery, route, SELLERS } from './route.ts';
 
 /** Vouchers on one PDF: what a printer takes in a day, and a request can make without holding others up for long. */
@@ -68,6 +69,7 @@ export const voucherRoutes = [
       plan_id: z.string().max(40).optional(),
       state: z.enum(['making', 'ready', 'cancelled']).optional(),
     }),
+    answer: pageOfAnswer(voucherBatchAnswer),
     async handle({ ctx, query }) {
       const { items, next } = await listVoucherBatches(ctx.db, pageOf(query), query);
       return { items: items.map(viewBatch), next };
@@ -84,6 +86,7 @@ export const voucherRoutes = [
       count: z.number().int().min(1).max(MAX_BATCH),
       name: z.string().trim().max(60).optional(),
     }),
+    answer: voucherBatchAnswer,
     async handle({ ctx, c, actor, body, now }) {
       const plan = await getPlan(ctx.db, body.plan_id);
       const key = c.req.header('idempotency-key');
@@ -119,6 +122,7 @@ export const voucherRoutes = [
     path: '/voucher-batches/{id}',
     summary: 'One batch, with how far it is',
     access: 'signed_in',
+    answer: voucherBatchAnswer,
     handle: ({ ctx, params }) => oneBatch(ctx, params.id as string),
   }),
   route({
@@ -127,6 +131,7 @@ export const voucherRoutes = [
     summary: 'The vouchers of a batch with their codes',
     access: SELLERS,
     query: pageQuery,
+    answer: pageOfAnswer(voucherAnswer),
     async handle({ ctx, params, query }) {
       const batch = await getVoucherBatch(ctx.db, params.id as string);
       return listVouchers(ctx.db, ctx.vault, pageOf(query), { batch_id: batch.id });
@@ -137,6 +142,7 @@ export const voucherRoutes = [
     path: '/voucher-batches/{id}/cancel',
     summary: 'Cancel every unused voucher of a batch',
     access: MANAGERS,
+    answer: voucherBatchAnswer,
     async handle({ ctx, actor, params, now }) {
       const before = await getVoucherBatch(ctx.db, params.id as string);
       const after = await cancelVoucherBatch(ctx.db, before.id);
@@ -234,6 +240,7 @@ export const voucherRoutes = [
       batch_id: z.string().max(40).optional(),
       plan_id: z.string().max(40).optional(),
     }),
+    answer: pageOfAnswer(voucherAnswer),
     handle: ({ ctx, query }) =>
       listVouchers(ctx.db, ctx.vault, pageOf(query), {
         state: query.state,
@@ -247,6 +254,7 @@ export const voucherRoutes = [
     path: '/vouchers/{id}',
     summary: 'One voucher',
     access: SELLERS,
+    answer: voucherAnswer,
     handle: ({ ctx, params }) => getVoucher(ctx.db, ctx.vault, params.id as string),
   }),
   route({
@@ -254,6 +262,7 @@ export const voucherRoutes = [
     path: '/vouchers/{id}/cancel',
     summary: 'Cancel an unused voucher',
     access: SELLERS,
+    answer: voucherAnswer,
     async handle({ ctx, actor, params, now }) {
       const voucher = await cancelVoucher(ctx.db, params.id as string);
       await audit(ctx.db, actor, { action: 'cancel', entity: 'voucher', entity_id: voucher.id }, now);
@@ -265,6 +274,7 @@ export const voucherRoutes = [
     path: '/vouchers/{id}/restore',
     summary: 'Take a cancellation back',
     access: SELLERS,
+    answer: voucherAnswer,
     async handle({ ctx, actor, params, now }) {
       const voucher = await restoreVoucher(ctx.db, params.id as string);
       await audit(ctx.db, actor, { action: 'restore', entity: 'voucher', entity_id: voucher.id }, now);

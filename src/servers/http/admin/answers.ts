@@ -1,0 +1,363 @@
+// The shapes of what the admin API answers, for its OpenAPI document.
+import * as z from 'zod';
+import { ROLES } from '../../../operators/accounts.ts';
+
+const id = z.string();
+const text = z.string();
+const maybeText = z.string().nullable();
+const number = z.number().int();
+const count = number.min(0);
+const maybeCount = count.nullable();
+const time = number.describe('Epoch milliseconds');
+const maybeTime = time.nullable();
+const flag = z.union([z.literal(0), z.literal(1)]);
+
+/** One page of a list; `next` is the cursor of the page after, null at the end. */
+export function pageOfAnswer<T extends z.ZodType>(item: T) {
+  return z.strictObject({ items: z.array(item), next: maybeText });
+}
+
+/** The steps of a Test button. */
+export const testAnswer = z.strictObject({
+  ok: z.boolean(),
+  steps: z.array(z.strictObject({ step: text, ok: z.boolean(), message: text, hint: z.string().optional() })),
+});
+
+const terms = {
+  validity_seconds: count,
+  online_seconds: maybeCount,
+  quota_octets: maybeCount,
+  rate_down_kbps: maybeCount,
+  rate_up_kbps: maybeCount,
+  max_devices: count,
+};
+
+export const planAnswer = z.strictObject({
+  id,
+  name: text,
+  description: text,
+  kind: z.enum(['hotspot', 'pppoe']),
+  price_cents: count,
+  ...terms,
+  state: z.enum(['on_sale', 'hidden', 'archived']),
+  position: number,
+  sold: count,
+  created_at: time,
+  updated_at: time,
+});
+
+export const routerAnswer = z.strictObject({
+  id,
+  name: text,
+  address: text,
+  has_radius_secret: z.boolean(),
+  message_authenticator: z.enum(['auto', 'yes', 'no']),
+  coa_port: number,
+  api_port: number,
+  api_tls: flag,
+  api_username: maybeText,
+  has_api_password: z.boolean(),
+  hotspot_host: maybeText,
+  hotspot_interface: text,
+  hotspot_network: text,
+  state: z.enum(['unknown', 'online', 'offline']),
+  identity: maybeText,
+  version: maybeText,
+  board: maybeText,
+  last_seen_at: maybeTime,
+  last_error: maybeText,
+  online_sessions: count,
+  created_at: time,
+  updated_at: time,
+});
+
+/** A router just added: the RADIUS secret, this once, when it was made here. */
+export const newRouterAnswer = routerAnswer.extend({ radius_secret: z.string().optional() });
+
+export const unknownSourcesAnswer = z.strictObject({
+  items: z.array(z.strictObject({ address: text, packets: count, first_seen_at: time, last_seen_at: time })),
+});
+
+export const scriptsAnswer = z.strictObject({
+  scripts: z.array(z.strictObject({ name: z.enum(['hotspot', 'radius-only']), title: text, text })),
+  radius_secret: text,
+});
+
+export const voucherBatchAnswer = z.strictObject({
+  id,
+  plan_id: id,
+  plan_name: text,
+  name: text,
+  count,
+  made: count,
+  state: z.enum(['making', 'ready', 'cancelled']),
+  price_cents: count,
+  unused: count,
+  redeemed: count,
+  cancelled: count,
+  created_by: maybeText,
+  created_at: time,
+  ready_at: maybeTime,
+});
+
+export const voucherAnswer = z.strictObject({
+  id,
+  code: text,
+  state: z.enum(['unused', 'redeemed', 'cancelled']),
+  plan_id: id,
+  plan_name: text,
+  batch_id: id,
+  batch_name: text,
+  redeemed_at: maybeTime,
+  subscriber_id: maybeText,
+  entitlement_id: maybeText,
+  created_at: time,
+});
+
+export const subscriberAnswer = z.strictObject({
+  id,
+  name: maybeText,
+  msisdn: maybeText,
+  state: z.enum(['active', 'suspended']),
+  notes: text,
+  created_at: time,
+  updated_at: time,
+});
+
+export const credentialAnswer = z.strictObject({
+  id,
+  subscriber_id: id,
+  username: text,
+  kind: z.enum(['hotspot', 'voucher', 'pppoe']),
+  state: z.enum(['active', 'disabled']),
+  device_mac: maybeText,
+  created_at: time,
+  updated_at: time,
+});
+
+export const entitlementAnswer = z.strictObject({
+  id,
+  subscriber_id: id,
+  msisdn: maybeText,
+  credential_id: id,
+  username: text,
+  plan_id: id,
+  plan_name: text,
+  source: z.enum(['order', 'voucher', 'grant']),
+  payment_id: maybeText,
+  order_id: maybeText,
+  voucher_id: maybeText,
+  state: z.enum(['waiting', 'active', 'ended', 'revoked']),
+  ...terms,
+  starts_at: maybeTime,
+  ends_at: maybeTime,
+  ended_at: maybeTime,
+  end_reason: maybeText,
+  used_seconds: count,
+  used_upload_octets: count,
+  used_download_octets: count,
+  created_at: time,
+});
+
+export const sessionAnswer = z.strictObject({
+  id,
+  router_id: id,
+  router_name: maybeText,
+  subscriber_id: maybeText,
+  msisdn: maybeText,
+  credential_id: maybeText,
+  entitlement_id: maybeText,
+  plan_id: maybeText,
+  plan_name: maybeText,
+  username: text,
+  acct_session_id: text,
+  nas_port_id: maybeText,
+  nas_ip: maybeText,
+  mac: maybeText,
+  ip: maybeText,
+  state: z.enum(['open', 'closed']),
+  started_at: time,
+  updated_at: time,
+  stopped_at: maybeTime,
+  session_seconds: count,
+  upload_octets: count,
+  download_octets: count,
+  terminate_cause: maybeCount,
+  terminate_cause_name: maybeText,
+  ends_at: maybeTime,
+  disconnect_state: z.enum(['requested', 'ack', 'nak', 'timeout', 'api', 'failed']).nullable(),
+  disconnect_detail: maybeText,
+  disconnect_at: maybeTime,
+});
+
+export const evidenceAnswer = z.strictObject({
+  id,
+  gateway: text,
+  kind: z.enum(['stk_callback', 'stk_query']),
+  order_id: maybeText,
+  payment_id: maybeText,
+  body: text,
+  source_address: maybeText,
+  state: z.enum(['received', 'used', 'duplicate', 'quarantined']),
+  summary: maybeText,
+  received_at: time,
+  processed_at: maybeTime,
+});
+
+export const paymentAnswer = z.strictObject({
+  id,
+  gateway: z.enum(['mpesa', 'cash']),
+  receipt: maybeText,
+  receipt_pending: z.boolean(),
+  checkout_request_id: maybeText,
+  order_id: maybeText,
+  subscriber_id: maybeText,
+  plan_id: maybeText,
+  plan_name: maybeText,
+  entitlement_id: maybeText,
+  msisdn: maybeText,
+  amount_cents: count,
+  state: z.enum(['settled', 'unmatched', 'reversed']),
+  note: maybeText,
+  received_at: time,
+  created_at: time,
+});
+
+export const paymentWithEvidenceAnswer = paymentAnswer.extend({ evidence: z.array(evidenceAnswer) });
+
+export const orderAnswer = z.strictObject({
+  id,
+  state: z.enum(['pending', 'paid', 'failed', 'checking']),
+  plan_id: id,
+  plan_name: text,
+  price_cents: count,
+  msisdn: text,
+  mac: maybeText,
+  ip: maybeText,
+  router_id: maybeText,
+  subscriber_id: id,
+  credential_id: maybeText,
+  entitlement_id: maybeText,
+  gateway: text,
+  merchant_request_id: maybeText,
+  checkout_request_id: maybeText,
+  result_code: maybeText,
+  problem: maybeText,
+  message: maybeText,
+  polls: count,
+  next_poll_at: maybeTime,
+  created_at: time,
+  sent_at: maybeTime,
+  paid_at: maybeTime,
+  updated_at: time,
+});
+
+export const wholeOrderAnswer = orderAnswer.extend({
+  evidence: z.array(evidenceAnswer),
+  payments: z.array(paymentAnswer),
+});
+
+export const messageAnswer = z.strictObject({
+  id,
+  channel: z.enum(['sms', 'email']),
+  recipient: text,
+  subscriber_id: maybeText,
+  body: text,
+  state: z.enum(['queued', 'sent', 'delivered', 'failed']),
+  provider_id: maybeText,
+  problem: maybeText,
+  created_at: time,
+  updated_at: time,
+});
+
+const role = z.enum(ROLES as [(typeof ROLES)[number], ...(typeof ROLES)[number][]]);
+
+export const accountAnswer = z.strictObject({
+  id,
+  email: text,
+  name: text,
+  role,
+  state: z.enum(['active', 'disabled']),
+  last_login_at: maybeTime,
+  created_at: time,
+  updated_at: time,
+});
+
+const ownAccount = z.strictObject({ id, email: text, name: text, role });
+
+export const setupNeededAnswer = z.strictObject({ needed: z.boolean() });
+export const signedInAnswer = z.strictObject({ token: text, account: ownAccount });
+export const signedOutAnswer = z.strictObject({ signed_out: z.literal(true) });
+export const meAnswer = z.strictObject({
+  account: ownAccount,
+  business_name: text,
+  version: text,
+  clock: z.strictObject({ trusted: z.boolean(), message: z.string().optional() }),
+});
+
+export const auditAnswer = z.strictObject({
+  id,
+  at: time,
+  account_id: maybeText,
+  actor: text,
+  address: maybeText,
+  action: text,
+  entity: text,
+  entity_id: maybeText,
+  entity_name: maybeText,
+  before: z.unknown(),
+  after: z.unknown(),
+});
+
+export const businessAnswer = z.strictObject({
+  name: text,
+  currency: text,
+  support_phone: maybeText,
+  portal_url: maybeText,
+  appliance_address: maybeText,
+  default_language: z.enum(['en', 'sw']),
+});
+
+export const mpesaAnswer = z.strictObject({
+  configured: z.boolean(),
+  environment: z.enum(['sandbox', 'production', 'simulator', 'custom']),
+  base_url: maybeText,
+  shortcode: text,
+  kind: z.enum(['paybill', 'till']),
+  till_number: maybeText,
+  callback_base_url: maybeText,
+  has_consumer_key: z.boolean(),
+  has_consumer_secret: z.boolean(),
+  has_passkey: z.boolean(),
+});
+
+export const settingsAnswer = z.strictObject({ business: businessAnswer, mpesa: mpesaAnswer });
+
+const daySales = z.strictObject({ day: text, sales_cents: count, payments: count, vouchers_redeemed: count });
+
+export const overviewAnswer = z.strictObject({
+  today: daySales,
+  yesterday: daySales,
+  online_now: count,
+  routers: z.strictObject({ online: count, total: count }),
+  unmatched: z.strictObject({ count, amount_cents: count }),
+  checking: z.strictObject({ count }),
+  week: z.array(daySales).length(7),
+  last_payments: z.array(paymentAnswer),
+  top_plans: z.array(z.strictObject({ plan_id: id, plan_name: text, sales_cents: count, payments: count })),
+});
+
+export const accessLogAnswer = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      at: time,
+      username: text,
+      mac: text,
+      router_id: id,
+      router_name: text,
+      result: z.enum(['accept', 'reject']),
+      reason: text,
+      message: text,
+    }),
+  ),
+});
