@@ -9,6 +9,7 @@ import { createKnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
 import { openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
+import { releaseTasks } from './db/tasks.ts';
 import type { JobContext } from './jobs/context.ts';
 import { type Schedule, startJobs } from './jobs/schedule.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
@@ -204,6 +205,8 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
         radius_acct: bound.acct.port,
       });
       await knownTime.remember();
+      // A SQLite file has one program; with PostgreSQL another node may be at work.
+      if (isFile) await releaseTasks(db);
       schedule = startJobs(jobContext);
       schedule.kick();
       const addresses = {

@@ -70,6 +70,19 @@ export async function claimTasks(db: Db, now: number, limit = 20): Promise<Task[
     .execute();
 }
 
+/**
+ * Gives back every claimed task. For the start of a store that no other program works on: whoever claimed them is gone,
+ * and after a power cut a guest who has paid is not to wait for a lease.
+ */
+export async function releaseTasks(db: Db): Promise<void> {
+  await db
+    .updateTable('tasks')
+    .set({ leased_until: null })
+    .where('state', '=', 'ready')
+    .where('leased_until', 'is not', null)
+    .execute();
+}
+
 /** Marks a task done; `outcome` is what an operator may read about it. */
 export async function finishTask(db: Db, id: string, outcome: string, now: number): Promise<void> {
   await db
