@@ -6,17 +6,28 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OWNER, send, setUpOwner, signIn } from './support/api.ts';
-import { runKaribu, startKaribu } from './support/karibu.ts';
+import { type Karibu, runKaribu, startKaribu } from './support/karibu.ts';
 
 const BUN = fileURLToPath(new URL('../../node_modules/bun/bin/bun.exe', import.meta.url));
 
 let folder: string;
+let started: Karibu[] = [];
+
+async function start(): Promise<Karibu> {
+  const karibu = await startKaribu();
+  started.push(karibu);
+  return karibu;
+}
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'karibu-cli-'));
 });
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  await Promise.all(started.map((karibu) => karibu.remove()));
+  started = [];
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const run = (args: string[], input = '') => runKaribu(args, { input, cwd: folder });
 
@@ -62,7 +73,7 @@ describe('karibu', () => {
 
 describe('karibu account', () => {
   test('makes an account whose owner can sign in, and resets its password', async () => {
-    const karibu = await startKaribu();
+    const karibu = await start();
     const at = (args: string[], input: string) => runKaribu(args, { input, cwd: karibu.folder });
     const { email, password } = OWNER;
     const made = await at(
@@ -99,7 +110,6 @@ describe('karibu account', () => {
     expect(items.map(({ action, actor }) => `${actor}: ${action}`)).toEqual(
       expect.arrayContaining(['command line: create', 'command line: reset password']),
     );
-    await karibu.remove();
   });
 
   test('asks for the password on standard input', async () => {
@@ -158,7 +168,7 @@ describe('karibu migrate', () => {
 
 describe('karibu serve', () => {
   test('starts in an empty folder, is ready with one JSON line, and stops cleanly at SIGTERM', async () => {
-    const karibu = await startKaribu();
+    const karibu = await start();
     expect(readdirSync(karibu.folder)).toEqual(['data']);
     const key = path.join(karibu.folder, 'data', 'karibu.key');
     expect((statSync(key).mode & 0o777).toString(8)).toBe('600');
@@ -172,11 +182,10 @@ describe('karibu serve', () => {
     expect(karibu.output()).not.toMatch(/"level":"(error|warn)"/);
     await karibu.restart();
     await signIn(karibu.admin);
-    await karibu.remove();
   });
 
   test('stops at SIGTERM although a browser listens to its events', async () => {
-    const karibu = await startKaribu();
+    const karibu = await start();
     const api = await setUpOwner(karibu.admin);
     const stream = await fetch(`http://${karibu.admin}/api/v1/events`, {
       headers: { authorization: `Bearer ${api.token}` },
@@ -185,13 +194,12 @@ describe('karibu serve', () => {
     const drained = stream.text().catch(() => 'cut');
     expect(await karibu.stop()).toEqual({ code: 0, signal: null });
     await drained;
-    await karibu.remove();
   });
 
   test.each(['admin', 'portal', 'callback', 'radius_auth', 'radius_acct'] as const)(
     'says what to do when %s’s port is taken, and ends with 1',
     async (name) => {
-      const first = await startKaribu();
+      const first = await start();
       const variable = `KARIBU_${name.toUpperCase()}_LISTEN`;
       const environment = Object.fromEntries(
         ['ADMIN', 'PORTAL', 'CALLBACK', 'RADIUS_AUTH', 'RADIUS_ACCT'].map((door) => [
@@ -206,7 +214,6 @@ describe('karibu serve', () => {
       expect(second.stderr).toMatch(/already|KARIBU_/);
       expect(second.stderr).not.toMatch(/\n {4}at /);
       expect(first.isRunning()).toBe(true);
-      await first.remove();
     },
   );
 });
