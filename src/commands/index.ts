@@ -3,13 +3,25 @@ import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
 import { AppError } from '../errors.ts';
 import { account } from './account.ts';
+import { backup } from './backup.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
 import { migrate } from './migrate.ts';
+import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
-const commands: Record<string, Command> = { serve, demo, migrate, account, version };
+const commands: Record<string, Command> = {
+  serve,
+  demo,
+  migrate,
+  backup,
+  restore,
+  doctor,
+  account,
+  version,
+};
 
 function help(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);

@@ -72,7 +72,7 @@ dt{color:var(--muted)}
 .voucher{margin-top:11px;font-size:14px;color:var(--muted)}
 .voucher .code{color:var(--text)}
 .controls{display:grid;grid-template-columns:1fr 1fr;gap:9px}
-.control{display:block;min-height:60px;padding:9px 13px 10px;border:1px solid var(--line);border-radius:12px;background:var(--bg);color:inherit;text-align:left;text-decoration:none;line-height:1.3}
+.control{display:flex;flex-direction:column;min-height:60px;padding:9px 13px 10px;border:1px solid var(--line);border-radius:12px;background:var(--bg);color:inherit;text-align:left;text-decoration:none;line-height:1.3}
 .control:hover{border-color:var(--accent);background:var(--accent-soft)}
 .control:disabled{opacity:.6}
 .control b{display:block;font-weight:650;font-size:14.5px}

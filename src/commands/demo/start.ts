@@ -18,10 +18,10 @@ import { salesToday } from '../../reports/overview.ts';
 import { listenHttp } from '../../servers/http/listen.ts';
 import { createMpesaSimulator, type MpesaSimulator } from '../../simulators/mpesa/index.ts';
 import { createRouterSimulator, type RouterSimulator } from '../../simulators/router/simulator.ts';
+import { freeAddress } from '../ports.ts';
 import { createDemoClock, type DemoClock } from './clock.ts';
 import { createGuests } from './guests.ts';
 import { createDemoPage, type DemoState } from './page.ts';
-import { freeAddress } from './ports.ts';
 import { sampleSales } from './sample-week.ts';
 import {
   connectMpesa,
