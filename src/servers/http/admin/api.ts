@@ -40,28 +40,34 @@ function hostOf(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
-/**
- * A cookie travels by itself, so what it may change is bound to our own pages: SameSite=Strict, a JSON body (which no
- * form of another site can send) and, where the browser names one, our own origin.
- */
-function checkSameSite(c: Context<HonoEnv>): void {
+/** Where a browser names the page that asks, it must be one of ours: a site that a guest's phone visits is none. */
+function checkOrigin(c: Context<HonoEnv>): void {
   if (c.req.method === 'GET') return;
   const origin = c.req.header('origin');
   if (origin && origin !== 'null' && hostOf(origin) !== c.req.header('host')) {
     throw new AppError('forbidden', 'This request came from another site.');
   }
+}
+
+/**
+ * A cookie travels by itself, so what it may change is bound to our own pages: SameSite=Strict, our own origin, and a
+ * JSON body, which no form of another site can send.
+ */
+function checkJson(c: Context<HonoEnv>): void {
+  if (c.req.method === 'GET') return;
   if (!c.req.header('content-type')?.startsWith('application/json')) {
     throw new AppError('invalid', 'Send JSON (content-type: application/json).');
   }
 }
 
 async function signIn(ctx: HttpContext, c: Context<HonoEnv>, route: Route, now: number): Promise<void> {
-  if (route.access === 'anyone') return;
   const bearer = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1];
+  if (!bearer) checkOrigin(c);
+  if (route.access === 'anyone') return;
   const token = bearer ?? getCookie(c, LOGIN_COOKIE);
   const account = token ? await findLogin(ctx.db, token, now) : undefined;
   if (!account || !token) throw new AppError('unauthorized', 'Please sign in.');
-  if (!bearer) checkSameSite(c);
+  if (!bearer) checkJson(c);
   if (route.access !== 'signed_in' && !route.access.includes(account.role)) {
     throw new AppError('forbidden', `The role “${account.role}” may not do this.`, { hint: 'Ask an owner.' });
   }

@@ -4,7 +4,13 @@ import type { Context } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import * as z from 'zod';
 import { AppError } from '../../../errors.ts';
-import { type Account, createFirstAccount, hasAccounts, updateAccount } from '../../../operators/accounts.ts';
+import {
+  type Account,
+  createFirstAccount,
+  hasAccounts,
+  normalizeEmail,
+  updateAccount,
+} from '../../../operators/accounts.ts';
 import { audit } from '../../../operators/audit.ts';
 import { readBusiness, updateBusiness } from '../../../operators/business.ts';
 import { closeLogin, LOGIN_LIFETIME_MS, logIn, openLogin } from '../../../operators/logins.ts';
@@ -104,7 +110,7 @@ export function authRoutes() {
       body: z.object({ email: z.string().max(200), password: z.string().max(200) }),
       answer: signedInAnswer,
       handle: ({ ctx, c, body, now }) =>
-        limited([`address ${c.env.address}`, `account ${body.email.toLowerCase()}`], now, async () => {
+        limited([`address ${c.env.address}`, `account ${normalizeEmail(body.email)}`], now, async () => {
           const { account, token } = await logIn(ctx.db, body.email, body.password, from(c), now);
           const actor = { account_id: account.id, name: account.email, address: c.env.address };
           await audit(

@@ -12,7 +12,7 @@ import { TerminateCause, valueName } from '../../../protocols/radius/dictionary.
 import { pageOfAnswer, sessionAnswer } from './answers.ts';
 import { pageOf, pageQuery, route, STAFF, SUPPORT } from './route.ts';
 
-function viewSession(session: SessionView) {
+export function viewSession(session: SessionView) {
   const { unique_key: _, ...shown } = session;
   const cause = session.terminate_cause;
   return {

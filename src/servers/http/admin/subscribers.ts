@@ -24,6 +24,7 @@ import {
 } from './answers.ts';
 import { viewPayment } from './payments.ts';
 import { MANAGERS, pageOf, pageQuery, present, route, STAFF, SUPPORT } from './route.ts';
+import { viewSession } from './sessions.ts';
 
 const states = z.enum(['active', 'suspended']);
 
@@ -114,8 +115,10 @@ export const subscriberRoutes = [
     access: STAFF,
     query: pageQuery,
     answer: pageOfAnswer(sessionAnswer),
-    handle: ({ ctx, params, query }) =>
-      listSessions(ctx.db, pageOf(query), { subscriber_id: params.id as string }),
+    async handle({ ctx, params, query }) {
+      const page = await listSessions(ctx.db, pageOf(query), { subscriber_id: params.id as string });
+      return { items: page.items.map(viewSession), next: page.next };
+    },
   }),
   route({
     method: 'get',

@@ -1,0 +1,461 @@
+// What the admin API answers about real data: its shapes, its pages, its files, its audit, and never a secret.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type * as z from 'zod';
+import { endEntitlement, startEntitlement } from '../../../src/access/entitlements.ts';
+import { recordAccounting } from '../../../src/access/sessions.ts';
+import { redeemVoucher } from '../../../src/access/vouchers.ts';
+import { startOrder } from '../../../src/billing/orders.ts';
+import { settleEvidence } from '../../../src/billing/settle.ts';
+import { newId } from '../../../src/lib/ids.ts';
+import { adminRoutes } from '../../../src/servers/http/admin/api.ts';
+import type { Route } from '../../../src/servers/http/admin/route.ts';
+import { NOW, report } from '../../access/fixtures.ts';
+import { callback, keepCallback, orderFor } from '../../billing/fixtures.ts';
+import { type Answer, PASSWORD, startApp, type TestApp } from './fixtures.ts';
+
+let app: TestApp;
+let owner: Awaited<ReturnType<TestApp['signedInAs']>>;
+const ids: Record<string, string> = {};
+/** Every secret that was ever typed in or made: none may come out again. */
+const SECRETS = [
+  'radius-typed-secret',
+  'api-typed-password',
+  'consumer-key-1',
+  'consumer-secret-1',
+  'passkey-1',
+  PASSWORD,
+];
+
+const MPESA = {
+  environment: 'custom',
+  base_url: 'http://127.0.0.1:1',
+  shortcode: '174379',
+  kind: 'paybill',
+  consumer_key: 'consumer-key-1',
+  consumer_secret: 'consumer-secret-1',
+  passkey: 'passkey-1',
+};
+
+async function ok(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+): Promise<Answer> {
+  const answer = await owner.call(method, path, body, headers);
+  expect(answer.status, `${method} ${path}: ${answer.text}`).toBeLessThan(300);
+  return answer;
+}
+
+beforeAll(async () => {
+  app = await startApp();
+  owner = await app.signedInAs('owner');
+  ids.account = owner.account.id;
+  await ok('PUT', '/settings/business', { name: 'Mama WiFi', appliance_address: '10.0.0.2' });
+  await ok('PUT', '/settings/mpesa', MPESA);
+  const router = await ok('POST', '/routers', {
+    name: 'Kiosk',
+    address: '10.77.0.7',
+    radius_secret: 'radius-typed-secret',
+    api_username: 'karibu',
+    api_password: 'api-typed-password',
+  });
+  ids.router = router.json.id;
+  const plan = {
+    name: '1 hour',
+    price_cents: 2000,
+    validity_seconds: 3600,
+    rate_down_kbps: 5000,
+    rate_up_kbps: 2000,
+    max_devices: 1,
+  };
+  ids.plan = (await ok('POST', '/plans', plan)).json.id;
+  ids.batch = (
+    await ok('POST', '/voucher-batches', { plan_id: ids.plan, count: 25, name: '=Kiosk, "A"' })
+  ).json.id;
+  const { items } = (await ok('GET', `/voucher-batches/${ids.batch}/vouchers`)).json;
+  ids.voucher = items[0].id;
+  const redeemed = await redeemVoucher(app.db, app.vault, items[0].code, 'AA:BB:CC:00:00:01', NOW);
+  if (!redeemed.redeemed) throw new Error('not redeemed');
+  ids.credential = redeemed.entitlement.credential_id;
+
+  const started = await startOrder(app.db, orderFor(ids.plan as string), NOW);
+  ids.order = started.order.id;
+  const evidence = await keepCallback(app.db, ids.order, callback('1'));
+  const settled = await settleEvidence(app.db, app.vault, evidence?.id ?? '', NOW);
+  ids.payment = settled?.payment?.id as string;
+  ids.entitlement = settled?.payment?.entitlement_id as string;
+  ids.subscriber = started.order.subscriber_id;
+  await startEntitlement(app.db, ids.entitlement, NOW);
+  const entitlement = await app.db
+    .selectFrom('entitlements')
+    .selectAll()
+    .where('id', '=', ids.entitlement)
+    .executeTakeFirstOrThrow();
+  const reference = { credential_id: entitlement.credential_id, entitlement_id: entitlement.id };
+  for (let i = 0; i < 30; i++) {
+    const session = report({
+      router_id: ids.router,
+      username: 'guest',
+      acct_session_id: `s${i}`,
+      mac: `AA:BB:CC:00:01:${String(i).padStart(2, '0')}`,
+      reference: { ...reference, accept_id: `a${i}` },
+      kind: i % 3 === 0 ? 'stop' : 'start',
+      terminate_cause: i % 3 === 0 ? 1 : null,
+      at: NOW + i,
+    });
+    const [stored] = await recordAccounting(app.db, [session], NOW + i);
+    ids.session = stored?.id as string;
+  }
+  await app.db
+    .insertInto('messages')
+    .values({
+      id: newId(NOW),
+      channel: 'sms',
+      recipient: '254712345678',
+      subscriber_id: null,
+      body: 'Hi',
+      state: 'queued',
+      provider_id: null,
+      problem: null,
+      created_at: NOW,
+      updated_at: NOW,
+    })
+    .execute();
+});
+afterAll(() => app.close());
+
+/** The path of a route with an id of ours in it. */
+function addressOf(route: Route): string {
+  const noun: Record<string, string> = {
+    plans: 'plan',
+    routers: 'router',
+    'voucher-batches': 'batch',
+    vouchers: 'voucher',
+    subscribers: 'subscriber',
+    entitlements: 'entitlement',
+    sessions: 'session',
+    orders: 'order',
+    payments: 'payment',
+    accounts: 'account',
+  };
+  return route.path.replace('{id}', ids[noun[route.tag] as string] ?? 'missing');
+}
+
+const gets = adminRoutes().filter((route) => route.method === 'get' && route.path !== '/events');
+const named = (routes: Route[]): [string, Route][] =>
+  routes.map((route) => [`${route.method} ${route.path}`, route]);
+
+describe('every answer', () => {
+  it.each(named(gets.filter((route) => !route.produces)))(
+    'of %s has the documented shape',
+    async (_, route) => {
+      const { json } = await ok('GET', addressOf(route));
+      expect(route.answer).toBeDefined();
+      const parsed = (route.answer as z.ZodType).safeParse(json);
+      expect(parsed.success ? [] : parsed.error.issues).toEqual([]);
+      if (json.items && !/unknown|access-log/.test(route.path)) expect(json.items.length).toBeGreaterThan(0);
+    },
+  );
+
+  it.each(named(gets))('of %s holds no secret', async (_, route) => {
+    const answer = await ok('GET', addressOf(route));
+    const stored = await app.db.selectFrom('credentials').select('password_sealed').execute();
+    const hidden = route.path.endsWith('/script') ? [] : SECRETS;
+    for (const secret of [...hidden, ...stored.map((row) => row.password_sealed)]) {
+      expect(answer.text.includes(secret), secret).toBe(false);
+    }
+    expect(answer.text).not.toMatch(
+      /v1\.[A-Za-z0-9+/]{40}|\$argon2|_sealed"|password_hash|token_hash|code_fingerprint/,
+    );
+  });
+
+  it.each(named(adminRoutes().filter((route) => !route.produces && route.status !== 204)))(
+    'of %s is described',
+    (_, route) => {
+      expect(route.answer).toBeDefined();
+    },
+  );
+});
+
+describe('lists', () => {
+  const lists = [
+    '/sessions',
+    '/vouchers',
+    '/audit',
+    `/voucher-batches/BATCH/vouchers`,
+    '/sessions?state=open',
+  ];
+  it.each(lists)('%s are paged to the end, each item once, newest first', async (list) => {
+    const path = list.replace('BATCH', ids.batch as string);
+    const join = path.includes('?') ? '&' : '?';
+    const whole = (await ok('GET', `${path}${join}limit=1000`)).json;
+    expect(whole.next).toBeNull();
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: { items: { id: string }[]; next: string | null } = (
+        await ok('GET', `${path}${join}limit=7${cursor ? `&cursor=${cursor}` : ''}`)
+      ).json;
+      expect(page.items.length).toBeLessThanOrEqual(7);
+      seen.push(...page.items.map((item) => item.id));
+      cursor = page.next;
+    } while (cursor);
+    expect(seen).toEqual(whole.items.map((item: { id: string }) => item.id));
+    expect(seen).toEqual([...seen].sort().reverse());
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen.length).toBeGreaterThan(7);
+  });
+
+  it('end exactly, also when the last page is full', async () => {
+    expect((await ok('GET', '/vouchers?limit=25')).json.next).toBeNull();
+    expect((await ok('GET', '/vouchers?limit=24')).json.next).not.toBeNull();
+  });
+
+  it.each(['0', '-1', '1001', '1.5', 'many', '', '1e2x'])('refuse limit=%s', async (limit) => {
+    const answer = await owner.call('GET', `/sessions?limit=${limit}`);
+    expect(answer).toMatchObject({
+      status: 400,
+      json: { code: 'invalid', fields: { limit: expect.any(String) } },
+    });
+  });
+
+  it('answer an unknown cursor or filter without failing', async () => {
+    expect((await ok('GET', "/sessions?cursor=' or 1=1 --")).json.items).toBeDefined();
+    expect((await owner.call('GET', '/sessions?state=half')).status).toBe(400);
+    expect((await ok('GET', '/sessions?router_id=none')).json).toEqual({ items: [], next: null });
+  });
+
+  it('find sessions by user name, device and phone, orders and payments by phone and receipt', async () => {
+    const count = async (path: string) => (await ok('GET', path)).json.items.length;
+    expect(await count('/sessions?q=guest')).toBe(30);
+    expect(await count('/sessions?q=aa-bb-cc-00-01-05')).toBe(1);
+    expect(await count('/sessions?q=0712345678')).toBe(30);
+    expect(await count('/sessions?q=0799999999')).toBe(0);
+    expect(await count(`/sessions?state=open&router_id=${ids.router}`)).toBe(20);
+    expect(await count('/orders?q=0712 345 678')).toBe(1);
+    expect(await count('/orders?q=nothing')).toBe(0);
+    expect(await count('/payments?q=uk1234abcd')).toBe(1);
+    expect(await count('/payments?q=0712345678&state=settled')).toBe(1);
+    expect(await count('/payments?state=unmatched')).toBe(0);
+    expect(await count('/subscribers?q=0712345678')).toBe(1);
+    expect(await count('/credentials?q=nobody')).toBe(0);
+  });
+});
+
+describe('vouchers', () => {
+  it('a thousand are ready in the answer, each with a code of its own', async () => {
+    const batch = (await ok('POST', '/voucher-batches', { plan_id: ids.plan, count: 1000 })).json;
+    expect(batch).toMatchObject({
+      state: 'ready',
+      made: 1000,
+      unused: 1000,
+      redeemed: 0,
+      cancelled: 0,
+      price_cents: 2000,
+    });
+    const { items } = (await ok('GET', `/voucher-batches/${batch.id}/vouchers?limit=1000`)).json;
+    expect(new Set(items.map((item: { code: string }) => item.code)).size).toBe(1000);
+    const sheet = await ok('GET', `/voucher-batches/${batch.id}/sheet.pdf`);
+    expect(sheet.headers.get('content-type')).toBe('application/pdf');
+    expect(sheet.text.slice(0, 5)).toBe('%PDF-');
+  });
+
+  it('more are being made when the answer comes', async () => {
+    const batch = (await ok('POST', '/voucher-batches', { plan_id: ids.plan, count: 1001 })).json;
+    expect(batch).toMatchObject({ state: 'making', made: 0 });
+  });
+
+  it('the same idempotency key makes one batch and one audit entry, for each account its own', async () => {
+    const body = { plan_id: ids.plan, count: 3 };
+    const key = { 'idempotency-key': 'print-1' };
+    const audits = async () =>
+      (
+        await app.db
+          .selectFrom('audit')
+          .select('id')
+          .where('entity', '=', 'voucher batch')
+          .where('action', '=', 'create')
+          .execute()
+      ).length;
+    const before = await audits();
+    const first = await ok('POST', '/voucher-batches', body, key);
+    const both = [first, ...(await Promise.all([0, 1].map(() => ok('POST', '/voucher-batches', body, key))))];
+    const again = await ok('POST', '/voucher-batches', body, key);
+    expect(new Set([...both, again].map((one) => one.json.id)).size).toBe(1);
+    expect(
+      await app.db.selectFrom('vouchers').select('id').where('batch_id', '=', again.json.id).execute(),
+    ).toHaveLength(3);
+    expect(await audits()).toBe(before + 1);
+    const cashier = await app.signedInAs('cashier');
+    expect((await cashier.call('POST', '/voucher-batches', body, key)).json.id).not.toBe(again.json.id);
+  });
+
+  it('come as CSV that no spreadsheet runs', async () => {
+    const csv = await ok('GET', `/voucher-batches/${ids.batch}/codes.csv`);
+    const lines = csv.text.split('\r\n');
+    expect(lines[0]).toBe('code,state,plan,batch');
+    expect(lines).toHaveLength(27);
+    expect(
+      lines
+        .slice(1, 26)
+        .every((line) => /^[2-9A-Z]{8},(unused|redeemed),1 hour,"'=Kiosk, ""A"""$/.test(line)),
+    ).toBe(true);
+    expect(csv.headers.get('content-disposition')).toBe('attachment; filename="Kiosk-A.csv"');
+  });
+
+  it('are cancelled and brought back, one or all', async () => {
+    const batch = (await ok('POST', '/voucher-batches', { plan_id: ids.plan, count: 3 })).json;
+    const { items } = (await ok('GET', `/voucher-batches/${batch.id}/vouchers`)).json;
+    expect((await ok('POST', `/vouchers/${items[0].id}/cancel`, {})).json).toMatchObject({
+      state: 'cancelled',
+    });
+    expect((await owner.call('POST', `/vouchers/${items[0].id}/cancel`, {})).status).toBe(409);
+    expect((await ok('POST', `/vouchers/${items[0].id}/restore`, {})).json).toMatchObject({
+      state: 'unused',
+    });
+    expect((await ok('POST', `/voucher-batches/${batch.id}/cancel`, {})).json).toMatchObject({
+      state: 'cancelled',
+      unused: 0,
+      cancelled: 3,
+    });
+    expect((await owner.call('GET', `/voucher-batches/${batch.id}/sheet.pdf`)).status).toBe(409);
+    expect((await ok('GET', `/vouchers?q=${items[1].code.toLowerCase()}`)).json.items).toMatchObject([
+      { state: 'cancelled' },
+    ]);
+  });
+});
+
+describe('what is changed', () => {
+  const audits = async () => app.db.selectFrom('audit').selectAll().orderBy('id').execute();
+
+  it('is in the audit, with who did it and without a secret', async () => {
+    const made = {
+      plan: (await ok('POST', '/plans', { name: 'Audit', price_cents: 100, validity_seconds: 60 })).json.id,
+      router: (await ok('POST', '/routers', { name: 'R', address: '10.77.0.99' })).json.id,
+      account: (
+        await ok('POST', '/accounts', {
+          email: 'a@example.com',
+          name: 'A',
+          role: 'cashier',
+          password: 'typed-password',
+        })
+      ).json.id,
+    };
+    const changes: [string, string, unknown?][] = [
+      ['PATCH', `/plans/${made.plan}`, { price_cents: 200 }],
+      ['DELETE', `/plans/${made.plan}`, {}],
+      [
+        'PATCH',
+        `/routers/${made.router}`,
+        { radius_secret: 'radius-typed-secret', api_password: 'api-typed-password' },
+      ],
+      ['GET', `/routers/${made.router}/script`],
+      ['DELETE', `/routers/${made.router}`, {}],
+      ['PATCH', `/accounts/${made.account}`, { role: 'support', password: 'typed-password-2' }],
+      ['PATCH', `/subscribers/${ids.subscriber}`, { name: 'Wanjiku', state: 'suspended' }],
+      ['PATCH', `/subscribers/${ids.subscriber}`, { state: 'active' }],
+      ['PUT', '/settings/business', { support_phone: '0712' }],
+      ['PUT', '/settings/mpesa', MPESA],
+      ['POST', '/voucher-batches', { plan_id: ids.plan, count: 1 }],
+    ];
+    for (const [method, path, body] of changes) {
+      const before = (await audits()).length;
+      await ok(method, path, body);
+      const entries = await audits();
+      expect(entries.length, `${method} ${path}`).toBe(before + 1);
+    }
+    const all = JSON.stringify(await audits());
+    for (const secret of [...SECRETS, 'typed-password']) expect(all.includes(secret), secret).toBe(false);
+    const entries = await audits();
+    expect(entries.every((entry) => entry.actor.length > 0)).toBe(true);
+    const change = entries.find((entry) => entry.entity_id === made.plan && entry.action === 'update');
+    expect(change).toMatchObject({
+      account_id: owner.account.id,
+      actor: owner.account.email,
+      address: '127.0.0.1',
+    });
+    expect([JSON.parse(change?.before ?? ''), JSON.parse(change?.after ?? '')]).toMatchObject([
+      { price_cents: 100 },
+      { price_cents: 200 },
+    ]);
+  });
+
+  it('a revoked entitlement is revoked once, and says why', async () => {
+    await endEntitlement(app.db, ids.entitlement as string, 'expired', NOW);
+    expect(
+      (await owner.call('POST', `/entitlements/${ids.entitlement}/revoke`, { reason: 'x' })).status,
+    ).toBe(409);
+    const { items } = (await ok('GET', '/entitlements?state=waiting')).json;
+    expect((await owner.call('POST', `/entitlements/${items[0].id}/revoke`, { reason: ' ' })).status).toBe(
+      400,
+    );
+    const revoked = (await ok('POST', `/entitlements/${items[0].id}/revoke`, { reason: 'refunded' })).json;
+    expect(revoked).toMatchObject({ state: 'revoked', end_reason: 'refunded' });
+  });
+
+  it('a secret of a router that is made here is told once', async () => {
+    const made = await ok('POST', '/routers', { name: 'Fresh', address: '10.77.0.50' });
+    expect(made.json.radius_secret).toMatch(/^[\w-]{22}$/);
+    const read = await ok('GET', `/routers/${made.json.id}`);
+    expect(read.json).not.toHaveProperty('radius_secret');
+    expect(read.json.has_radius_secret).toBe(true);
+  });
+
+  it('secrets of M-PESA that are left out stay', async () => {
+    const { consumer_key: _, consumer_secret: __, passkey: ___, ...rest } = MPESA;
+    const stored = (await ok('PUT', '/settings/mpesa', { ...rest, shortcode: '600100' })).json;
+    expect(stored).toMatchObject({ shortcode: '600100', has_consumer_key: true, has_passkey: true });
+    await ok('PUT', '/settings/mpesa', MPESA);
+  });
+
+  it('the last owner stays', async () => {
+    for (const change of [{ role: 'admin' }, { state: 'disabled' }]) {
+      const answer = await owner.call('PATCH', `/accounts/${owner.account.id}`, change);
+      expect(answer).toMatchObject({ status: 409, json: { detail: 'One active owner must remain.' } });
+    }
+    expect((await ok('GET', '/auth/me')).json.account.role).toBe('owner');
+  });
+});
+
+describe('the OpenAPI document', () => {
+  it('lists every route with its parameters, body and answers', async () => {
+    const { json } = await ok('GET', '/openapi.json');
+    expect(json.openapi).toBe('3.1.0');
+    const operations = Object.entries(json.paths).flatMap(([path, methods]) =>
+      Object.entries(methods as Record<string, Record<string, unknown>>).map(([method, operation]) => ({
+        path,
+        method,
+        operation,
+      })),
+    );
+    const routes = adminRoutes();
+    expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(
+      routes.map((route) => `${route.method} ${route.path}`).sort(),
+    );
+    for (const { path, method, operation } of operations) {
+      const route = routes.find((one) => one.path === path && one.method === method) as Route;
+      const responses = operation.responses as Record<
+        string,
+        { description: string; content?: Record<string, { schema?: Record<string, unknown> }> }
+      >;
+      const good = responses[String(route.status)];
+      expect(good?.description).toBeTruthy();
+      expect(responses.default?.content).toHaveProperty(['application/problem+json']);
+      if (route.status !== 204) expect(good?.content).toHaveProperty([route.produces ?? 'application/json']);
+      if (route.status !== 204 && !route.produces) {
+        expect(good?.content?.['application/json']?.schema).toMatchObject({
+          type: 'object',
+          properties: expect.any(Object),
+        });
+      }
+      expect('requestBody' in operation).toBe(route.body !== undefined);
+      const parameters = operation.parameters as { name: string; in: string; schema: unknown }[];
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect(parameters.filter((one) => one.in === 'path').map((one) => one.name)).toEqual(inPath);
+      expect(parameters.every((one) => one.schema !== undefined)).toBe(true);
+    }
+    expect(JSON.stringify(json)).not.toContain('"$ref":"#/definitions');
+  });
+});
