@@ -1,0 +1,263 @@
+// Measures how many RADIUS requests a second the running app answers over UDP, beside an echo and FreeRADIUS.
+//
+//   npx bun test/bench/access.ts [--credentials 1000,100000] [--in-flight 100] [--seconds 5] [--no-freeradius]
+//   npx bun test/bench/access.ts --data DIR      (a store of seed.ts; its entitlements are all made active)
+//
+// Each number of credentials gets a store of its own in a temporary folder. The sender is this process, what answers is
+// another: two cores give one to each. Everything is on 127.0.0.1, and each part lasts the seconds given at most.
+// Figures mean something as ratios within one run.
+import { Database } from 'bun:sqlite';
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openVault } from '../../src/db/key-file.ts';
+import { DAY_MS } from '../../src/lib/days.ts';
+import { openUdp } from '../../src/protocols/radius/udp.ts';
+import { hasFreeradius, startFreeradius } from './radius/freeradius.ts';
+import { type LoadResult, runLoad } from './radius/load.ts';
+import { accessRequest, accountingOfSession, type Guest } from './radius/requests.ts';
+import { SEEDED_AT, seedStore } from './seed.ts';
+import { RADIUS_SECRET } from './store/catalogue.ts';
+import { createRandom } from './store/random.ts';
+import { runApp } from './store/run.ts';
+
+const secret = Buffer.from(RADIUS_SECRET);
+/** Access-Requests made beforehand: as many different guests, so that the store cannot answer from a few pages. */
+const REQUESTS = 60_000;
+/** Sessions made beforehand, five packets each. */
+const SESSIONS = 20_000;
+
+const subject = process.env.ACCESS_BENCH_SUBJECT;
+if (subject) await serve(subject, process.env.ACCESS_BENCH_DATA ?? '');
+else await measureAll();
+
+/** The side that answers, in the child process. */
+async function serve(kind: string, dataDir: string): Promise<void> {
+  const portOf = (address: string) => Number(address.split(':').at(-1));
+  let ports: { auth: number; acct: number };
+  if (kind === 'echo') {
+    const socket = await openUdp({
+      host: '127.0.0.1',
+      port: 0,
+      onMessage: (datagram, address, port) => socket.send(datagram, address, port),
+      onError: (error) => {
+        throw error;
+      },
+    });
+    ports = { auth: socket.port, acct: socket.port };
+  } else {
+    const { bound } = await runApp(dataDir);
+    ports = { auth: portOf(bound.radius_auth), acct: portOf(bound.radius_acct) };
+  }
+  process.on('message', (message) => {
+    if (message === 'cpu') {
+      const { user, system } = process.cpuUsage();
+      process.send?.(user + system);
+    }
+    // Ends the process by its own hand, so that a profile is written.
+    if (message === 'end') process.exit(0);
+  });
+  process.send?.(ports);
+}
+
+function answerOf<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve) => child.once('message', (message) => resolve(message as T)));
+}
+
+interface Subject {
+  name: string;
+  auth: number;
+  acct: number;
+  cpuMicros(): Promise<number> | number;
+  stop(): Promise<void>;
+}
+
+async function startSubject(kind: 'echo' | 'app', dataDir: string): Promise<Subject> {
+  const env = { ...process.env, ACCESS_BENCH_SUBJECT: kind, ACCESS_BENCH_DATA: dataDir };
+  const execArgv = process.env.ACCESS_BENCH_EXEC_ARGV?.split(' ') ?? [];
+  const child = fork(import.meta.filename, [], { env, execArgv: kind === 'app' ? execArgv : [] });
+  const ports = await answerOf<{ auth: number; acct: number }>(child);
+  return {
+    name: kind === 'app' ? 'Karibu' : 'bare echo',
+    ...ports,
+    cpuMicros() {
+      child.send('cpu');
+      return answerOf<number>(child);
+    },
+    async stop() {
+      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.send('end');
+      await gone;
+    },
+  };
+}
+
+/** Lets everyone in the store in, so that every request costs an Accept. */
+function letEveryoneIn(file: string): void {
+  const database = new Database(file, { readwrite: true });
+  database.run(
+    `update entitlements set state = 'active', starts_at = ?1, ends_at = ?2, ended_at = null, end_reason = null,
+       used_seconds = 0, used_upload_octets = 0, used_download_octets = 0, quota_octets = null`,
+    [SEEDED_AT, SEEDED_AT + 30 * DAY_MS],
+  );
+  database.run("update subscribers set state = 'active' where state <> 'active'");
+  database.run('pragma wal_checkpoint(truncate)');
+  database.close();
+}
+
+/** Every guest with an entitlement, with the password as it is. */
+function* readGuests(dataDir: string): Generator<Guest> {
+  const vault = openVault(dataDir);
+  const database = new Database(join(dataDir, 'karibu.db'), { readonly: true });
+  const rows = database.query<{ password_sealed: string } & Omit<Guest, 'password'>, []>(
+    `select c.username, c.password_sealed, c.device_mac as mac, c.id as credential_id, min(e.id) as entitlement_id
+     from credentials c join entitlements e on e.credential_id = c.id group by c.id`,
+  );
+  for (const { password_sealed, ...guest } of rows.iterate()) {
+    yield { ...guest, password: vault.open(password_sealed) };
+  }
+  database.close();
+}
+
+function report(name: string, load: LoadResult, cpuMicros: number, base?: LoadResult): void {
+  const columns = [
+    `${Math.round(load.perSecond).toLocaleString('en').padStart(8)}/s`,
+    base ? `${(load.perSecond / base.perSecond).toFixed(2).padStart(5)} of the echo` : ''.padEnd(17),
+    `p50 ${load.p50Ms.toFixed(2).padStart(6)} ms`,
+    `p99 ${load.p99Ms.toFixed(2).padStart(6)} ms`,
+    `${(cpuMicros / load.answered).toFixed(1).padStart(6)} us of processor each`,
+    load.retried > 0 ? `${load.retried} retried` : '',
+    load.forged > 0 ? `${load.forged} FORGED` : '',
+    Object.entries(load.codes)
+      .map(([code, count]) => `${code}:${count}`)
+      .join(' '),
+  ];
+  console.log(name.padEnd(34), columns.filter(Boolean).join('  '));
+}
+
+/** Commits of one row a second, each flushed: what accounting would make without gathering. */
+function bareCommits(folder: string, seconds: number): number {
+  const database = new Database(join(folder, 'commits.db'), { create: true });
+  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL']) database.run(`pragma ${pragma}`);
+  database.run('create table rows (id integer primary key, text text)');
+  const insert = database.prepare('insert into rows (text) values (?)');
+  const started = performance.now();
+  let count = 0;
+  while (performance.now() - started < seconds * 1000) {
+    insert.run('a row');
+    count++;
+  }
+  insert.finalize();
+  database.close();
+  return count / seconds;
+}
+
+async function measureStore(dataDir: string, options: Options): Promise<void> {
+  letEveryoneIn(join(dataDir, 'karibu.db'));
+  const guests = [...readGuests(dataDir)];
+  console.log(`\n${guests.length.toLocaleString('en')} credentials`);
+  const random = createRandom(7);
+  const { inFlight, seconds } = options;
+  const lanesOf = (make: (lane: number) => Buffer[]) =>
+    Array.from({ length: inFlight }, (_, lane) => make(lane));
+  const access = (method: 'pap' | 'chap') =>
+    lanesOf((lane) =>
+      Array.from({ length: Math.ceil(REQUESTS / inFlight) }, () =>
+        accessRequest(random.pick(guests), method, lane, secret),
+      ),
+    );
+  const accounting = (first: number) =>
+    lanesOf((lane) =>
+      Array.from({ length: Math.ceil(SESSIONS / inFlight) }, (_, n) =>
+        accountingOfSession(random.pick(guests), `${first}${lane.toString(16)}x${n}`, lane, secret),
+      ).flat(),
+    );
+  const [pap, chap] = [access('pap'), access('chap')];
+
+  async function run(
+    subject: Subject,
+    what: string,
+    port: number,
+    lanes: Buffer[][],
+    base?: LoadResult,
+    again = true,
+  ) {
+    const echo = subject.name === 'bare echo';
+    // What has run once is compiled: a server is measured as it runs all day.
+    if (again) await runLoad({ port, lanes, seconds: 1, secret, again, echo });
+    const before = await subject.cpuMicros();
+    const load = await runLoad({ port, lanes, seconds, secret, again, echo });
+    report(`${subject.name}, ${what}`, load, (await subject.cpuMicros()) - before, base);
+    return load;
+  }
+
+  const echo = await startSubject('echo', dataDir);
+  const base = await run(echo, 'PAP packets', echo.auth, pap);
+  await echo.stop();
+
+  const app = await startSubject('app', dataDir);
+  const ours = await run(app, 'Access-Request, PAP', app.auth, pap, base);
+  await run(app, 'Access-Request, CHAP', app.auth, chap, base);
+  const oursAcct = await run(app, 'accounting, durable', app.acct, accounting(1), base, false);
+  await app.stop();
+
+  if (options.freeradius && hasFreeradius()) {
+    const peer = await startFreeradius(join(dataDir, 'freeradius'), guests, RADIUS_SECRET);
+    const subject = { name: 'FreeRADIUS', ...peer };
+    const theirs = await run(subject, 'Access-Request, PAP', peer.auth, pap, base);
+    const theirsAcct = await run(subject, 'accounting, durable', peer.acct, accounting(2), base, false);
+    await peer.stop();
+    console.log(
+      `Karibu / FreeRADIUS: ${(ours.perSecond / theirs.perSecond).toFixed(1)} in Access-Requests, ` +
+        `${(oursAcct.perSecond / theirsAcct.perSecond).toFixed(1)} in accounting`,
+    );
+  }
+  const commits = bareCommits(dataDir, 1);
+  console.log(
+    `one row a commit on this disk: ${Math.round(commits).toLocaleString('en')}/s; ` +
+      `our accounting: ${(oursAcct.perSecond / commits).toFixed(1)} messages for each`,
+  );
+}
+
+interface Options {
+  inFlight: number;
+  seconds: number;
+  freeradius: boolean;
+}
+
+async function measureAll(): Promise<void> {
+  const { values } = parseArgs({
+    allowNegative: true,
+    options: {
+      data: { type: 'string' },
+      credentials: { type: 'string' },
+      'in-flight': { type: 'string' },
+      seconds: { type: 'string' },
+      freeradius: { type: 'boolean', default: true },
+    },
+  });
+  const options = {
+    inFlight: Math.min(256, Number(values['in-flight'] ?? 100)),
+    seconds: Number(values.seconds ?? 5),
+    freeradius: values.freeradius === true,
+  };
+  console.log(`Bun ${Bun.version}, ${options.inFlight} in flight, ${options.seconds} s each`);
+  if (values.data) {
+    await measureStore(values.data, options);
+    return;
+  }
+  for (const count of (values.credentials ?? '1000,100000').split(',').map(Number)) {
+    const dataDir = mkdtempSync(join(tmpdir(), 'karibu-bench-'));
+    try {
+      // Half of the entitlements are bought, 40 % of them by someone new; half are from vouchers, of which 60 % are used.
+      const entitlements = Math.ceil(count / 0.9);
+      await seedStore(dataDir, { vouchers: entitlements, entitlements, sessions: 0 });
+      await measureStore(dataDir, options);
+    } finally {
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  }
+  process.exit(0);
+}
