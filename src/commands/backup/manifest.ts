@@ -1,5 +1,5 @@
 // What a backup says of itself.
-import { z } from 'zod';
+import * as z from 'zod';
 import { KEY_FILE } from '../../db/key-file.ts';
 
 export const MANIFEST_FILE = 'manifest.json';

@@ -149,8 +149,9 @@ async function readState(stage: Stage): Promise<DemoState> {
   const now = clock.now();
   const phone = phones.inHand();
   const live = router.sessions().find((session) => session.phone.mac === phone.mac);
-  const { items } = await listSessions(app.db, { limit: 1 }, { state: 'open', mac: phone.mac });
-  const known = items[0];
+  const { items } = await listSessions(app.db, { limit: 5 }, { state: 'open', mac: phone.mac });
+  // After a power cut an older one may still look open to Karibu.
+  const known = items.find((session) => session.acct_session_id === live?.id);
   return {
     now_at: now,
     ahead_ms: clock.aheadMs(),
