@@ -5,7 +5,7 @@ import { findOrderByToken } from '../../billing/orders.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
 import { createRateLimit } from './rate-limit.ts';
-import { limitBody } from './security.ts';
+import { CALLBACK_POLICY, limitBody, securityHeaders } from './security.ts';
 
 /** Strangers' notices are kept for the operator to see, but not without end: they could fill the disk. */
 const STRANGERS_AN_HOUR = 500;
@@ -16,6 +16,7 @@ const ACCEPTED = { ResultCode: 0, ResultDesc: 'Accepted' };
 export function createCallbacks(ctx: HttpContext): Hono<{ Bindings: HttpEnv }> {
   const door = new Hono<{ Bindings: HttpEnv }>();
   const strangers = createRateLimit(STRANGERS_AN_HOUR, 3600_000);
+  door.use(securityHeaders(CALLBACK_POLICY));
   door.use(limitBody());
   door.get('/healthz', (c) => c.json({ ok: true }));
 

@@ -17,6 +17,9 @@ export const ADMIN_POLICY = `${SELF}; img-src 'self' data:; form-action 'self'`;
 /** The portal posts credentials to the router's own login page, whose address differs from site to site. */
 export const PORTAL_POLICY = `${SELF}; form-action *`;
 
+/** The callback door shows nothing. */
+export const CALLBACK_POLICY = "default-src 'none'; frame-ancestors 'none'";
+
 /** `frames`: the origins that may show the page in a frame (the demo's page shows the portal). */
 export function securityHeaders(policy: string, frames?: string): MiddlewareHandler {
   const headers = { ...COMMON, 'content-security-policy': policy };
