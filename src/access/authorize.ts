@@ -39,6 +39,14 @@ export interface Accept {
   octets_left: number | null;
   rate_down_kbps: number | null;
   rate_up_kbps: number | null;
+  burst_rate_down_kbps: number | null;
+  burst_rate_up_kbps: number | null;
+  burst_threshold_down_kbps: number | null;
+  burst_threshold_up_kbps: number | null;
+  burst_seconds: number | null;
+  idle_timeout_seconds: number | null;
+  address_pool: string | null;
+  address_list: string | null;
 }
 export interface Reject {
   accept: false;
@@ -115,5 +123,13 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     octets_left: entitlement.quota_octets === null ? null : entitlement.quota_octets - used,
     rate_down_kbps: entitlement.rate_down_kbps,
     rate_up_kbps: entitlement.rate_up_kbps,
+    burst_rate_down_kbps: entitlement.burst_rate_down_kbps,
+    burst_rate_up_kbps: entitlement.burst_rate_up_kbps,
+    burst_threshold_down_kbps: entitlement.burst_threshold_down_kbps,
+    burst_threshold_up_kbps: entitlement.burst_threshold_up_kbps,
+    burst_seconds: entitlement.burst_seconds,
+    idle_timeout_seconds: entitlement.idle_timeout_seconds,
+    address_pool: entitlement.address_pool,
+    address_list: entitlement.address_list,
   };
 }

@@ -8,7 +8,7 @@ import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { AccessFacts, EntitlementFacts } from './authorize.ts';
 import { endReason } from './authorize.ts';
-import { termsOf } from './plans.ts';
+import { TERM_NAMES, termsOf } from './terms.ts';
 
 export type Entitlement = Row<'entitlements'>;
 
@@ -116,9 +116,8 @@ function accessQuery(db: Db): CompiledQuery<AccessRow> {
       s.state as subscriber_state,
       (select count(distinct coalesce(x.mac, x.id)) from sessions x
         where x.credential_id = c.id and x.state = 'open' and coalesce(x.mac, '') <> ${''}) as other_devices,
-      e.id as entitlement_id, e.plan_id, e.state, e.ends_at, e.end_reason, e.validity_seconds, e.online_seconds,
-      e.quota_octets, e.rate_down_kbps, e.rate_up_kbps, e.max_devices, e.used_seconds, e.used_upload_octets,
-      e.used_download_octets
+      e.id as entitlement_id, e.plan_id, e.state, e.ends_at, e.end_reason, e.used_seconds, e.used_upload_octets,
+      e.used_download_octets, ${sql.join(TERM_NAMES.map((name) => sql.ref(`e.${name}`)))}
     from credentials c
     join subscribers s on s.id = c.subscriber_id
     left join entitlements e on e.id = coalesce(

@@ -1,13 +1,15 @@
 // Plans: what is sold, at what price, with which terms.
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
-import type { Db, Row, Terms } from '../db/schema.ts';
+import type { Db, FinerTerms, Row, Terms } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
+import { checkTerms, NO_FINER_TERMS } from './terms.ts';
 
 export type Plan = Row<'plans'>;
 
-export interface PlanInput extends Terms {
+/** The finer terms may be left out: then the plan has none of them. */
+export interface PlanInput extends Omit<Terms, keyof FinerTerms>, Partial<FinerTerms> {
   name: string;
   description: string;
   kind: Plan['kind'];
@@ -16,15 +18,21 @@ export interface PlanInput extends Terms {
   position: number;
 }
 
+/** Throws `invalid` for terms that contradict each other. */
 export async function createPlan(db: Db, input: PlanInput, now: number): Promise<Plan> {
+  const plan = { ...NO_FINER_TERMS, ...input };
+  checkTerms(plan);
   return db
     .insertInto('plans')
-    .values({ id: newId(now), ...input, sold: 0, created_at: now, updated_at: now })
+    .values({ id: newId(now), ...plan, sold: 0, created_at: now, updated_at: now })
     .returningAll()
     .executeTakeFirstOrThrow();
 }
 
-/** Changes what is sold from now on; entitlements already granted keep their own copy of the terms. */
+/**
+ * Changes what is sold from now on; entitlements already granted keep their own copy of the terms. Throws `invalid` for
+ * terms that contradict each other; call it in a transaction, which then undoes the change.
+ */
 export async function updatePlan(db: Db, id: string, change: Partial<PlanInput>, now: number): Promise<Plan> {
   const plan = await db
     .updateTable('plans')
@@ -33,6 +41,7 @@ export async function updatePlan(db: Db, id: string, change: Partial<PlanInput>,
     .returningAll()
     .executeTakeFirst();
   if (!plan) throw noSuchPlan();
+  checkTerms(plan);
   return plan;
 }
 
@@ -68,16 +77,4 @@ export async function listPlansOnSale(db: Db): Promise<Plan[]> {
     .orderBy('id')
     .limit(100)
     .execute();
-}
-
-/** The terms alone: what an entitlement copies from its plan. */
-export function termsOf(plan: Terms): Terms {
-  return {
-    validity_seconds: plan.validity_seconds,
-    online_seconds: plan.online_seconds,
-    quota_octets: plan.quota_octets,
-    rate_down_kbps: plan.rate_down_kbps,
-    rate_up_kbps: plan.rate_up_kbps,
-    max_devices: plan.max_devices,
-  };
 }

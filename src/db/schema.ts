@@ -70,8 +70,25 @@ export interface RoutersTable {
   updated_at: number;
 }
 
+/** The terms that most plans leave empty. */
+export interface FinerTerms {
+  /** Speed for a short while, above the rate; null is no burst. */
+  burst_rate_down_kbps: number | null;
+  burst_rate_up_kbps: number | null;
+  /** The average above which a burst ends; null is the rate itself. */
+  burst_threshold_down_kbps: number | null;
+  burst_threshold_up_kbps: number | null;
+  /** Over how long that average is taken; null leaves it to the router. */
+  burst_seconds: number | null;
+  /** A session without traffic for so long ends. */
+  idle_timeout_seconds: number | null;
+  /** Names on the router: where the address comes from, which list it is put on. */
+  address_pool: string | null;
+  address_list: string | null;
+}
+
 /** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters nothing sold. */
-export interface Terms {
+export interface Terms extends FinerTerms {
   validity_seconds: number;
   online_seconds: number | null;
   quota_octets: number | null;

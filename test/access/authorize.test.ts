@@ -7,6 +7,7 @@ import {
   endReason,
   REJECT_MESSAGES,
 } from '../../src/access/authorize.ts';
+import { NO_FINER_TERMS } from '../../src/access/terms.ts';
 import { NOW } from './fixtures.ts';
 
 const running: EntitlementFacts = {
@@ -20,6 +21,7 @@ const running: EntitlementFacts = {
   rate_down_kbps: 5000,
   rate_up_kbps: 2000,
   max_devices: 1,
+  ...NO_FINER_TERMS,
   used_seconds: 0,
   used_upload_octets: 0,
   used_download_octets: 0,
@@ -81,7 +83,22 @@ describe('access is given', () => {
       octets_left: null,
       rate_down_kbps: 5000,
       rate_up_kbps: 2000,
+      ...NO_FINER_TERMS,
     });
+  });
+
+  it('with the bursts, the idle timeout and the names on the router that the plan has', () => {
+    const finer = {
+      burst_rate_down_kbps: 10_000,
+      burst_rate_up_kbps: 4000,
+      burst_threshold_down_kbps: 4000,
+      burst_threshold_up_kbps: 1000,
+      burst_seconds: 10,
+      idle_timeout_seconds: 600,
+      address_pool: 'guests',
+      address_list: 'paid',
+    };
+    expect(given(finer)).toMatchObject(finer);
   });
 
   it.each([

@@ -14,7 +14,19 @@ export interface Me {
   clock: { trusted: boolean; message?: string };
 }
 
-export interface Plan {
+/** What a plan need not have, and an entitlement copies. */
+export interface FinerTerms {
+  burst_rate_down_kbps: number | null;
+  burst_rate_up_kbps: number | null;
+  burst_threshold_down_kbps: number | null;
+  burst_threshold_up_kbps: number | null;
+  burst_seconds: number | null;
+  idle_timeout_seconds: number | null;
+  address_pool: string | null;
+  address_list: string | null;
+}
+
+export interface Plan extends FinerTerms {
   id: string;
   name: string;
   description: string | null;
@@ -82,7 +94,7 @@ export interface Credential {
   created_at: number;
 }
 
-export interface Entitlement {
+export interface Entitlement extends FinerTerms {
   id: string;
   subscriber_id: string;
   msisdn: string | null;

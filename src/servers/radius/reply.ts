@@ -24,6 +24,13 @@ export function acceptReply(
     const seconds = Math.min(Math.max(Math.floor(decision.session_timeout_seconds), 1), MOST_SECONDS);
     attributes.push(attribute('Session-Timeout', seconds));
   }
+  if (decision.idle_timeout_seconds !== null) {
+    attributes.push(attribute('Idle-Timeout', decision.idle_timeout_seconds));
+  }
+  if (decision.address_pool !== null) attributes.push(attribute('Framed-Pool', decision.address_pool));
+  if (decision.address_list !== null) {
+    attributes.push(attribute('Mikrotik-Address-List', decision.address_list));
+  }
   const rate = mikrotikRateLimit(decision);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
   if (decision.octets_left !== null) {

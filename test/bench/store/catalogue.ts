@@ -1,4 +1,5 @@
 // What a business has before it sells: plans, routers.
+import { NO_FINER_TERMS } from '../../../src/access/terms.ts';
 import type { Row } from '../../../src/db/schema.ts';
 import { DAY_MS } from '../../../src/lib/days.ts';
 import type { Vault } from '../../../src/lib/secrets.ts';
@@ -51,6 +52,7 @@ export function fillCatalogue(bulk: Bulk, random: Random, vault: Vault, from: nu
       rate_down_kbps: down,
       rate_up_kbps: up,
       max_devices: devices,
+      ...NO_FINER_TERMS,
       state: 'on_sale',
       position,
       sold: 0,

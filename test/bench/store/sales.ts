@@ -1,4 +1,5 @@
 // A year of sales: who bought or redeemed what, and the money for it.
+import { NO_FINER_TERMS } from '../../../src/access/terms.ts';
 import type { Row } from '../../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../../src/lib/days.ts';
 import { hashToken, type Vault } from '../../../src/lib/secrets.ts';
@@ -189,6 +190,7 @@ function fillSale(
     rate_down_kbps: plan.rate_down_kbps,
     rate_up_kbps: plan.rate_up_kbps,
     max_devices: plan.max_devices,
+    ...NO_FINER_TERMS,
     starts_at: startsAt,
     ends_at: endsAt,
     ended_at: done ? Math.min(endsAt ?? now, now) : null,

@@ -69,6 +69,9 @@ beforeAll(async () => {
     rate_down_kbps: 5000,
     rate_up_kbps: 2000,
     max_devices: 1,
+    burst_rate_down_kbps: 8000,
+    idle_timeout_seconds: 900,
+    address_pool: 'guests',
   };
   ids.plan = (await ok('POST', '/plans', plan)).json.id;
   ids.batch = (

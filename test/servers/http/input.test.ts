@@ -66,6 +66,12 @@ describe('the admin API refuses', () => {
     ['rate_down_kbps', 0],
     ['rate_up_kbps', 'fast'],
     ['max_devices', 0],
+    ['idle_timeout_seconds', 5],
+    ['burst_seconds', 0],
+    ['burst_rate_down_kbps', 1000], // Without a rate there is nothing to go beyond.
+    ['burst_threshold_up_kbps', 1000],
+    ['address_pool', 'two words; and more'],
+    ['address_list', ''],
     ['max_devices', 1.5],
     ['name', ''],
     ['name', '   '],

@@ -3,7 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { revokeEntitlement } from '../../../src/access/entitlements.ts';
 import { updateSubscriber } from '../../../src/access/subscribers.ts';
 import { cancelVoucher } from '../../../src/access/vouchers.ts';
-import { attribute, getInteger, getOctets, getString } from '../../../src/protocols/radius/attributes.ts';
+import {
+  attribute,
+  getInteger,
+  getOctets,
+  getString,
+  hasAttribute,
+} from '../../../src/protocols/radius/attributes.ts';
 import { type Attribute, Code, type Packet } from '../../../src/protocols/radius/packet.ts';
 import { HOUR, NOW, report, someAccess, someVouchers } from '../../access/fixtures.ts';
 import { MAC, online, startRadius, told } from './fixtures.ts';
@@ -88,6 +94,32 @@ describe('a paid guest', () => {
     const accept = (await radius.logIn({ username: credential.username, password: 'secret' })) as Packet;
     expect(getInteger(accept, 'Mikrotik-Total-Limit')).toBe(GIB + 5);
     expect(getInteger(accept, 'Mikrotik-Total-Limit-Gigawords')).toBe(2);
+  });
+
+  it('gets the bursts, the idle timeout and the names on the router that the plan has', async () => {
+    const { credential } = await someAccess(radius.db, {
+      burst_rate_down_kbps: 10_000,
+      burst_rate_up_kbps: 4000,
+      burst_threshold_down_kbps: 4000,
+      burst_threshold_up_kbps: 1500,
+      burst_seconds: 10,
+      idle_timeout_seconds: 600,
+      address_pool: 'guests',
+      address_list: 'paid',
+    });
+    const accept = (await radius.logIn({ username: credential.username, password: 'secret' })) as Packet;
+    expect(told(accept)).toMatchObject({ rate_limit: '2M/5M 4M/10M 1500k/4M 10/10' });
+    expect(getInteger(accept, 'Idle-Timeout')).toBe(600);
+    expect(getString(accept, 'Framed-Pool')).toBe('guests');
+    expect(getString(accept, 'Mikrotik-Address-List')).toBe('paid');
+  });
+
+  it('gets none of them where the plan has none', async () => {
+    const { credential } = await someAccess(radius.db);
+    const accept = (await radius.logIn({ username: credential.username, password: 'secret' })) as Packet;
+    for (const name of ['Idle-Timeout', 'Framed-Pool', 'Mikrotik-Address-List'] as const) {
+      expect(hasAttribute(accept, name)).toBe(false);
+    }
   });
 
   it('on a second device is told so; the same device comes back in', async () => {

@@ -18,6 +18,7 @@ import { Button, Card, Failure, LinkButton, Loading, PageHead, State } from '../
 import { Field, type Form, FormBox, invalid, useForm, type Values } from '../parts/form.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import type { Plan } from '../types.ts';
+import { BLANK_TERMS, hasFinerTerms, readTerms, TermFields, typedTerms } from './plan-terms.ts';
 
 const DURATIONS: DurationUnit[] = ['minutes', 'hours', 'days'];
 const DATA: DataUnit[] = ['MB', 'GB'];
@@ -37,6 +38,7 @@ const BLANK: Values = {
   rate_up_kbps: '2',
   max_devices: '1',
   state: 'on_sale',
+  ...BLANK_TERMS,
 };
 
 function typedPlan(plan: Plan): Values {
@@ -59,6 +61,7 @@ function typedPlan(plan: Plan): Values {
     rate_up_kbps: megabits(plan.rate_up_kbps),
     max_devices: String(plan.max_devices),
     state: plan.state,
+    ...typedTerms(plan),
   };
 }
 
@@ -78,6 +81,7 @@ function readPlan(values: Values) {
     rate_up_kbps: parseAmount(values.rate_up_kbps ?? '', 1000),
     max_devices: parseAmount(values.max_devices ?? '', 1),
     state: values.state as Plan['state'],
+    ...readTerms(values),
   };
 }
 
@@ -147,7 +151,8 @@ function PlanForm({ plan, reload }: { plan?: Plan; reload?: () => void }) {
     <//>
     <div class="columns form-columns">
       <${Card}><${FormBox} form=${form} act=${save}>
-        <${Fields} form=${form} archived=${archived} isNew=${!plan} />
+        <${Fields} form=${form} archived=${archived} isNew=${!plan}
+          finer=${plan !== undefined && hasFinerTerms(plan)} />
         <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>
         ${plan ? 'Save plan' : 'Create plan'}<//><${LinkButton} href="/plans" look="quiet">Cancel<//></div>
       <//><//>
@@ -156,7 +161,8 @@ function PlanForm({ plan, reload }: { plan?: Plan; reload?: () => void }) {
     </div>`;
 }
 
-function Fields({ form, archived, isNew }: { form: Form; archived: boolean; isNew: boolean }) {
+function Fields(props: { form: Form; archived: boolean; isNew: boolean; finer: boolean }) {
+  const { form, archived, isNew, finer } = props;
   return html`<div class="field-row">
     <${Field} form=${form} name="name" label="Name" placeholder="1 hour" autofocus=${isNew} maxlength=${60} />
     <${Field} form=${form} name="price_cents" label="Price" prefix="KES" inputmode="decimal"
@@ -192,7 +198,8 @@ function Fields({ form, archived, isNew }: { form: Form; archived: boolean; isNe
           ['hidden', 'Hidden from the portal'],
         ]} />`
       }
-    </div>`;
+    </div>
+    <${TermFields} form=${form} open=${finer} />`;
 }
 
 function GuestCard({ plan }: { plan: ReadPlan }) {

@@ -30,6 +30,14 @@ const terms = {
   rate_down_kbps: maybeCount,
   rate_up_kbps: maybeCount,
   max_devices: count,
+  burst_rate_down_kbps: maybeCount,
+  burst_rate_up_kbps: maybeCount,
+  burst_threshold_down_kbps: maybeCount,
+  burst_threshold_up_kbps: maybeCount,
+  burst_seconds: maybeCount,
+  idle_timeout_seconds: maybeCount,
+  address_pool: maybeText,
+  address_list: maybeText,
 };
 
 export const planAnswer = z.strictObject({

@@ -12,6 +12,31 @@ const TEN_YEARS_SECONDS = 315_360_000;
 const seconds = z.number().int().min(1).max(TEN_YEARS_SECONDS);
 const kbps = z.number().int().min(1).max(10_000_000);
 
+/** What a pool or an address list is called on the router. */
+const routerName = z
+  .string()
+  .trim()
+  .regex(/^[\w.-]{1,60}$/, 'Letters, digits, dots, dashes and underscores, as it is called on the router.')
+  .nullable();
+
+/** Terms that a plan need not have. */
+const finer = {
+  burst_rate_down_kbps: kbps.nullable().describe('Speed for a short while; not below the rate'),
+  burst_rate_up_kbps: kbps.nullable(),
+  burst_threshold_down_kbps: kbps.nullable().describe('Average above which a burst ends; null is the rate'),
+  burst_threshold_up_kbps: kbps.nullable(),
+  burst_seconds: z.number().int().min(1).max(3600).nullable().describe('Over which the average is taken'),
+  idle_timeout_seconds: z
+    .number()
+    .int()
+    .min(30)
+    .max(86_400)
+    .nullable()
+    .describe('A session without traffic for so long ends'),
+  address_pool: routerName.describe('Framed-Pool; the pool must exist on the router'),
+  address_list: routerName.describe('Mikrotik-Address-List'),
+};
+
 const fields = {
   name: z.string().trim().min(1, 'Give the plan a name.').max(60),
   description: z.string().trim().max(300),
@@ -23,12 +48,14 @@ const fields = {
   rate_down_kbps: kbps.nullable(),
   rate_up_kbps: kbps.nullable(),
   max_devices: z.number().int().min(1).max(100),
+  ...finer,
   state: z.enum(['on_sale', 'hidden', 'archived']),
   position: z.number().int().min(0).max(10_000).describe('Order on the portal, lowest first'),
 };
 
 const create = z.object({
   ...fields,
+  ...z.object(finer).partial().shape,
   description: fields.description.default(''),
   kind: fields.kind.default('hotspot'),
   online_seconds: fields.online_seconds.default(null),
