@@ -1,5 +1,6 @@
 // Decides, from facts alone, whether a credential may use the network, how fast, until when.
 import type { Terms } from '../db/schema.ts';
+import { hasFairUse } from './terms.ts';
 
 /** Why access is refused; shown in the sign-in log in these words. */
 export type RejectReason =
@@ -37,6 +38,8 @@ export interface Accept {
   session_timeout_seconds: number | null;
   /** Octets left in both directions; null when unlimited. */
   octets_left: number | null;
+  upload_octets_left: number | null;
+  download_octets_left: number | null;
   rate_down_kbps: number | null;
   rate_up_kbps: number | null;
   burst_rate_down_kbps: number | null;
@@ -73,15 +76,34 @@ export interface AccessFacts {
   other_devices: number;
 }
 
+/** What is left of a quota after what was used; null when there is none. */
+function left(quota: number | null, used: number): number | null {
+  return quota === null ? null : quota - used;
+}
+
+/** What is left of each quota. */
+function quotasLeft(entitlement: EntitlementFacts) {
+  const { used_upload_octets: up, used_download_octets: down } = entitlement;
+  return {
+    octets_left: left(entitlement.quota_octets, up + down),
+    upload_octets_left: left(entitlement.upload_quota_octets, up),
+    download_octets_left: left(entitlement.download_quota_octets, down),
+  };
+}
+
+/** Whether one of the quotas is used up. */
+export function quotaReached(entitlement: EntitlementFacts): boolean {
+  return Object.values(quotasLeft(entitlement)).some((octets) => octets !== null && octets <= 0);
+}
+
 /** Why an entitlement that still counts as running is over at this instant; undefined while it is not. */
 export function endReason(
   entitlement: EntitlementFacts,
   now: number,
   clockTrusted: boolean,
 ): 'expired' | 'quota_used' | 'online_time_used' | undefined {
-  const used = entitlement.used_upload_octets + entitlement.used_download_octets;
   if (clockTrusted && entitlement.ends_at !== null && entitlement.ends_at <= now) return 'expired';
-  if (entitlement.quota_octets !== null && used >= entitlement.quota_octets) return 'quota_used';
+  if (quotaReached(entitlement) && !hasFairUse(entitlement)) return 'quota_used';
   if (entitlement.online_seconds !== null && entitlement.used_seconds >= entitlement.online_seconds) {
     return 'online_time_used';
   }
@@ -92,6 +114,28 @@ function endedReason(entitlement: EntitlementFacts): RejectReason {
   if (entitlement.state === 'revoked') return 'revoked';
   const reason = entitlement.end_reason;
   return reason === 'quota_used' || reason === 'online_time_used' ? reason : 'expired';
+}
+
+const NO_QUOTA = { octets_left: null, upload_octets_left: null, download_octets_left: null };
+
+/** The speed now: the plan's, or after the quota the fair-use rate, without bursts, and never faster than the plan. */
+export function currentRates(entitlement: EntitlementFacts) {
+  const slow = quotaReached(entitlement) && hasFairUse(entitlement);
+  const {
+    rate_down_kbps: down,
+    rate_up_kbps: up,
+    fair_use_rate_down_kbps: slowDown,
+    fair_use_rate_up_kbps: slowUp,
+  } = entitlement;
+  return {
+    rate_down_kbps: slow && slowDown !== null ? Math.min(slowDown, down ?? slowDown) : down,
+    rate_up_kbps: slow && slowUp !== null ? Math.min(slowUp, up ?? slowUp) : up,
+    burst_rate_down_kbps: slow ? null : entitlement.burst_rate_down_kbps,
+    burst_rate_up_kbps: slow ? null : entitlement.burst_rate_up_kbps,
+    burst_threshold_down_kbps: slow ? null : entitlement.burst_threshold_down_kbps,
+    burst_threshold_up_kbps: slow ? null : entitlement.burst_threshold_up_kbps,
+    burst_seconds: slow ? null : entitlement.burst_seconds,
+  };
 }
 
 /**
@@ -115,19 +159,13 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
   else if (entitlement.ends_at !== null && clockTrusted)
     ends.push(Math.ceil((entitlement.ends_at - now) / 1000));
   if (entitlement.online_seconds !== null) ends.push(entitlement.online_seconds - entitlement.used_seconds);
-  const used = entitlement.used_upload_octets + entitlement.used_download_octets;
   return {
     accept: true,
     entitlement_id: entitlement.id,
     session_timeout_seconds: ends.length > 0 ? Math.min(...ends) : null,
-    octets_left: entitlement.quota_octets === null ? null : entitlement.quota_octets - used,
-    rate_down_kbps: entitlement.rate_down_kbps,
-    rate_up_kbps: entitlement.rate_up_kbps,
-    burst_rate_down_kbps: entitlement.burst_rate_down_kbps,
-    burst_rate_up_kbps: entitlement.burst_rate_up_kbps,
-    burst_threshold_down_kbps: entitlement.burst_threshold_down_kbps,
-    burst_threshold_up_kbps: entitlement.burst_threshold_up_kbps,
-    burst_seconds: entitlement.burst_seconds,
+    // With a fair-use rate no quota ends the session, so the router is told of none.
+    ...(hasFairUse(entitlement) ? NO_QUOTA : quotasLeft(entitlement)),
+    ...currentRates(entitlement),
     idle_timeout_seconds: entitlement.idle_timeout_seconds,
     address_pool: entitlement.address_pool,
     address_list: entitlement.address_list,

@@ -7,7 +7,7 @@ import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { AccessFacts, EntitlementFacts } from './authorize.ts';
-import { endReason } from './authorize.ts';
+import { endReason, quotaReached } from './authorize.ts';
 import { TERM_NAMES, termsOf } from './terms.ts';
 
 export type Entitlement = Row<'entitlements'>;
@@ -240,10 +240,22 @@ export async function endDueEntitlements(db: Db, now: number, limit = 500): Prom
   });
 }
 
-/** Ends an entitlement whose counted limits are reached; call it after usage was added. */
-export async function endIfUsedUp(db: Db, entitlement: EntitlementFacts, now: number): Promise<boolean> {
+/**
+ * Ends an entitlement whose counted limits are reached, or has its live sessions slowed down where a fair-use rate
+ * follows the quota. Call it after usage was added; `before` is the entitlement without it.
+ */
+export async function actOnUsage(
+  db: Db,
+  before: EntitlementFacts,
+  entitlement: Entitlement,
+  now: number,
+): Promise<void> {
   const reason = endReason(entitlement, now, false);
-  return reason ? endEntitlement(db, entitlement.id, reason, now) : false;
+  if (reason) {
+    await endEntitlement(db, entitlement.id, reason, now);
+  } else if (entitlement.state === 'active' && quotaReached(entitlement) && !quotaReached(before)) {
+    await enqueueTask(db, 'enforce', { credential_id: entitlement.credential_id, reason: 'fair_use' }, now);
+  }
 }
 
 export async function getEntitlement(db: Db, id: string): Promise<Entitlement> {

@@ -6,7 +6,7 @@ import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
-import { endIfUsedUp } from './entitlements.ts';
+import { actOnUsage } from './entitlements.ts';
 import { addDailyUsage } from './usage.ts';
 
 export type Session = Row<'sessions'>;
@@ -234,7 +234,12 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
     .executeTakeFirst();
   if (!entitlement) return;
   await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
-  await endIfUsedUp(tx, entitlement, now);
+  const unused = {
+    ...entitlement,
+    used_upload_octets: entitlement.used_upload_octets - upload,
+    used_download_octets: entitlement.used_download_octets - download,
+  };
+  await actOnUsage(tx, unused, entitlement, now);
 }
 
 async function closeRouterSessions(tx: Db, routerId: string, at: number): Promise<Session[]> {

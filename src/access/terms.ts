@@ -12,6 +12,10 @@ export const NO_FINER_TERMS: FinerTerms = {
   idle_timeout_seconds: null,
   address_pool: null,
   address_list: null,
+  upload_quota_octets: null,
+  download_quota_octets: null,
+  fair_use_rate_down_kbps: null,
+  fair_use_rate_up_kbps: null,
 };
 
 const FINER_NAMES = Object.keys(NO_FINER_TERMS) as (keyof FinerTerms)[];
@@ -30,6 +34,11 @@ export const TERM_NAMES: readonly (keyof Terms)[] = [
 /** The terms alone: what an entitlement copies from its plan. */
 export function termsOf(plan: Terms): Terms {
   return Object.fromEntries(TERM_NAMES.map((name) => [name, plan[name]])) as unknown as Terms;
+}
+
+/** Whether access goes on, slower, when the quota is used. */
+export function hasFairUse(terms: Pick<Terms, 'fair_use_rate_down_kbps' | 'fair_use_rate_up_kbps'>): boolean {
+  return terms.fair_use_rate_down_kbps !== null || terms.fair_use_rate_up_kbps !== null;
 }
 
 /** Throws `invalid`, with the fields named, for terms that are right one by one and wrong together. */
@@ -52,6 +61,12 @@ export function checkTerms(terms: Terms): void {
   }
   const bursts = terms.burst_rate_down_kbps !== null || terms.burst_rate_up_kbps !== null;
   if (terms.burst_seconds !== null && !bursts) fields.burst_seconds = 'How long is a burst? There is none.';
+  const quota = terms.quota_octets ?? terms.upload_quota_octets ?? terms.download_quota_octets;
+  for (const name of ['fair_use_rate_down_kbps', 'fair_use_rate_up_kbps'] as const) {
+    if (terms[name] !== null && quota === null) {
+      fields[name] = 'A fair-use rate begins when a quota is used: give a quota as well.';
+    }
+  }
   const [message] = Object.values(fields);
   if (message) throw new AppError('invalid', message, { fields });
 }

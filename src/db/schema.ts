@@ -85,6 +85,12 @@ export interface FinerTerms {
   /** Names on the router: where the address comes from, which list it is put on. */
   address_pool: string | null;
   address_list: string | null;
+  /** Octets included in one direction, beside the quota for both. */
+  upload_quota_octets: number | null;
+  download_quota_octets: number | null;
+  /** The rate once a quota is used; with neither, the quota is the end. */
+  fair_use_rate_down_kbps: number | null;
+  fair_use_rate_up_kbps: number | null;
 }
 
 /** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters nothing sold. */

@@ -178,7 +178,9 @@ export async function enforceCredential(
         await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
       const answer = await changeSession(context, session, decision);
       told.push(`${session.username} goes on: ${describe(answer)}`);
-      // The router would end it by its old timeout; the guest's next login then gets the new one.
+      // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one; but nothing
+      // slows down a session that missed its fair-use rate.
+      if (answer.outcome !== 'ack' && reason === 'fair_use') complete = false;
       continue;
     }
     const ended = await disconnectSession(

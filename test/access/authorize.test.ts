@@ -57,6 +57,8 @@ describe('access is refused', () => {
     ['quota_used', facts({ quota_octets: 100, used_upload_octets: 40, used_download_octets: 60 })],
     ['quota_used', facts({ quota_octets: 0 })],
     ['quota_used', facts({ ...waiting, quota_octets: 10, used_download_octets: 10 })],
+    ['quota_used', facts({ upload_quota_octets: 10, used_upload_octets: 10 })],
+    ['quota_used', facts({ download_quota_octets: 10, used_download_octets: 11 })],
     ['online_time_used', facts({ online_seconds: 600, used_seconds: 600 })],
     ['too_many_devices', facts({}, { other_devices: 1 })],
     ['too_many_devices', facts({ max_devices: 3 }, { other_devices: 3 })],
@@ -81,9 +83,18 @@ describe('access is given', () => {
       entitlement_id: 'e1',
       session_timeout_seconds: 1800,
       octets_left: null,
+      upload_octets_left: null,
+      download_octets_left: null,
       rate_down_kbps: 5000,
       rate_up_kbps: 2000,
-      ...NO_FINER_TERMS,
+      burst_rate_down_kbps: null,
+      burst_rate_up_kbps: null,
+      burst_threshold_down_kbps: null,
+      burst_threshold_up_kbps: null,
+      burst_seconds: null,
+      idle_timeout_seconds: null,
+      address_pool: null,
+      address_list: null,
     });
   });
 
@@ -118,6 +129,47 @@ describe('access is given', () => {
       given({ quota_octets: 1000, used_upload_octets: 100, used_download_octets: 300 }).octets_left,
     ).toBe(600);
     expect(given({ quota_octets: 2 ** 40 }).octets_left).toBe(2 ** 40);
+  });
+
+  it('with what is left of the quota of each direction', () => {
+    const quotas = { upload_quota_octets: 500, download_quota_octets: 800 };
+    expect(given({ ...quotas, used_upload_octets: 100, used_download_octets: 300 })).toMatchObject({
+      octets_left: null,
+      upload_octets_left: 400,
+      download_octets_left: 500,
+    });
+  });
+
+  const fair = { quota_octets: 100, fair_use_rate_down_kbps: 1000, fair_use_rate_up_kbps: 9000 };
+  it('at the plan’s rate before a quota that a fair-use rate follows, and no quota is told', () => {
+    expect(given({ ...fair, used_download_octets: 99 })).toMatchObject({
+      octets_left: null,
+      rate_down_kbps: 5000,
+      rate_up_kbps: 2000,
+    });
+  });
+
+  it.each([
+    ['both directions', { used_download_octets: 60, used_upload_octets: 40 }],
+    ['the upload', { quota_octets: null, upload_quota_octets: 5, used_upload_octets: 5 }],
+    ['the download', { quota_octets: null, download_quota_octets: 5, used_download_octets: 5 }],
+  ] as const)('at the fair-use rate after the quota of %s, never faster than before', (_, used) => {
+    const bursts = { burst_rate_down_kbps: 9000, burst_threshold_down_kbps: 1000, burst_seconds: 5 };
+    expect(given({ ...fair, ...bursts, ...used })).toMatchObject({
+      octets_left: null,
+      upload_octets_left: null,
+      download_octets_left: null,
+      rate_down_kbps: 1000,
+      rate_up_kbps: 2000,
+      burst_rate_down_kbps: null,
+      burst_threshold_down_kbps: null,
+      burst_seconds: null,
+    });
+  });
+
+  it('at a fair-use rate still ends by its time', () => {
+    const over = { ...fair, used_download_octets: 100, ends_at: NOW };
+    expect(authorize(facts(over), NOW, true)).toMatchObject({ reason: 'expired' });
   });
 
   it('to as many devices as the plan has', () => {

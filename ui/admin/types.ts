@@ -24,6 +24,10 @@ export interface FinerTerms {
   idle_timeout_seconds: number | null;
   address_pool: string | null;
   address_list: string | null;
+  upload_quota_octets: number | null;
+  download_quota_octets: number | null;
+  fair_use_rate_down_kbps: number | null;
+  fair_use_rate_up_kbps: number | null;
 }
 
 export interface Plan extends FinerTerms {

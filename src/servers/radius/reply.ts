@@ -33,12 +33,15 @@ export function acceptReply(
   }
   const rate = mikrotikRateLimit(decision);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
-  if (decision.octets_left !== null) {
-    const { low, high } = gigawords(Math.max(decision.octets_left, 1));
-    attributes.push(
-      attribute('Mikrotik-Total-Limit', low),
-      attribute('Mikrotik-Total-Limit-Gigawords', high),
-    );
+  for (const [name, octets] of [
+    ['Mikrotik-Total-Limit', decision.octets_left],
+    // In the router's view: it receives what the subscriber sends.
+    ['Mikrotik-Recv-Limit', decision.upload_octets_left],
+    ['Mikrotik-Xmit-Limit', decision.download_octets_left],
+  ] as const) {
+    if (octets === null) continue;
+    const { low, high } = gigawords(Math.max(octets, 1));
+    attributes.push(attribute(name, low), attribute(`${name}-Gigawords`, high));
   }
   attributes.push(attribute('Acct-Interim-Interval', interimSeconds));
   return { code: Code.AccessAccept, attributes };

@@ -122,6 +122,38 @@ describe('a paid guest', () => {
     }
   });
 
+  it('gets what is left of the quota of each direction, as the router sees them', async () => {
+    const GIB = 1024 ** 3;
+    const { credential } = await someAccess(radius.db, {
+      upload_quota_octets: 5 * GIB,
+      download_quota_octets: 8 * GIB + 3,
+    });
+    const accept = (await radius.logIn({ username: credential.username, password: 'secret' })) as Packet;
+    expect(getInteger(accept, 'Mikrotik-Recv-Limit')).toBe(GIB);
+    expect(getInteger(accept, 'Mikrotik-Recv-Limit-Gigawords')).toBe(1);
+    expect(getInteger(accept, 'Mikrotik-Xmit-Limit')).toBe(3);
+    expect(getInteger(accept, 'Mikrotik-Xmit-Limit-Gigawords')).toBe(2);
+    expect(hasAttribute(accept, 'Mikrotik-Total-Limit')).toBe(false);
+  });
+
+  it('gets in at the fair-use rate after the quota, without a limit', async () => {
+    const { credential, entitlement: granted } = await someAccess(radius.db, {
+      quota_octets: 1000,
+      fair_use_rate_down_kbps: 1000,
+      fair_use_rate_up_kbps: 512,
+    });
+    const login = { username: credential.username, password: 'secret' };
+    expect(told(await radius.logIn(login))).toMatchObject({ rate_limit: '2M/5M' });
+    await radius.db
+      .updateTable('entitlements')
+      .set({ used_download_octets: 1000 })
+      .where('id', '=', granted.id)
+      .execute();
+    const slow = (await radius.logIn(login)) as Packet;
+    expect(told(slow)).toMatchObject({ rate_limit: '512k/1M' });
+    expect(hasAttribute(slow, 'Mikrotik-Total-Limit')).toBe(false);
+  });
+
   it('on a second device is told so; the same device comes back in', async () => {
     const { credential, entitlement: granted } = await someAccess(radius.db);
     const login = { username: credential.username, password: 'secret' };

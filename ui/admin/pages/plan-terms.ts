@@ -1,12 +1,27 @@
 // The finer terms of a plan's form, behind one disclosure so that a simple plan stays simple.
 import { html } from '../../shared/html.ts';
-import { DURATION_SECONDS, type DurationUnit, parseAmount, splitDuration } from '../../shared/units.ts';
+import {
+  DATA_OCTETS,
+  type DataUnit,
+  DURATION_SECONDS,
+  type DurationUnit,
+  parseAmount,
+  splitData,
+  splitDuration,
+} from '../../shared/units.ts';
 import { Field, type Form, type Values } from '../parts/form.ts';
 import type { FinerTerms, Plan } from '../types.ts';
 
 const IDLE_UNITS: DurationUnit[] = ['minutes', 'hours'];
+const DATA: DataUnit[] = ['MB', 'GB'];
 
 export const BLANK_TERMS: Values = {
+  upload_quota_octets: '',
+  upload_quota_unit: 'GB',
+  download_quota_octets: '',
+  download_quota_unit: 'GB',
+  fair_use_rate_down_kbps: '',
+  fair_use_rate_up_kbps: '',
   burst_rate_down_kbps: '',
   burst_rate_up_kbps: '',
   burst_threshold_down_kbps: '',
@@ -19,6 +34,8 @@ export const BLANK_TERMS: Values = {
 };
 
 const RATES = [
+  'fair_use_rate_down_kbps',
+  'fair_use_rate_up_kbps',
   'burst_rate_down_kbps',
   'burst_rate_up_kbps',
   'burst_threshold_down_kbps',
@@ -29,6 +46,13 @@ const RATES = [
 export function typedTerms(plan: Plan): Values {
   const values = { ...BLANK_TERMS };
   for (const name of RATES) values[name] = plan[name] === null ? '' : String(plan[name] / 1000);
+  for (const way of ['upload', 'download'] as const) {
+    const quota = plan[`${way}_quota_octets`];
+    if (quota === null) continue;
+    const { amount, unit } = splitData(quota);
+    values[`${way}_quota_octets`] = String(amount);
+    values[`${way}_quota_unit`] = unit;
+  }
   values.burst_seconds = plan.burst_seconds === null ? '' : String(plan.burst_seconds);
   const idle = plan.idle_timeout_seconds === null ? undefined : splitDuration(plan.idle_timeout_seconds);
   values.idle_timeout_seconds = idle ? String(idle.amount) : '';
@@ -43,7 +67,13 @@ export function readTerms(values: Values): { [K in keyof FinerTerms]: FinerTerms
   const typed = (name: string) => values[name] ?? '';
   const megabits = (name: string) => parseAmount(typed(name), 1000);
   const word = (name: string) => typed(name).trim() || null;
+  const data = (way: 'upload' | 'download') =>
+    parseAmount(typed(`${way}_quota_octets`), DATA_OCTETS[values[`${way}_quota_unit`] as DataUnit] ?? 1);
   return {
+    upload_quota_octets: data('upload'),
+    download_quota_octets: data('download'),
+    fair_use_rate_down_kbps: megabits('fair_use_rate_down_kbps'),
+    fair_use_rate_up_kbps: megabits('fair_use_rate_up_kbps'),
     burst_rate_down_kbps: megabits('burst_rate_down_kbps'),
     burst_rate_up_kbps: megabits('burst_rate_up_kbps'),
     burst_threshold_down_kbps: megabits('burst_threshold_down_kbps'),
@@ -68,6 +98,18 @@ export function hasFinerTerms(plan: Plan): boolean {
 export function TermFields({ form, open }: { form: Form; open: boolean }) {
   const wrong = Object.keys(form.errors).some((name) => name in BLANK_TERMS);
   return html`<details class="advanced" open=${open || wrong}><summary>Advanced</summary>
+    <div class="field-row">
+      <${Field} form=${form} name="download_quota_octets" label="Download quota" inputmode="decimal"
+        units=${DATA} unit="download_quota_unit" placeholder="none" hint="Beside the quota for both ways" />
+      <${Field} form=${form} name="upload_quota_octets" label="Upload quota" inputmode="decimal"
+        units=${DATA} unit="upload_quota_unit" placeholder="none" />
+    </div>
+    <div class="field-row">
+      <${Field} form=${form} name="fair_use_rate_down_kbps" label="Download after the quota"
+        inputmode="decimal" suffix="Mbps" placeholder="ends" hint="Slower, instead of the end" />
+      <${Field} form=${form} name="fair_use_rate_up_kbps" label="Upload after the quota"
+        inputmode="decimal" suffix="Mbps" placeholder="ends" />
+    </div>
     <div class="field-row">
       <${Field} form=${form} name="burst_rate_down_kbps" label="Download burst" inputmode="decimal"
         suffix="Mbps" placeholder="none" hint="Faster for a moment, above the download speed" />

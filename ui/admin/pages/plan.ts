@@ -1,5 +1,5 @@
 // One plan: making it, changing it, taking it off sale.
-import { formatDuration, formatMoney, formatOctets, formatRate } from '../../shared/format.ts';
+import { formatDuration, formatMoney, formatRate } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import {
   DATA_OCTETS,
@@ -19,6 +19,7 @@ import { Field, type Form, FormBox, invalid, useForm, type Values } from '../par
 import { tell, tellFailure } from '../parts/toast.ts';
 import type { Plan } from '../types.ts';
 import { BLANK_TERMS, hasFinerTerms, readTerms, TermFields, typedTerms } from './plan-terms.ts';
+import { dataLine } from './plans.ts';
 
 const DURATIONS: DurationUnit[] = ['minutes', 'hours', 'days'];
 const DATA: DataUnit[] = ['MB', 'GB'];
@@ -202,10 +203,15 @@ function Fields(props: { form: Form; archived: boolean; isNew: boolean; finer: b
     <${TermFields} form=${form} open=${finer} />`;
 }
 
+function capital(line: string): string {
+  return line.slice(0, 1).toUpperCase() + line.slice(1);
+}
+
 function GuestCard({ plan }: { plan: ReadPlan }) {
   const gives = [
-    plan.quota_octets ? formatOctets(plan.quota_octets) : 'Unlimited data',
+    capital(dataLine(plan as Partial<Plan>)),
     plan.rate_down_kbps ? `up to ${formatRate(plan.rate_down_kbps)}` : '',
+    plan.fair_use_rate_down_kbps ? `then ${formatRate(plan.fair_use_rate_down_kbps)}` : '',
     plan.online_seconds ? `${formatDuration(plan.online_seconds)} online` : '',
     (plan.max_devices ?? 1) > 1 ? `${plan.max_devices} devices` : '',
   ].filter(Boolean);

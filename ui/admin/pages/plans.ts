@@ -1,5 +1,5 @@
 // The plans on offer.
-import { formatCount, formatDuration, formatOctets, formatRates } from '../../shared/format.ts';
+import { formatCount, formatDuration, formatOctets, formatRate, formatRates } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { useList } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
@@ -9,18 +9,40 @@ import { canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Plan } from '../types.ts';
 
+/** The data a plan includes: `1 GB`, `4 GB down, 1 GB up`, `unlimited data`. */
+export function dataLine(
+  plan: Partial<Pick<Plan, 'quota_octets' | 'download_quota_octets' | 'upload_quota_octets'>>,
+): string {
+  const { quota_octets: both, download_quota_octets: down, upload_quota_octets: up } = plan;
+  const parts = [
+    both ? formatOctets(both) : '',
+    down ? `${formatOctets(down)} down` : '',
+    up ? `${formatOctets(up)} up` : '',
+  ];
+  return parts.filter(Boolean).join(', ') || 'unlimited data';
+}
+
 /** What a plan gives, in one line: `1 hour · 1 GB · 5 / 2 Mbps · 2 devices`. */
 export function planLine(
   plan: Pick<
     Plan,
-    'validity_seconds' | 'online_seconds' | 'quota_octets' | 'rate_down_kbps' | 'rate_up_kbps' | 'max_devices'
+    | 'validity_seconds'
+    | 'online_seconds'
+    | 'quota_octets'
+    | 'download_quota_octets'
+    | 'upload_quota_octets'
+    | 'rate_down_kbps'
+    | 'rate_up_kbps'
+    | 'fair_use_rate_down_kbps'
+    | 'max_devices'
   >,
 ): string {
   return [
     formatDuration(plan.validity_seconds),
     plan.online_seconds === null ? '' : `${formatDuration(plan.online_seconds)} online`,
-    plan.quota_octets === null ? 'unlimited data' : formatOctets(plan.quota_octets),
+    dataLine(plan),
     formatRates(plan.rate_down_kbps, plan.rate_up_kbps),
+    plan.fair_use_rate_down_kbps === null ? '' : `then ${formatRate(plan.fair_use_rate_down_kbps)}`,
     plan.max_devices === 1 ? '1 device' : `${plan.max_devices} devices`,
   ]
     .filter(Boolean)

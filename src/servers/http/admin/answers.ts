@@ -38,6 +38,10 @@ const terms = {
   idle_timeout_seconds: maybeCount,
   address_pool: maybeText,
   address_list: maybeText,
+  upload_quota_octets: maybeCount,
+  download_quota_octets: maybeCount,
+  fair_use_rate_down_kbps: maybeCount,
+  fair_use_rate_up_kbps: maybeCount,
 };
 
 export const planAnswer = z.strictObject({

@@ -35,6 +35,10 @@ const finer = {
     .describe('A session without traffic for so long ends'),
   address_pool: routerName.describe('Framed-Pool; the pool must exist on the router'),
   address_list: routerName.describe('Mikrotik-Address-List'),
+  upload_quota_octets: positive.nullable().describe('Beside the quota for both directions'),
+  download_quota_octets: positive.nullable(),
+  fair_use_rate_down_kbps: kbps.nullable().describe('After a quota is used; with neither, access ends then'),
+  fair_use_rate_up_kbps: kbps.nullable(),
 };
 
 const fields = {

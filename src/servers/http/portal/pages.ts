@@ -1,7 +1,7 @@
 // The guest's pages: what each shows, and what its forms do.
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
-import { endReason } from '../../../access/authorize.ts';
+import { currentRates, endReason } from '../../../access/authorize.ts';
 import { findCredential } from '../../../access/credentials.ts';
 import { type AccessRecord, currentAccess, getEntitlement } from '../../../access/entitlements.ts';
 import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
@@ -114,6 +114,7 @@ async function entitlementView(ctx: PortalContext, access: AccessRecord): Promis
   const facts = access.entitlement;
   if (!facts || !access.plan_id) return null;
   const plan = await findPlan(ctx.db, access.plan_id);
+  const rates = currentRates(facts);
   const used = facts.used_upload_octets + facts.used_download_octets;
   const sessions = await openSessions(ctx.db, access.credential_id);
   return {
@@ -124,8 +125,8 @@ async function entitlementView(ctx: PortalContext, access: AccessRecord): Promis
       facts.online_seconds === null ? null : Math.max(0, facts.online_seconds - facts.used_seconds),
     quota_octets: facts.quota_octets,
     quota_left_octets: facts.quota_octets === null ? null : Math.max(0, facts.quota_octets - used),
-    rate_down_kbps: facts.rate_down_kbps,
-    rate_up_kbps: facts.rate_up_kbps,
+    rate_down_kbps: rates.rate_down_kbps,
+    rate_up_kbps: rates.rate_up_kbps,
     max_devices: facts.max_devices,
     devices_online: sessions.length,
   };

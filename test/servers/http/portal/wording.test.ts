@@ -81,6 +81,10 @@ describe('data and speed', () => {
     expect(plain(planLine('sw', { ...long, max_devices: 2 }))).toBe(
       '1 GB · saa 5 mtandaoni, ndani ya wiki 1 · 5 Mbps · vifaa 2',
     );
+    const fair = { ...plan, name: 'Fair', quota_octets: GIB, fair_use_rate_down_kbps: 512 };
+    expect(plain(planLine('en', fair))).toBe('1 GB · 1 hour · 5 Mbps · then 512 kbps · 1 device');
+    const ways = { ...plan, name: 'Ways', download_quota_octets: GIB, upload_quota_octets: GIB / 2 };
+    expect(plain(planLine('en', ways))).toBe('1 GB download · 512 MB upload · 1 hour · 5 Mbps · 1 device');
   });
 });
 

@@ -43,6 +43,11 @@ export interface PlanView {
   online_seconds?: number | null;
   /** null is unlimited. */
   quota_octets?: number | null;
+  /** Octets included in one direction. */
+  download_quota_octets?: number | null;
+  upload_quota_octets?: number | null;
+  /** Speed after the data is used; null when access ends then. */
+  fair_use_rate_down_kbps?: number | null;
   rate_down_kbps?: number | null;
   rate_up_kbps?: number | null;
   max_devices: number;

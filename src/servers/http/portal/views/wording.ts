@@ -100,8 +100,17 @@ export function planLine(lang: Lang, plan: PlanView): string {
     : validity;
   const gives = [
     plan.quota_octets ? dataSize(plan.quota_octets) : undefined,
+    plan.download_quota_octets
+      ? text(lang, 'data_down', { size: dataSize(plan.download_quota_octets) })
+      : undefined,
+    plan.upload_quota_octets
+      ? text(lang, 'data_up', { size: dataSize(plan.upload_quota_octets) })
+      : undefined,
     time,
     plan.rate_down_kbps ? speed(plan.rate_down_kbps) : undefined,
+    plan.fair_use_rate_down_kbps
+      ? text(lang, 'then_speed', { speed: speed(plan.fair_use_rate_down_kbps) })
+      : undefined,
     devices(lang, plan.max_devices),
   ];
   const named = plan.name.trim().toLowerCase();

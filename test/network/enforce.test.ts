@@ -1,0 +1,123 @@
+// Live sessions made to match what was sold, as the router's CoA door sees it.
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startEntitlement } from '../../src/access/entitlements.ts';
+import type { PlanInput } from '../../src/access/plans.ts';
+import { recordAccounting } from '../../src/access/sessions.ts';
+import type { Db } from '../../src/db/schema.ts';
+import { type EnforceContext, enforceCredential } from '../../src/network/enforce.ts';
+import { createRouter } from '../../src/network/routers.ts';
+import { getString } from '../../src/protocols/radius/attributes.ts';
+import { Code } from '../../src/protocols/radius/packet.ts';
+import { NOW, report, someAccess, vault } from '../access/fixtures.ts';
+import { memoryStore } from '../support/stores.ts';
+import { type CoaPeer, openCoaPeer } from './coa-peer.ts';
+
+let db: Db;
+let peer: CoaPeer;
+let context: EnforceContext;
+let routerId: string;
+const time = { now: NOW };
+
+beforeEach(async () => {
+  time.now = NOW;
+  db = await memoryStore();
+  peer = await openCoaPeer();
+  const clock = { now: () => time.now, monotonic: () => time.now };
+  context = { db, vault, clock, clockTrusted: () => true };
+  const { router } = await createRouter(
+    db,
+    vault,
+    {
+      name: 'Kiosk',
+      address: '127.0.0.1',
+      radius_secret: 'radius-secret',
+      message_authenticator: 'auto',
+      coa_port: peer.port,
+      api_port: 8728,
+      api_tls: 0,
+      api_username: null,
+      hotspot_host: null,
+      hotspot_interface: 'bridge',
+      hotspot_network: '10.5.48.0/22',
+    },
+    NOW,
+  );
+  routerId = router.id;
+});
+afterEach(async () => {
+  await peer.close();
+  await db.destroy();
+});
+
+/** A guest online under a plan with these terms; `used` reports the octets of the session so far. */
+async function guestOnline(terms: Partial<PlanInput>) {
+  const access = await someAccess(db, terms);
+  await startEntitlement(db, access.entitlement.id, time.now);
+  const message = (mac = 'AA:BB:CC:00:00:01') => ({
+    username: access.credential.username,
+    router_id: routerId,
+    mac,
+    acct_session_id: `s${mac.slice(-2)}`,
+    reference: {
+      credential_id: access.credential.id,
+      entitlement_id: access.entitlement.id,
+      accept_id: mac,
+    },
+    at: time.now,
+  });
+  await recordAccounting(db, [report(message())], time.now);
+  const used = (upload_octets: number, download_octets: number) =>
+    recordAccounting(
+      db,
+      [report({ ...message(), kind: 'interim', upload_octets, download_octets })],
+      time.now,
+    );
+  return { ...access, message, used };
+}
+
+async function enforceTasks() {
+  const tasks = await db.selectFrom('tasks').selectAll().where('kind', '=', 'enforce').execute();
+  return tasks.map((task) => JSON.parse(task.payload));
+}
+
+const FAIR_USE = { fair_use_rate_down_kbps: 1000, fair_use_rate_up_kbps: 512 };
+
+it('a session that crosses its quota goes on at the fair-use rate, by one CoA', async () => {
+  const { credential, used } = await guestOnline({ quota_octets: 1000, ...FAIR_USE });
+  await used(400, 599);
+  expect(await enforceTasks()).toEqual([]);
+  await used(400, 600);
+  await used(800, 900);
+  const tasks = await enforceTasks();
+  expect(tasks).toEqual([{ credential_id: credential.id, reason: 'fair_use' }]);
+  expect(await enforceCredential(context, credential.id, 'fair_use')).toMatchObject({ complete: true });
+  expect(peer.asked.map((packet) => [packet.code, getString(packet, 'Mikrotik-Rate-Limit')])).toEqual([
+    [Code.CoaRequest, '512k/1M'],
+  ]);
+});
+
+it.each([
+  [{ upload_quota_octets: 1000 }, [1000, 0]],
+  [{ download_quota_octets: 1000 }, [0, 1000]],
+] as const)('with %j it slows down as well', async (quota, [upload, download]) => {
+  const { used } = await guestOnline({ ...quota, ...FAIR_USE });
+  await used(upload - 1 < 0 ? 5000 : upload - 1, download - 1 < 0 ? 5000 : download - 1);
+  expect(await enforceTasks()).toEqual([]);
+  await used(upload || 5000, download || 5000);
+  expect(await enforceTasks()).toMatchObject([{ reason: 'fair_use' }]);
+});
+
+it('a router that refuses the fair-use rate is asked again', async () => {
+  const { credential, used } = await guestOnline({ quota_octets: 1000, ...FAIR_USE });
+  await used(0, 1000);
+  peer.agrees = false;
+  expect(await enforceCredential(context, credential.id, 'fair_use')).toMatchObject({ complete: false });
+});
+
+it('without a fair-use rate the quota of one direction is the end', async () => {
+  const { credential, used } = await guestOnline({ upload_quota_octets: 1000 });
+  await used(1000, 0);
+  expect(await enforceTasks()).toEqual([{ credential_id: credential.id, reason: 'quota_used' }]);
+  await enforceCredential(context, credential.id, 'quota_used');
+  expect(peer.asked.map((packet) => packet.code)).toEqual([Code.DisconnectRequest]);
+});
