@@ -1,5 +1,6 @@
 // Decides, from facts alone, whether a credential may use the network, how fast, until when.
 import type { Terms } from '../db/schema.ts';
+import { hoursText, openFor } from './hours.ts';
 import { hasFairUse } from './terms.ts';
 
 /** Why access is refused; shown in the sign-in log in these words. */
@@ -14,6 +15,7 @@ export type RejectReason =
   | 'quota_used'
   | 'online_time_used'
   | 'revoked'
+  | 'outside_hours'
   | 'too_many_devices';
 
 /** What the guest reads on the login page: what is wrong, then what to do. */
@@ -28,6 +30,7 @@ export const REJECT_MESSAGES: Record<RejectReason, string> = {
   quota_used: 'Your data is used up (quota reached). Please buy again.',
   online_time_used: 'Your online time is used up. Please buy again.',
   revoked: 'This access was withdrawn. Please ask the operator.',
+  outside_hours: 'Your plan is for other hours of the day.',
   too_many_devices: 'Too many devices. Disconnect another device first.',
 };
 
@@ -54,6 +57,8 @@ export interface Accept {
 export interface Reject {
   accept: false;
   reason: RejectReason;
+  /** What the guest reads, where it says more than the reason alone. */
+  message?: string;
 }
 export type Decision = Accept | Reject;
 
@@ -152,6 +157,12 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     return reject(endedReason(entitlement));
   const over = endReason(entitlement, now, clockTrusted);
   if (over) return reject(over);
+  // A clock that is not trusted does not know the hour.
+  const open = clockTrusted ? openFor(entitlement, now) : undefined;
+  if (open === 0) {
+    const message = `Your plan works from ${hoursText(entitlement)?.replace('–', ' to ')}. Please come back then.`;
+    return { accept: false, reason: 'outside_hours', message };
+  }
   if (facts.other_devices >= entitlement.max_devices) return reject('too_many_devices');
 
   const ends: number[] = [];
@@ -159,6 +170,7 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
   else if (entitlement.ends_at !== null && clockTrusted)
     ends.push(Math.ceil((entitlement.ends_at - now) / 1000));
   if (entitlement.online_seconds !== null) ends.push(entitlement.online_seconds - entitlement.used_seconds);
+  if (open !== undefined) ends.push(Math.ceil(open / 1000));
   return {
     accept: true,
     entitlement_id: entitlement.id,

@@ -7,6 +7,7 @@ import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
+import { closedAt } from './hours.ts';
 import { addDailyUsage } from './usage.ts';
 
 export type Session = Row<'sessions'>;
@@ -273,6 +274,27 @@ export async function openSessions(db: Db, credentialId: string): Promise<Sessio
     .where('state', '=', 'open')
     .orderBy('id')
     .execute();
+}
+
+/**
+ * The credentials with an open session outside the hours of its plan, which the router should have ended a while ago.
+ * A session that was told to end since then is left out.
+ */
+export async function credentialsOutsideHours(db: Db, now: number, graceMs: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('sessions as x')
+    .innerJoin('entitlements as e', 'e.id', 'x.entitlement_id')
+    .select(['x.credential_id', 'x.disconnect_at', 'e.hours_from_minute', 'e.hours_to_minute'])
+    .where('x.state', '=', 'open')
+    .where('e.hours_from_minute', 'is not', null)
+    .execute();
+  const found = new Set<string>();
+  for (const row of rows) {
+    const closed = closedAt(row, now);
+    if (closed === undefined || now - closed < graceMs || !row.credential_id) continue;
+    if (row.disconnect_at === null || row.disconnect_at < closed) found.add(row.credential_id);
+  }
+  return [...found];
 }
 
 export async function countOpenSessions(db: Db): Promise<number> {

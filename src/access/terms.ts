@@ -16,6 +16,8 @@ export const NO_FINER_TERMS: FinerTerms = {
   download_quota_octets: null,
   fair_use_rate_down_kbps: null,
   fair_use_rate_up_kbps: null,
+  hours_from_minute: null,
+  hours_to_minute: null,
 };
 
 const FINER_NAMES = Object.keys(NO_FINER_TERMS) as (keyof FinerTerms)[];
@@ -66,6 +68,12 @@ export function checkTerms(terms: Terms): void {
     if (terms[name] !== null && quota === null) {
       fields[name] = 'A fair-use rate begins when a quota is used: give a quota as well.';
     }
+  }
+  const { hours_from_minute: from, hours_to_minute: to } = terms;
+  if ((from === null) !== (to === null)) {
+    fields[from === null ? 'hours_from_minute' : 'hours_to_minute'] = 'Hours have a beginning and an end.';
+  } else if (from !== null && from === to) {
+    fields.hours_to_minute = 'The hours end when they begin: leave both empty for the whole day.';
   }
   const [message] = Object.values(fields);
   if (message) throw new AppError('invalid', message, { fields });

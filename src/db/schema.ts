@@ -91,6 +91,9 @@ export interface FinerTerms {
   /** The rate once a quota is used; with neither, the quota is the end. */
   fair_use_rate_down_kbps: number | null;
   fair_use_rate_up_kbps: number | null;
+  /** Minutes after midnight in Nairobi between which it may be used; a window may pass midnight. Both or neither. */
+  hours_from_minute: number | null;
+  hours_to_minute: number | null;
 }
 
 /** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters nothing sold. */

@@ -4,6 +4,7 @@ import { checkRouters } from './check-routers.ts';
 import { closeStale } from './close-stale-sessions.ts';
 import type { JobContext } from './context.ts';
 import { endEntitlements } from './end-entitlements.ts';
+import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
 import { pollOrders } from './poll-orders.ts';
 import { runTasks } from './run-tasks.ts';
@@ -26,6 +27,7 @@ export const jobs: Job[] = [
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },
   { name: 'remember the time', every: MINUTE, run: (ctx) => ctx.knownTime.remember() },
   { name: 'close stale sessions', every: MINUTE, run: closeStale },
+  { name: 'end hours', every: MINUTE, run: endHours },
   { name: 'check routers', every: MINUTE, run: checkRouters },
   { name: 'forget', every: '30 3 * * *', run: forget },
 ];

@@ -8,6 +8,11 @@ export function dayOf(at: number): string {
   return new Date(at + EAT_OFFSET_MS).toISOString().slice(0, 10);
 }
 
+/** Milliseconds since midnight in Nairobi at this instant. */
+export function sinceMidnight(at: number): number {
+  return (((at + EAT_OFFSET_MS) % DAY_MS) + DAY_MS) % DAY_MS;
+}
+
 /** The instant at which that day began in Nairobi. */
 export function startOfDay(at: number): number {
   return Math.floor((at + EAT_OFFSET_MS) / DAY_MS) * DAY_MS - EAT_OFFSET_MS;

@@ -68,6 +68,18 @@ describe('access is refused', () => {
     expect(authorize(given, NOW, true)).toEqual({ accept: false, reason });
     expect(REJECT_MESSAGES[reason]).toMatch(/^[A-Z].*\.$/);
   });
+
+  it('outside the hours of the plan, naming them', () => {
+    const night = facts({ hours_from_minute: 22 * 60, hours_to_minute: 6 * 60 + 30 });
+    expect(authorize(night, NOW, true)).toEqual({
+      accept: false,
+      reason: 'outside_hours',
+      message: 'Your plan works from 22:00 to 06:30. Please come back then.',
+    });
+    // A plan that is over is over at any hour.
+    const over = facts({ hours_from_minute: 22 * 60, hours_to_minute: 360, ends_at: NOW });
+    expect(authorize(over, NOW, true)).toMatchObject({ reason: 'expired' });
+  });
 });
 
 describe('access is given', () => {
@@ -119,6 +131,14 @@ describe('access is given', () => {
     ['the online time when that is nearer', { online_seconds: 700, used_seconds: 100 }, 600],
     ['the validity when that is nearer', { online_seconds: 9999 }, 1800],
     ['the online time of one that waits', { ...waiting, online_seconds: 60 }, 60],
+    // NOW is 11:00 in Nairobi.
+    ['the end of its hours when that is nearer', { hours_from_minute: 600, hours_to_minute: 670 }, 600],
+    ['the validity when its hours go on', { hours_from_minute: 600, hours_to_minute: 720 }, 1800],
+    [
+      'the end of its hours while it waits',
+      { ...waiting, hours_from_minute: 1380, hours_to_minute: 661 },
+      60,
+    ],
     ['nothing when nothing ends', { ends_at: null }, null],
   ] as const)('until %s', (_, change, seconds) => {
     expect(given(change).session_timeout_seconds).toBe(seconds);
@@ -178,6 +198,7 @@ describe('access is given', () => {
 
   it('by no clock that is not trusted: nothing expires, counted limits hold', () => {
     expect(given({ ends_at: NOW - 99 }, false).session_timeout_seconds).toBeNull();
+    expect(given({ hours_from_minute: 0, hours_to_minute: 1 }, false).session_timeout_seconds).toBeNull();
     expect(given({ online_seconds: 60 }, false).session_timeout_seconds).toBe(60);
     expect(given(waiting, false).session_timeout_seconds).toBe(3600);
     expect(authorize(facts({ quota_octets: 0 }), NOW, false)).toMatchObject({ reason: 'quota_used' });

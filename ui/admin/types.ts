@@ -28,6 +28,9 @@ export interface FinerTerms {
   download_quota_octets: number | null;
   fair_use_rate_down_kbps: number | null;
   fair_use_rate_up_kbps: number | null;
+  /** Minutes after midnight. */
+  hours_from_minute: number | null;
+  hours_to_minute: number | null;
 }
 
 export interface Plan extends FinerTerms {

@@ -39,6 +39,18 @@ export function parseAmount(typed: string, size: number): number | null | undefi
   return amount === null || amount === undefined ? amount : Math.round(amount * size);
 }
 
+/** `22:00` as minutes after midnight; null when empty, undefined when it is no time of day. */
+export function parseTimeOfDay(typed: string): number | null | undefined {
+  if (typed.trim() === '') return null;
+  const found = /^([01]?\d|2[0-3])[:.]([0-5]\d)$/.exec(typed.trim());
+  return found ? Number(found[1]) * 60 + Number(found[2]) : undefined;
+}
+
+/** Minutes after midnight as `22:00`. */
+export function typedTimeOfDay(minute: number): string {
+  return `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+}
+
 /** Cents as the shillings one types: 2000 → `20`, 2050 → `20.50`. */
 export function typedMoney(cents: number): string {
   return cents % 100 === 0 ? String(cents / 100) : (cents / 100).toFixed(2);

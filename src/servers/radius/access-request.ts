@@ -81,9 +81,9 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
       reason,
       message,
     });
-  const reject = (reason: RejectReason): Reply => {
-    note('reject', reason, REJECT_MESSAGES[reason]);
-    return rejectReply(reason, msChapError(request));
+  const reject = (reason: RejectReason, message = REJECT_MESSAGES[reason]): Reply => {
+    note('reject', reason, message);
+    return rejectReply(message, msChapError(request));
   };
 
   const identity = await identify(context, request, nas, typed, mac);
@@ -91,7 +91,7 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
   const { access } = identity;
   const now = context.clock.now();
   const decision = authorize(access, now, context.clockTrusted());
-  if (!decision.accept) return reject(decision.reason);
+  if (!decision.accept) return reject(decision.reason, decision.message);
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
   if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
     await startEntitlement(context.db, decision.entitlement_id, now);

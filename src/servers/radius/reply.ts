@@ -1,5 +1,5 @@
 // A decision as RADIUS attributes.
-import { type Accept, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
+import type { Accept } from '../../access/authorize.ts';
 import type { SessionReference } from '../../access/sessions.ts';
 import { attribute, gigawords } from '../../protocols/radius/attributes.ts';
 import { type Attribute, Code } from '../../protocols/radius/packet.ts';
@@ -47,8 +47,8 @@ export function acceptReply(
   return { code: Code.AccessAccept, attributes };
 }
 
-/** `error` is what the password method wants beside the message, if anything. */
-export function rejectReply(reason: RejectReason, error: Attribute | undefined): Reply {
-  const message = attribute('Reply-Message', REJECT_MESSAGES[reason]);
+/** `text` is what the guest reads; `error` is what the password method wants beside the message, if anything. */
+export function rejectReply(text: string, error: Attribute | undefined): Reply {
+  const message = attribute('Reply-Message', text);
   return { code: Code.AccessReject, attributes: error ? [error, message] : [message] };
 }

@@ -67,6 +67,8 @@ describe('the admin API refuses', () => {
     ['rate_up_kbps', 'fast'],
     ['max_devices', 0],
     ['idle_timeout_seconds', 5],
+    ['hours_from_minute', 1440],
+    ['hours_to_minute', -1],
     ['upload_quota_octets', 0],
     ['fair_use_rate_down_kbps', 1000], // Without a quota it would never begin.
     ['burst_seconds', 0],

@@ -154,6 +154,20 @@ describe('a paid guest', () => {
     expect(hasAttribute(slow, 'Mikrotik-Total-Limit')).toBe(false);
   });
 
+  it('gets in during the hours of the plan, until they end, and is told them outside', async () => {
+    const access = await someAccess(radius.db, { hours_from_minute: 22 * 60, hours_to_minute: 6 * 60 });
+    const login = { username: access.credential.username, password: 'secret' };
+    const told_hours = { reject: 'Your plan works from 22:00 to 06:00. Please come back then.' };
+    expect(told(await radius.logIn(login))).toEqual(told_hours);
+    expect(radius.signIns.list()[0]).toMatchObject({ reason: 'outside_hours', message: told_hours.reject });
+    expect(await entitlement(access.entitlement.id)).toMatchObject({ state: 'waiting' });
+    // NOW is 11:00 in Nairobi.
+    radius.time.now = NOW + 18.5 * HOUR;
+    expect(told(await radius.logIn(login))).toMatchObject({ accept: true, session_timeout: 1800 });
+    radius.time.now = NOW + 19 * HOUR;
+    expect(told(await radius.logIn(login))).toEqual(told_hours);
+  });
+
   it('on a second device is told so; the same device comes back in', async () => {
     const { credential, entitlement: granted } = await someAccess(radius.db);
     const login = { username: credential.username, password: 'secret' };

@@ -6,8 +6,10 @@ import {
   DURATION_SECONDS,
   type DurationUnit,
   parseAmount,
+  parseTimeOfDay,
   splitData,
   splitDuration,
+  typedTimeOfDay,
 } from '../../shared/units.ts';
 import { Field, type Form, type Values } from '../parts/form.ts';
 import type { FinerTerms, Plan } from '../types.ts';
@@ -16,6 +18,8 @@ const IDLE_UNITS: DurationUnit[] = ['minutes', 'hours'];
 const DATA: DataUnit[] = ['MB', 'GB'];
 
 export const BLANK_TERMS: Values = {
+  hours_from_minute: '',
+  hours_to_minute: '',
   upload_quota_octets: '',
   upload_quota_unit: 'GB',
   download_quota_octets: '',
@@ -46,6 +50,9 @@ const RATES = [
 export function typedTerms(plan: Plan): Values {
   const values = { ...BLANK_TERMS };
   for (const name of RATES) values[name] = plan[name] === null ? '' : String(plan[name] / 1000);
+  for (const name of ['hours_from_minute', 'hours_to_minute'] as const) {
+    values[name] = plan[name] === null ? '' : typedTimeOfDay(plan[name]);
+  }
   for (const way of ['upload', 'download'] as const) {
     const quota = plan[`${way}_quota_octets`];
     if (quota === null) continue;
@@ -70,6 +77,8 @@ export function readTerms(values: Values): { [K in keyof FinerTerms]: FinerTerms
   const data = (way: 'upload' | 'download') =>
     parseAmount(typed(`${way}_quota_octets`), DATA_OCTETS[values[`${way}_quota_unit`] as DataUnit] ?? 1);
   return {
+    hours_from_minute: parseTimeOfDay(typed('hours_from_minute')),
+    hours_to_minute: parseTimeOfDay(typed('hours_to_minute')),
     upload_quota_octets: data('upload'),
     download_quota_octets: data('download'),
     fair_use_rate_down_kbps: megabits('fair_use_rate_down_kbps'),
@@ -98,6 +107,11 @@ export function hasFinerTerms(plan: Plan): boolean {
 export function TermFields({ form, open }: { form: Form; open: boolean }) {
   const wrong = Object.keys(form.errors).some((name) => name in BLANK_TERMS);
   return html`<details class="advanced" open=${open || wrong}><summary>Advanced</summary>
+    <div class="field-row">
+      <${Field} form=${form} name="hours_from_minute" label="Works from" type="time"
+        hint="Each day; a night plan ends the next morning" />
+      <${Field} form=${form} name="hours_to_minute" label="Works until" type="time" />
+    </div>
     <div class="field-row">
       <${Field} form=${form} name="download_quota_octets" label="Download quota" inputmode="decimal"
         units=${DATA} unit="download_quota_unit" placeholder="none" hint="Beside the quota for both ways" />

@@ -19,7 +19,7 @@ import { Field, type Form, FormBox, invalid, useForm, type Values } from '../par
 import { tell, tellFailure } from '../parts/toast.ts';
 import type { Plan } from '../types.ts';
 import { BLANK_TERMS, hasFinerTerms, readTerms, TermFields, typedTerms } from './plan-terms.ts';
-import { dataLine } from './plans.ts';
+import { dataLine, hoursLine } from './plans.ts';
 
 const DURATIONS: DurationUnit[] = ['minutes', 'hours', 'days'];
 const DATA: DataUnit[] = ['MB', 'GB'];
@@ -91,7 +91,7 @@ type ReadPlan = ReturnType<typeof readPlan>;
 function mistakes(plan: ReadPlan): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(plan)) {
-    if (value === undefined) found[name] = 'Write a number.';
+    if (value === undefined) found[name] = name.endsWith('_minute') ? 'Write a time.' : 'Write a number.';
     else if (typeof value === 'number' && value < 0) found[name] = 'This cannot be less than nothing.';
   }
   if (plan.name === '') found.name = 'Give the plan a name.';
@@ -213,6 +213,7 @@ function GuestCard({ plan }: { plan: ReadPlan }) {
     plan.rate_down_kbps ? `up to ${formatRate(plan.rate_down_kbps)}` : '',
     plan.fair_use_rate_down_kbps ? `then ${formatRate(plan.fair_use_rate_down_kbps)}` : '',
     plan.online_seconds ? `${formatDuration(plan.online_seconds)} online` : '',
+    hoursLine(plan.hours_from_minute, plan.hours_to_minute),
     (plan.max_devices ?? 1) > 1 ? `${plan.max_devices} devices` : '',
   ].filter(Boolean);
   return html`<div class="guest-card">

@@ -1,6 +1,7 @@
 // The plans on offer.
 import { formatCount, formatDuration, formatOctets, formatRate, formatRates } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
+import { typedTimeOfDay } from '../../shared/units.ts';
 import { useList } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
 import { LinkButton, Money, PageHead, State } from '../parts/basics.ts';
@@ -22,6 +23,13 @@ export function dataLine(
   return parts.filter(Boolean).join(', ') || 'unlimited data';
 }
 
+/** `22:00–06:00`: when in the day a plan works; empty for the whole day. */
+export function hoursLine(from: number | null | undefined, to: number | null | undefined): string {
+  return typeof from === 'number' && typeof to === 'number'
+    ? `${typedTimeOfDay(from)}–${typedTimeOfDay(to)}`
+    : '';
+}
+
 /** What a plan gives, in one line: `1 hour · 1 GB · 5 / 2 Mbps · 2 devices`. */
 export function planLine(
   plan: Pick<
@@ -34,12 +42,15 @@ export function planLine(
     | 'rate_down_kbps'
     | 'rate_up_kbps'
     | 'fair_use_rate_down_kbps'
+    | 'hours_from_minute'
+    | 'hours_to_minute'
     | 'max_devices'
   >,
 ): string {
   return [
     formatDuration(plan.validity_seconds),
     plan.online_seconds === null ? '' : `${formatDuration(plan.online_seconds)} online`,
+    hoursLine(plan.hours_from_minute, plan.hours_to_minute),
     dataLine(plan),
     formatRates(plan.rate_down_kbps, plan.rate_up_kbps),
     plan.fair_use_rate_down_kbps === null ? '' : `then ${formatRate(plan.fair_use_rate_down_kbps)}`,

@@ -42,6 +42,8 @@ const terms = {
   download_quota_octets: maybeCount,
   fair_use_rate_down_kbps: maybeCount,
   fair_use_rate_up_kbps: maybeCount,
+  hours_from_minute: maybeCount,
+  hours_to_minute: maybeCount,
 };
 
 export const planAnswer = z.strictObject({

@@ -19,6 +19,8 @@ const routerName = z
   .regex(/^[\w.-]{1,60}$/, 'Letters, digits, dots, dashes and underscores, as it is called on the router.')
   .nullable();
 
+const minute = z.number().int().min(0).max(1439).nullable();
+
 /** Terms that a plan need not have. */
 const finer = {
   burst_rate_down_kbps: kbps.nullable().describe('Speed for a short while; not below the rate'),
@@ -39,6 +41,8 @@ const finer = {
   download_quota_octets: positive.nullable(),
   fair_use_rate_down_kbps: kbps.nullable().describe('After a quota is used; with neither, access ends then'),
   fair_use_rate_up_kbps: kbps.nullable(),
+  hours_from_minute: minute.describe('Minutes after midnight in Nairobi; may be later than the end'),
+  hours_to_minute: minute,
 };
 
 const fields = {

@@ -33,11 +33,12 @@ const redeem = z.object({ code: z.string().trim().min(1, 'Write the code.').max(
 function viewPlan(plan: Plan) {
   const { id, name, description, price_cents, validity_seconds, online_seconds, quota_octets } = plan;
   const { rate_down_kbps, rate_up_kbps, max_devices } = plan;
-  const { download_quota_octets, upload_quota_octets } = plan;
+  const { download_quota_octets, upload_quota_octets, hours_from_minute, hours_to_minute } = plan;
   const { fair_use_rate_down_kbps, fair_use_rate_up_kbps } = plan;
   return {
     ...{ id, name, description, price_cents, validity_seconds, online_seconds, quota_octets },
     ...{ rate_down_kbps, rate_up_kbps, max_devices },
+    ...{ hours_from_minute, hours_to_minute },
     ...{ download_quota_octets, upload_quota_octets, fair_use_rate_down_kbps, fair_use_rate_up_kbps },
   };
 }

@@ -83,6 +83,8 @@ describe('data and speed', () => {
     );
     const fair = { ...plan, name: 'Fair', quota_octets: GIB, fair_use_rate_down_kbps: 512 };
     expect(plain(planLine('en', fair))).toBe('1 GB · 1 hour · 5 Mbps · then 512 kbps · 1 device');
+    const night = { ...plan, name: 'Night', hours_from_minute: 22 * 60, hours_to_minute: 6 * 60 };
+    expect(plain(planLine('en', night))).toBe('1 hour · 22:00–06:00 · 5 Mbps · 1 device');
     const ways = { ...plan, name: 'Ways', download_quota_octets: GIB, upload_quota_octets: GIB / 2 };
     expect(plain(planLine('en', ways))).toBe('1 GB download · 512 MB upload · 1 hour · 5 Mbps · 1 device');
   });
@@ -101,6 +103,7 @@ describe('refusals', () => {
       suspended: 'not_allowed',
       no_entitlement: 'no_plan',
       expired: 'expired',
+      outside_hours: 'outside_hours',
       quota_used: 'quota_used',
       online_time_used: 'expired',
       revoked: 'not_allowed',

@@ -31,7 +31,9 @@ ${view.plans.length > 0 && !sells && notice('warn', t('payments_closed'), t('pay
 function refusal(view: HomeView, error: string): Html {
   const t = speaker(view.lang);
   const kind = routerError(error);
-  return notice('bad', t(`router_${kind}`, { error: error.slice(0, 120) }), t(`router_${kind}_next`));
+  const [hours = ''] = /\d\d:\d\d to \d\d:\d\d/.exec(error) ?? [];
+  const said = t(`router_${kind}`, { error: error.slice(0, 120), hours: hours.replace(' to ', '–') });
+  return notice('bad', said.trim(), t(`router_${kind}_next`));
 }
 
 function remainder(view: HomeView, entitlement: EntitlementView): Html {

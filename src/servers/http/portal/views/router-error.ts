@@ -4,6 +4,7 @@ export type RouterError =
   | 'wrong_password'
   | 'expired'
   | 'no_plan'
+  | 'outside_hours'
   | 'quota_used'
   | 'too_many_devices'
   | 'not_answering'
@@ -17,6 +18,7 @@ export type RouterError =
  * which RouterOS passes on as the error. The first that fits wins, so the narrow ones stand first.
  */
 const MEANINGS: [RegExp, RouterError][] = [
+  [/works from \d|other hours/i, 'outside_hours'],
   [
     /no more sessions|too many (sessions|devices)|session limit reached for|another device|already (in use|logged)/i,
     'too_many_devices',

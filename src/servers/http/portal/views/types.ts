@@ -46,6 +46,9 @@ export interface PlanView {
   /** Octets included in one direction. */
   download_quota_octets?: number | null;
   upload_quota_octets?: number | null;
+  /** Minutes after midnight in Nairobi between which it works; null is the whole day. */
+  hours_from_minute?: number | null;
+  hours_to_minute?: number | null;
   /** Speed after the data is used; null when access ends then. */
   fair_use_rate_down_kbps?: number | null;
   rate_down_kbps?: number | null;

@@ -1,4 +1,5 @@
 // Numbers a guest reads: durations, data, speed, the clock.
+import { hoursText } from '../../../../access/hours.ts';
 import { formatMoney } from '../../../../lib/money.ts';
 import { type TextKey, text } from '../texts.ts';
 import type { EntitlementView, Lang, PlanView } from './types.ts';
@@ -107,6 +108,10 @@ export function planLine(lang: Lang, plan: PlanView): string {
       ? text(lang, 'data_up', { size: dataSize(plan.upload_quota_octets) })
       : undefined,
     time,
+    hoursText({
+      hours_from_minute: plan.hours_from_minute ?? null,
+      hours_to_minute: plan.hours_to_minute ?? null,
+    }),
     plan.rate_down_kbps ? speed(plan.rate_down_kbps) : undefined,
     plan.fair_use_rate_down_kbps
       ? text(lang, 'then_speed', { speed: speed(plan.fair_use_rate_down_kbps) })

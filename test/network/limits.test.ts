@@ -4,11 +4,13 @@ import { startEntitlement } from '../../src/access/entitlements.ts';
 import type { PlanInput } from '../../src/access/plans.ts';
 import { recordAccounting } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
+import type { JobContext } from '../../src/jobs/context.ts';
+import { endHours } from '../../src/jobs/end-hours.ts';
 import { type EnforceContext, enforceCredential } from '../../src/network/enforce.ts';
 import { createRouter } from '../../src/network/routers.ts';
 import { getString } from '../../src/protocols/radius/attributes.ts';
 import { Code } from '../../src/protocols/radius/packet.ts';
-import { NOW, report, someAccess, vault } from '../access/fixtures.ts';
+import { HOUR, NOW, report, someAccess, vault } from '../access/fixtures.ts';
 import { memoryStore } from '../support/stores.ts';
 import { type CoaPeer, openCoaPeer } from './coa-peer.ts';
 
@@ -120,4 +122,35 @@ it('without a fair-use rate the quota of one direction is the end', async () => 
   expect(await enforceTasks()).toEqual([{ credential_id: credential.id, reason: 'quota_used' }]);
   await enforceCredential(context, credential.id, 'quota_used');
   expect(peer.asked.map((packet) => packet.code)).toEqual([Code.DisconnectRequest]);
+});
+
+// NOW is 11:00 in Nairobi.
+const MORNING = { hours_from_minute: 8 * 60, hours_to_minute: 12 * 60, validity_seconds: 86_400 };
+
+it('a session that outlives the hours of its plan is ended by the job, once told', async () => {
+  const { credential } = await guestOnline(MORNING);
+  let trusted = true;
+  const job = {
+    db,
+    clock: context.clock,
+    knownTime: { trusted: () => trusted } as JobContext['knownTime'],
+    kick: () => undefined,
+  };
+  time.now = NOW + HOUR - 1;
+  await endHours(job);
+  // The router has a moment to do it by itself.
+  time.now = NOW + HOUR + 5000;
+  await endHours(job);
+  trusted = false;
+  time.now = NOW + HOUR + 60_000;
+  await endHours(job);
+  expect(await enforceTasks()).toEqual([]);
+  trusted = true;
+  await endHours(job);
+  expect(await enforceTasks()).toEqual([{ credential_id: credential.id, reason: 'outside_hours' }]);
+  expect(await enforceCredential(context, credential.id, 'outside_hours')).toMatchObject({ complete: true });
+  expect(peer.asked.map((packet) => packet.code)).toEqual([Code.DisconnectRequest]);
+  time.now += 60_000;
+  await endHours(job);
+  expect(await enforceTasks()).toHaveLength(1);
 });
