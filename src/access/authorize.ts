@@ -53,6 +53,8 @@ export interface Accept {
   idle_timeout_seconds: number | null;
   address_pool: string | null;
   address_list: string | null;
+  /** As many devices may stay beside this one; set where the oldest ones over it must go. */
+  devices_beside?: number;
 }
 export interface Reject {
   accept: false;
@@ -163,7 +165,8 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     const message = `Your plan works from ${hoursText(entitlement)?.replace('–', ' to ')}. Please come back then.`;
     return { accept: false, reason: 'outside_hours', message };
   }
-  if (facts.other_devices >= entitlement.max_devices) return reject('too_many_devices');
+  const full = facts.other_devices >= entitlement.max_devices;
+  if (full && entitlement.device_policy === 'refuse') return reject('too_many_devices');
 
   const ends: number[] = [];
   if (entitlement.state === 'waiting') ends.push(entitlement.validity_seconds);
@@ -181,5 +184,6 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     idle_timeout_seconds: entitlement.idle_timeout_seconds,
     address_pool: entitlement.address_pool,
     address_list: entitlement.address_list,
+    ...(full ? { devices_beside: entitlement.max_devices - 1 } : {}),
   };
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
@@ -315,6 +316,39 @@ export async function countOpenByRouter(db: Db): Promise<Map<string, number>> {
     .groupBy('router_id')
     .execute();
   return new Map(rows.map((row) => [row.router_id, Number(row.count)]));
+}
+
+/**
+ * Has the oldest devices of a credential disconnected until `beside` are left next to the one that asks. A device that
+ * was told to go already is not counted again: whoever knocks twice costs nobody else their place.
+ */
+export async function replaceOldestDevices(
+  db: Db,
+  credentialId: string,
+  mac: string,
+  beside: number,
+  now: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const devices = new Map<string, Session[]>();
+    for (const session of await openSessions(tx, credentialId)) {
+      if (session.mac === mac || session.disconnect_state === 'requested') continue;
+      const device = session.mac ?? session.id;
+      devices.set(device, [...(devices.get(device) ?? []), session]);
+    }
+    const since = (sessions: Session[]) => Math.min(...sessions.map((session) => session.started_at));
+    const oldestFirst = [...devices.values()].sort((a, b) => since(a) - since(b));
+    const leaving = oldestFirst.slice(0, Math.max(0, oldestFirst.length - beside));
+    for (const session of leaving.flat()) {
+      await recordDisconnect(tx, session.id, 'requested', 'replaced_by_device', now);
+      await enqueueTask(
+        tx,
+        'disconnect_session',
+        { session_id: session.id, reason: 'replaced_by_device' },
+        now,
+      );
+    }
+  });
 }
 
 /** Records how far a Disconnect or change of a live session has come. */

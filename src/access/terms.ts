@@ -18,6 +18,7 @@ export const NO_FINER_TERMS: FinerTerms = {
   fair_use_rate_up_kbps: null,
   hours_from_minute: null,
   hours_to_minute: null,
+  device_policy: 'refuse',
 };
 
 const FINER_NAMES = Object.keys(NO_FINER_TERMS) as (keyof FinerTerms)[];

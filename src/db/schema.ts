@@ -94,6 +94,8 @@ export interface FinerTerms {
   /** Minutes after midnight in Nairobi between which it may be used; a window may pass midnight. Both or neither. */
   hours_from_minute: number | null;
   hours_to_minute: number | null;
+  /** With one device too many: refuse it, or let the oldest one go. */
+  device_policy: 'refuse' | 'replace_oldest';
 }
 
 /** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters nothing sold. */

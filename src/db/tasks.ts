@@ -11,6 +11,8 @@ export interface TaskPayloads {
   settle_evidence: { evidence_id: string };
   /** Make the live sessions of a credential match its entitlement. */
   enforce: { credential_id: string; reason: string };
+  /** End one live session. */
+  disconnect_session: { session_id: string; reason: string };
   /** Bring a guest online who has just paid. */
   activate: { order_id: string };
   /** Make the vouchers of a batch. */

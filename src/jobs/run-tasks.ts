@@ -13,7 +13,7 @@ import {
 } from '../db/tasks.ts';
 import { errorText } from '../errors.ts';
 import { activateOrder } from '../network/activate.ts';
-import { enforceCredential } from '../network/enforce.ts';
+import { endSession, enforceCredential } from '../network/enforce.ts';
 import type { JobContext } from './context.ts';
 
 /** Seconds until each next try; after the last the task has failed and stays to be seen. */
@@ -34,6 +34,10 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
   },
   async enforce(ctx, { credential_id, reason }) {
     const { outcome, complete } = await enforceCredential(ctx.enforcement, credential_id, reason);
+    return { outcome, retry: !complete };
+  },
+  async disconnect_session(ctx, { session_id, reason }) {
+    const { outcome, complete } = await endSession(ctx.enforcement, session_id, reason);
     return { outcome, retry: !complete };
   },
   async activate(ctx, { order_id }) {

@@ -2,7 +2,7 @@
 import { type AccessFacts, authorize, type Decision } from '../access/authorize.ts';
 import { getCredential } from '../access/credentials.ts';
 import { currentAccess, startEntitlement } from '../access/entitlements.ts';
-import { moveSession, openSessions, recordDisconnect, type Session } from '../access/sessions.ts';
+import { getSession, moveSession, openSessions, recordDisconnect, type Session } from '../access/sessions.ts';
 import type { Db } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -141,6 +141,19 @@ export interface Enforced {
   outcome: string;
   /** False when a session still is not as it should be. */
   complete: boolean;
+}
+
+/** Ends one session if it is still open. Throws `not_found` for one that is not known, and when the store fails. */
+export async function endSession(
+  context: EnforceContext,
+  sessionId: string,
+  reason: string,
+): Promise<Enforced> {
+  const session = await getSession(context.db, sessionId);
+  if (session.state === 'closed') return { outcome: 'The session had ended.', complete: true };
+  const ended = await disconnectSession(context, session, reason);
+  const complete = ended.disconnect_state === 'ack' || ended.disconnect_state === 'api';
+  return { outcome: ended.disconnect_detail ?? '', complete };
 }
 
 /**

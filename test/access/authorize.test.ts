@@ -196,6 +196,13 @@ describe('access is given', () => {
     expect(given({ max_devices: 3 }, true, { other_devices: 2 }).accept).toBe(true);
   });
 
+  it('to one device too many where the oldest gives way, saying how many may stay', () => {
+    const plan = { device_policy: 'replace_oldest', max_devices: 2 } as const;
+    expect(given(plan, true, { other_devices: 1 }).devices_beside).toBeUndefined();
+    expect(given(plan, true, { other_devices: 2 }).devices_beside).toBe(1);
+    expect(given(plan, true, { other_devices: 5 }).devices_beside).toBe(1);
+  });
+
   it('by no clock that is not trusted: nothing expires, counted limits hold', () => {
     expect(given({ ends_at: NOW - 99 }, false).session_timeout_seconds).toBeNull();
     expect(given({ hours_from_minute: 0, hours_to_minute: 1 }, false).session_timeout_seconds).toBeNull();

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startEntitlement } from '../../src/access/entitlements.ts';
 import type { PlanInput } from '../../src/access/plans.ts';
-import { recordAccounting } from '../../src/access/sessions.ts';
+import { getSession, openSessions, recordAccounting } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endHours } from '../../src/jobs/end-hours.ts';
-import { type EnforceContext, enforceCredential } from '../../src/network/enforce.ts';
+import { type EnforceContext, endSession, enforceCredential } from '../../src/network/enforce.ts';
 import { createRouter } from '../../src/network/routers.ts';
 import { getString } from '../../src/protocols/radius/attributes.ts';
 import { Code } from '../../src/protocols/radius/packet.ts';
@@ -153,4 +153,23 @@ it('a session that outlives the hours of its plan is ended by the job, once told
   time.now += 60_000;
   await endHours(job);
   expect(await enforceTasks()).toHaveLength(1);
+});
+
+it('one session is ended by itself, and one that is over is left alone', async () => {
+  const { credential, message } = await guestOnline({ max_devices: 2 });
+  await recordAccounting(db, [report(message('AA:BB:CC:00:00:02'))], NOW);
+  const [first, second] = await openSessions(db, credential.id);
+  expect(await endSession(context, first?.id as string, 'replaced_by_device')).toMatchObject({
+    complete: true,
+  });
+  expect(peer.asked.map((packet) => getString(packet, 'Acct-Session-Id'))).toEqual([first?.acct_session_id]);
+  expect(await getSession(db, second?.id as string)).toMatchObject({ disconnect_state: null });
+  peer.agrees = false;
+  expect(await endSession(context, second?.id as string, 'replaced_by_device')).toMatchObject({
+    complete: false,
+  });
+  await recordAccounting(db, [report({ ...message('AA:BB:CC:00:00:02'), kind: 'stop' })], NOW);
+  const before = peer.asked.length;
+  expect(await endSession(context, second?.id as string, 'x')).toMatchObject({ complete: true });
+  expect(peer.asked).toHaveLength(before);
 });

@@ -31,6 +31,7 @@ export interface FinerTerms {
   /** Minutes after midnight. */
   hours_from_minute: number | null;
   hours_to_minute: number | null;
+  device_policy: 'refuse' | 'replace_oldest';
 }
 
 export interface Plan extends FinerTerms {

@@ -1,6 +1,7 @@
 // Answers Access-Requests.
 import { authorize, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
 import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
+import { replaceOldestDevices } from '../../access/sessions.ts';
 import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';
@@ -95,6 +96,9 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
   if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
     await startEntitlement(context.db, decision.entitlement_id, now);
+  }
+  if (decision.devices_beside !== undefined) {
+    await replaceOldestDevices(context.db, access.credential_id, mac, decision.devices_beside, now);
   }
   note('accept', 'accept', 'Online.');
   const reference = newSessionReference(access.credential_id, decision.entitlement_id);

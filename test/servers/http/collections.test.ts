@@ -72,6 +72,7 @@ beforeAll(async () => {
     burst_rate_down_kbps: 8000,
     idle_timeout_seconds: 900,
     address_pool: 'guests',
+    device_policy: 'replace_oldest',
     hours_from_minute: 0,
     hours_to_minute: 1439,
     download_quota_octets: 4_000_000_000,

@@ -67,6 +67,7 @@ describe('the admin API refuses', () => {
     ['rate_up_kbps', 'fast'],
     ['max_devices', 0],
     ['idle_timeout_seconds', 5],
+    ['device_policy', 'newest'],
     ['hours_from_minute', 1440],
     ['hours_to_minute', -1],
     ['upload_quota_octets', 0],

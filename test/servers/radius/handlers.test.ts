@@ -189,6 +189,40 @@ describe('a paid guest', () => {
     );
   });
 
+  it('on one device too many takes the place of the oldest, once, where the plan says so', async () => {
+    const { credential, entitlement: granted } = await someAccess(radius.db, {
+      device_policy: 'replace_oldest',
+      max_devices: 2,
+    });
+    const start = (mac: string, at: number) =>
+      online(
+        radius.db,
+        report({
+          username: credential.username,
+          mac,
+          acct_session_id: mac,
+          router_id: radius.router.id,
+          reference: { credential_id: credential.id, entitlement_id: granted.id, accept_id: mac },
+          at,
+        }),
+      );
+    await start(MAC, NOW + 2);
+    await start(OTHER_MAC, NOW + 1);
+    const login = { username: credential.username, password: 'secret', mac: 'AA:BB:CC:00:00:03' };
+    for (const _ of [1, 2]) expect(told(await radius.logIn(login))).toMatchObject({ accept: true });
+    const asked = await radius.db.selectFrom('sessions').selectAll().orderBy('started_at').execute();
+    expect(asked.map((session) => [session.mac, session.disconnect_state])).toEqual([
+      [OTHER_MAC, 'requested'],
+      [MAC, null],
+    ]);
+    const tasks = await radius.db
+      .selectFrom('tasks')
+      .selectAll()
+      .where('kind', '=', 'disconnect_session')
+      .execute();
+    expect(tasks.map((task) => JSON.parse(task.payload).session_id)).toEqual([asked[0]?.id]);
+  });
+
   it('who is suspended, revoked or switched off is told which', async () => {
     const access = await someAccess(radius.db);
     const login = { username: access.credential.username, password: 'secret' };

@@ -18,6 +18,7 @@ const IDLE_UNITS: DurationUnit[] = ['minutes', 'hours'];
 const DATA: DataUnit[] = ['MB', 'GB'];
 
 export const BLANK_TERMS: Values = {
+  device_policy: 'refuse',
   hours_from_minute: '',
   hours_to_minute: '',
   upload_quota_octets: '',
@@ -64,6 +65,7 @@ export function typedTerms(plan: Plan): Values {
   const idle = plan.idle_timeout_seconds === null ? undefined : splitDuration(plan.idle_timeout_seconds);
   values.idle_timeout_seconds = idle ? String(idle.amount) : '';
   values.idle_timeout_unit = idle?.unit ?? 'minutes';
+  values.device_policy = plan.device_policy;
   values.address_pool = plan.address_pool ?? '';
   values.address_list = plan.address_list ?? '';
   return values;
@@ -77,6 +79,7 @@ export function readTerms(values: Values): { [K in keyof FinerTerms]: FinerTerms
   const data = (way: 'upload' | 'download') =>
     parseAmount(typed(`${way}_quota_octets`), DATA_OCTETS[values[`${way}_quota_unit`] as DataUnit] ?? 1);
   return {
+    device_policy: values.device_policy as FinerTerms['device_policy'],
     hours_from_minute: parseTimeOfDay(typed('hours_from_minute')),
     hours_to_minute: parseTimeOfDay(typed('hours_to_minute')),
     upload_quota_octets: data('upload'),
@@ -107,6 +110,10 @@ export function hasFinerTerms(plan: Plan): boolean {
 export function TermFields({ form, open }: { form: Form; open: boolean }) {
   const wrong = Object.keys(form.errors).some((name) => name in BLANK_TERMS);
   return html`<details class="advanced" open=${open || wrong}><summary>Advanced</summary>
+    <${Field} form=${form} name="device_policy" label="One device too many" options=${[
+      ['refuse', 'Is refused'],
+      ['replace_oldest', 'Takes the place of the oldest'],
+    ]} />
     <div class="field-row">
       <${Field} form=${form} name="hours_from_minute" label="Works from" type="time"
         hint="Each day; a night plan ends the next morning" />

@@ -44,6 +44,7 @@ const terms = {
   fair_use_rate_up_kbps: maybeCount,
   hours_from_minute: maybeCount,
   hours_to_minute: maybeCount,
+  device_policy: z.enum(['refuse', 'replace_oldest']),
 };
 
 export const planAnswer = z.strictObject({

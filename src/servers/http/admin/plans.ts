@@ -43,6 +43,7 @@ const finer = {
   fair_use_rate_up_kbps: kbps.nullable(),
   hours_from_minute: minute.describe('Minutes after midnight in Nairobi; may be later than the end'),
   hours_to_minute: minute,
+  device_policy: z.enum(['refuse', 'replace_oldest']).describe('With one device too many'),
 };
 
 const fields = {
