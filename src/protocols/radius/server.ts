@@ -31,6 +31,8 @@ export interface RadiusClient {
 export interface Reply {
   code: number;
   attributes: readonly Attribute[];
+  /** How long an Access-Reject waits before it leaves, instead of the server's `rejectDelayMs`. */
+  delayMs?: number;
 }
 
 /** Where a request came from. */
@@ -79,6 +81,12 @@ export interface RadiusServerOptions<C extends RadiusClient> {
   duplicateCapacity?: number;
   /** How many requests may wait for their handler before new ones get silence; 20,000. */
   mostInFlight?: number;
+  /** How long an Access-Reject waits before it leaves, so that guessing is slow; 0, at once. */
+  rejectDelayMs?: number;
+  /** How many Access-Rejects may wait; beyond it they leave at once, so that guessing cannot fill the memory; 10,000. */
+  mostDelayed?: number;
+  /** Calls back after so many milliseconds; returns the way to call it off. Timers of the runtime unless given. */
+  later?(callback: () => void, ms: number): () => void;
 }
 
 export interface RadiusCounters {
@@ -98,18 +106,27 @@ export interface RadiusCounters {
 
 export interface RadiusServer {
   start(): Promise<{ auth: Endpoint; acct: Endpoint }>;
-  /** Takes no more requests, lets those under way be answered (for 2 s at most), closes the sockets. */
+  /**
+   * Takes no more requests, sends the Access-Rejects that wait, lets requests under way be answered (for 2 s at most),
+   * closes the sockets.
+   */
   stop(): Promise<void>;
   readonly counters: RadiusCounters;
 }
 
 const stopPatienceMs = 2000;
 
+function laterByTimeout(callback: () => void, ms: number): () => void {
+  const timeout = setTimeout(callback, ms);
+  return () => clearTimeout(timeout);
+}
+
 /**
  * A server on two ports, as RFC 2865 and 2866 want them, answering Status-Server on both (RFC 5997). Rubbish gets
  * silence: packets of strangers, malformed ones, ones that fail an authenticator are counted and never answered.
  * A retransmission is never processed while the first is, and gets the same octets afterwards.
- * Replies leave from the socket the request came to; RouterOS discards others.
+ * Replies leave from the socket the request came to; RouterOS discards others. An Access-Reject leaves late when that is
+ * asked for: nothing else waits for it, and a retransmission meanwhile counts as one of a request under way.
  */
 export function createRadiusServer<C extends RadiusClient>(options: RadiusServerOptions<C>): RadiusServer {
   const now = options.now ?? (() => performance.now());
@@ -118,6 +135,11 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     options.duplicateLifetimeMs ?? 30_000,
     options.duplicateCapacity ?? 131_072,
   );
+  const rejectDelayMs = options.rejectDelayMs ?? 0;
+  const mostDelayed = options.mostDelayed ?? 10_000;
+  const later = options.later ?? laterByTimeout;
+  /** Sends one Access-Reject that waits, at once. */
+  const delayed = new Set<() => void>();
   const counters = noCounts();
   /** Ids of the clients that have sent a right Message-Authenticator. */
   const signing = new Set<string>();
@@ -228,9 +250,12 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
 
     const finish = (reply: Reply | undefined): void => {
       if (reply) {
-        entry.reply = encodeReply(reply, request, client.secret);
-        count(reply.code);
-        send(listener, entry.reply, sender);
+        const encoded = encodeReply(reply, request, client.secret);
+        afterItsDelay(reply, () => {
+          entry.reply = encoded;
+          count(reply.code);
+          send(listener, encoded, sender);
+        });
       } else {
         duplicates.remove(key, entry);
         silence('handler_silent', sender.address);
@@ -248,6 +273,24 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     } catch (error) {
       giveUp(error);
     }
+  }
+
+  function afterItsDelay(reply: Reply, leave: () => void): void {
+    const ms = reply.code === Code.AccessReject ? (reply.delayMs ?? rejectDelayMs) : 0;
+    if (ms <= 0 || stopping || delayed.size >= mostDelayed) {
+      leave();
+      return;
+    }
+    const callOff = later(() => {
+      delayed.delete(leaveNow);
+      leave();
+    }, ms);
+    const leaveNow = () => {
+      callOff();
+      delayed.delete(leaveNow);
+      leave();
+    };
+    delayed.add(leaveNow);
   }
 
   /** Counts a request as under way until its answer is out. */
@@ -296,6 +339,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     },
     async stop() {
       stopping = true;
+      for (const leaveNow of [...delayed]) leaveNow();
       if (inFlight > 0) {
         await new Promise<void>((resolve) => {
           const patience = setTimeout(resolve, stopPatienceMs);

@@ -28,12 +28,16 @@ export interface RadiusListeners {
   readonly counters: RadiusServer['counters'];
 }
 
+/** Too short for a guest who mistyped to mind, long enough to slow a guesser who waits for each answer. */
+const REJECT_DELAY_MS = 1000;
+
 /** More strangers than this are not told apart: the table must not grow with forged sources. */
 const MOST_UNKNOWN = 200;
 
 export function createRadiusListeners(
   context: RadiusContext,
   listen: { auth: Endpoint; acct: Endpoint },
+  rejectDelayMs = REJECT_DELAY_MS,
 ): RadiusListeners {
   const { db, vault, clock, log, live } = context;
   let routers = new Map<string, Nas>();
@@ -48,6 +52,7 @@ export function createRadiusListeners(
   const server = createRadiusServer<Nas>({
     authListen: listen.auth,
     acctListen: listen.acct,
+    rejectDelayMs,
     findClient: (address) => routers.get(address),
     async onAccess(request, nas) {
       heard.set(nas.id, clock.now());

@@ -60,6 +60,7 @@ export async function startRadius() {
       interimSeconds: 60,
     },
     { auth: endpoint, acct: endpoint },
+    0,
   );
   const bound = await listeners.start();
   const requester = createRadiusRequester();
