@@ -301,6 +301,15 @@ export interface Overview {
   top_plans: { plan_id: string; plan_name: string; sales_cents: number; payments: number }[];
 }
 
+export interface Lockout {
+  router_id: string;
+  router_name: string;
+  /** Null: wrong sign-ins through the whole router are answered slowly. */
+  mac: string | null;
+  failures: number;
+  until_at: number;
+}
+
 export interface SignIn {
   at: number;
   username: string;

@@ -10,6 +10,7 @@ import type { Attribute, Packet } from '../../protocols/radius/packet.ts';
 import { passwordMethod } from '../../protocols/radius/passwords.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
 import type { Nas, RadiusContext } from './context.ts';
+import type { Lockout } from './lockout.ts';
 import { type Proof, provePassword } from './proof.ts';
 import { acceptReply, rejectReply } from './reply.ts';
 import { newSessionReference } from './session-class.ts';
@@ -66,10 +67,22 @@ async function identify(
   return access ? { access, reply: proof.reply } : 'unknown_user';
 }
 
+/** How late a wrong sign-in is refused where too many were: within the 3 s that our script gives the router. */
+const SLOW_REJECT_MS = 2500;
+
 /** Decides one Access-Request. Throws when the store fails: then the NAS gets silence and asks again. */
-export async function handleAccessRequest(context: RadiusContext, request: Packet, nas: Nas): Promise<Reply> {
+export async function handleAccessRequest(
+  context: RadiusContext,
+  lockout: Lockout,
+  request: Packet,
+  nas: Nas,
+): Promise<Reply> {
   const typed = getString(request, 'User-Name') ?? '';
-  const mac = normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? '';
+  const station = getString(request, 'Calling-Station-Id') ?? '';
+  const mac = normalizeMac(station) ?? '';
+  const device = mac || station.slice(0, 64);
+  // A hotspot that tries each new device by its MAC address guesses nothing.
+  const guesses = mac === '' || normalizeMac(typed) !== mac;
   const note = (result: 'accept' | 'reject', reason: string, message: string) =>
     context.signIns.add({
       at: context.clock.now(),
@@ -86,8 +99,13 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
     return rejectReply(reason, msChapError(request));
   };
 
+  if (guesses && lockout.isLockedOut(nas.id, device)) return reject('locked_out');
   const identity = await identify(context, request, nas, typed, mac);
-  if (typeof identity === 'string') return reject(identity);
+  if (typeof identity === 'string') {
+    const wrong = guesses && (identity === 'unknown_user' || identity === 'bad_password');
+    const slow = wrong && lockout.failed(nas, device);
+    return slow ? { ...reject(identity), delayMs: SLOW_REJECT_MS } : reject(identity);
+  }
   const { access } = identity;
   const now = context.clock.now();
   const decision = authorize(access, now, context.clockTrusted());

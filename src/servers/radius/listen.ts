@@ -8,6 +8,7 @@ import { handleAccessRequest } from './access-request.ts';
 import { readAccounting } from './accounting-request.ts';
 import type { Nas, RadiusContext } from './context.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createLockout, LOCKOUT_LIMITS, type LockoutEntry } from './lockout.ts';
 
 /** A source that is no router of ours. */
 export interface UnknownSource {
@@ -25,6 +26,8 @@ export interface RadiusListeners {
   /** Writes down which routers were heard since the last call. */
   recordHeard(): Promise<void>;
   unknownSources(): UnknownSource[];
+  /** Who is held back for guessing. */
+  lockouts(): LockoutEntry[];
   readonly counters: RadiusServer['counters'];
 }
 
@@ -37,10 +40,11 @@ const MOST_UNKNOWN = 200;
 export function createRadiusListeners(
   context: RadiusContext,
   listen: { auth: Endpoint; acct: Endpoint },
-  rejectDelayMs = REJECT_DELAY_MS,
+  limits = { rejectDelayMs: REJECT_DELAY_MS, lockout: LOCKOUT_LIMITS },
 ): RadiusListeners {
   const { db, vault, clock, log, live } = context;
   let routers = new Map<string, Nas>();
+  const lockout = createLockout(clock, limits.lockout);
   const heard = new Map<string, number>();
   const unknown = new Map<string, UnknownSource>();
 
@@ -52,11 +56,11 @@ export function createRadiusListeners(
   const server = createRadiusServer<Nas>({
     authListen: listen.auth,
     acctListen: listen.acct,
-    rejectDelayMs,
+    rejectDelayMs: limits.rejectDelayMs,
     findClient: (address) => routers.get(address),
     async onAccess(request, nas) {
       heard.set(nas.id, clock.now());
-      return handleAccessRequest(context, request, nas);
+      return handleAccessRequest(context, lockout, request, nas);
     },
     async onAccounting(request, nas) {
       const now = clock.now();
@@ -120,6 +124,7 @@ export function createRadiusListeners(
       for (const [id, at] of list) await routerHeard(db, id, at);
     },
     unknownSources: () => [...unknown.values()].sort((a, b) => b.last_seen_at - a.last_seen_at),
+    lockouts: () => lockout.list(),
     counters: server.counters,
   };
 }

@@ -360,4 +360,17 @@ export const accessLogAnswer = z.strictObject({
       message: text,
     }),
   ),
+  lockouts: z
+    .array(
+      z.strictObject({
+        router_id: id,
+        router_name: text,
+        mac: maybeText,
+        failures: count,
+        until_at: time,
+      }),
+    )
+    .describe(
+      'Devices that are locked out; with mac null, a router whose wrong sign-ins are answered slowly',
+    ),
 });

@@ -6,6 +6,7 @@ export type RouterError =
   | 'no_plan'
   | 'quota_used'
   | 'too_many_devices'
+  | 'locked_out'
   | 'not_answering'
   | 'full'
   | 'not_allowed'
@@ -17,6 +18,7 @@ export type RouterError =
  * which RouterOS passes on as the error. The first that fits wins, so the narrow ones stand first.
  */
 const MEANINGS: [RegExp, RouterError][] = [
+  [/too many wrong/i, 'locked_out'],
   [
     /no more sessions|too many (sessions|devices)|session limit reached for|another device|already (in use|logged)/i,
     'too_many_devices',
@@ -27,7 +29,10 @@ const MEANINGS: [RegExp, RouterError][] = [
   [/not responding|no response|timeout|timed out/i, 'not_answering'],
   [/no more free addresses|session limit|license/i, 'full'],
   [/already authorizing|challenge response|shutting down|not logged in/i, 'try_again'],
-  [/not allowed|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i, 'not_allowed'],
+  [
+    /not allowed|not possible|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i,
+    'not_allowed',
+  ],
   [/invalid|incorrect|wrong|password|unknown|not found|does not exist/i, 'wrong_password'],
 ];
 
