@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
-import { migrations } from '../../migrations/index.ts';
 import type { Config } from '../config.ts';
+import { knownMigrations } from '../db/migrate.ts';
 import { openSqlite } from '../db/open.ts';
 import { AppError, errorText } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -51,7 +51,8 @@ function openBackup(file: number, path: string): OpenBackup {
   } catch (cause) {
     throw new AppError('invalid', `${path} is no backup that can be read.`, { cause });
   }
-  const unknown = found.manifest.database.migrations.filter((name) => !(name in migrations));
+  const known = knownMigrations();
+  const unknown = found.manifest.database.migrations.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new AppError('conflict', `This backup is from a newer Karibu (${found.manifest.karibu}).`, {
       hint: 'Install that version, or a later one, then restore.',
