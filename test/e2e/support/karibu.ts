@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const BINARY = fileURLToPath(new URL('../../../dist/karibu', import.meta.url));
+/** The build of this machine, unless KARIBU_E2E_BINARY names another one to hold to the same tests. */
+export const BINARY =
+  process.env.KARIBU_E2E_BINARY ?? fileURLToPath(new URL('../../../dist/karibu', import.meta.url));
 
 /** What the ready line says: `host:port` of every listener. */
 export interface Addresses {
