@@ -93,6 +93,7 @@ describe('refusals', () => {
     expect(Object.fromEntries(understood)).toEqual({
       unknown_user: 'wrong_password',
       bad_password: 'wrong_password',
+      unsupported_method: 'not_allowed',
       disabled: 'not_allowed',
       suspended: 'not_allowed',
       no_entitlement: 'no_plan',
