@@ -17,12 +17,13 @@ import { sql } from 'kysely';
 import type { Config } from '../config.ts';
 import { knownMigrations } from '../db/migrate.ts';
 import { openSqlite } from '../db/open.ts';
-import { AppError, errorText } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { DATABASE_FILE, KEY_FILE, MANIFEST_FILE, type Manifest, readManifest } from './backup/manifest.ts';
 import { listTar, readPieces, type TarEntry } from './backup/tar.ts';
 import { copyDatabase, flushFolder, hashFile, sqliteFile } from './backup.ts';
 import type { Command } from './command.ts';
+import { isInUse } from './in-use.ts';
 import { tryKey, vaultOf } from './sealed.ts';
 
 interface OpenBackup {
@@ -74,24 +75,6 @@ function unpackDatabase({ file, manifest, database }: OpenBackup, to: string): v
     throw new AppError('invalid', 'The backup is damaged: its database is not what the manifest says.', {
       hint: 'Nothing was changed. Use another backup.',
     });
-  }
-}
-
-/**
- * SQLite gives up the WAL only for the one connection left: this fails while any process has the database open, and
- * leaves a database without a journal beside it when it does not.
- */
-async function isInUse(path: string): Promise<boolean> {
-  const db = await openSqlite(path);
-  try {
-    await sql`pragma busy_timeout = 200`.execute(db);
-    const { rows } = await sql<{ journal_mode: string }>`pragma journal_mode = delete`.execute(db);
-    return rows[0]?.journal_mode !== 'delete';
-  } catch (error) {
-    if (/lock|busy/i.test(errorText(error))) return true;
-    throw error;
-  } finally {
-    await db.destroy();
   }
 }
 

@@ -175,6 +175,11 @@ describe('the demo', () => {
     expect(await page.text()).toContain(`action="${demo.urls.hotspot}/login`);
   });
 
+  test('runs once a folder, so that --fresh never takes the ground from under a running one', async () => {
+    await expect(start({ fresh: true })).rejects.toMatchObject({ code: 'conflict' });
+    expect((await readState(demo)).online_now).toBeGreaterThan(0);
+  });
+
   test('gives each phone its own browser’s memory', async () => {
     const mine = 'karibu_device=one; karibu_lang=sw; karibu_session=admin';
     const second = await press(demo, '/phones/2', mine);
