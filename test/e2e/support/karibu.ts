@@ -55,7 +55,7 @@ function clean(environment: Record<string, string>): Record<string, string> {
 }
 
 /** Spawns the binary; resolves at its ready line, rejects with what it said when it ends before that. */
-function launch(folder: string, environment: Record<string, string>): Promise<Running> {
+async function launch(folder: string, environment: Record<string, string>): Promise<Running> {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: node scripts/build.mjs`);
   const child = spawn(BINARY, ['serve'], { cwd: folder, env: clean(environment) });
   let output = '';
@@ -101,7 +101,11 @@ function fixed(addresses: Addresses): Record<string, string> {
 /** Starts Karibu in a new empty folder on free ports of 127.0.0.1. */
 export async function startKaribu(environment: Record<string, string> = {}): Promise<Karibu> {
   const folder = mkdtempSync(path.join(tmpdir(), 'karibu-e2e-'));
-  let running = await launch(folder, { ...ANY_PORT, ...environment });
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  let running = await launch(folder, { ...ANY_PORT, ...environment }).catch((error: unknown) => {
+    removeFolder();
+    throw error;
+  });
   const { addresses } = running;
   let said = '';
 
@@ -127,7 +131,7 @@ export async function startKaribu(environment: Record<string, string> = {}): Pro
     },
     async remove() {
       if (isRunning()) await end('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder();
     },
   };
 }
