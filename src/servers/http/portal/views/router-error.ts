@@ -27,7 +27,10 @@ const MEANINGS: [RegExp, RouterError][] = [
   [/not responding|no response|timeout|timed out/i, 'not_answering'],
   [/no more free addresses|session limit|license/i, 'full'],
   [/already authorizing|challenge response|shutting down|not logged in/i, 'try_again'],
-  [/not (allowed|possible here)|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i, 'not_allowed'],
+  [
+    /not (allowed|possible here)|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i,
+    'not_allowed',
+  ],
   [/invalid|incorrect|wrong|password|unknown|not found|does not exist/i, 'wrong_password'],
 ];
 

@@ -64,7 +64,8 @@ export function speed(kbps: number): string {
 
 /** `KES 20`. */
 export function price(cents: number): string {
-  return formatMoney(cents);
+  // KES and its number stay on one line.
+  return formatMoney(cents).replace(' ', '\u00a0');
 }
 
 /** `1 device`, `2 devices`. */
