@@ -143,6 +143,7 @@
   :set login ($login . "<button>Continue / Endelea</button></form>")
   :set login ($login . "<script>document.forms[0].submit()</script></body></html>")
 
+  :set who ($who . "&amp;link-logout=\$(link-logout-esc)&amp;logged-in=\$(logged-in)")
   :local online ($head . "<meta http-equiv=\"refresh\" content=\"0;url=" . {{portal_status_url|html}} . "\3F" . $who)
   :set online ($online . "\"></head><body><a href=\"" . {{portal_status_url|html}} . "\3F" . $who)
   :set online ($online . "\">Continue / Endelea</a></body></html>")

@@ -64,8 +64,7 @@ export function speed(kbps: number): string {
 
 /** `KES 20`. */
 export function price(cents: number): string {
-  // KES and its number stay on one line.
-  return formatMoney(cents).replace(' ', '\u00a0');
+  return formatMoney(cents);
 }
 
 /** `1 device`, `2 devices`. */
