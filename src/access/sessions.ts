@@ -1,8 +1,10 @@
 // Sessions: what the routers tell of connections, stored once however often it is told.
 import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
@@ -77,32 +79,56 @@ export async function recordAccounting(db: Db, events: AccountingEvent[], now: n
   });
 }
 
+/** An update that leaves the row as it is: it finds it, and locks it on PostgreSQL until the commit. */
+const lockSession = statement(
+  sql<Session>`update sessions set upload_octets = upload_octets where unique_key = ${''} returning *`,
+);
+
+const changeSession = statement(
+  sql<Session>`
+    update sessions set session_seconds = ${0}, upload_octets = ${0}, download_octets = ${0}, updated_at = ${0},
+      ip = ${''}, state = ${''}, stopped_at = ${0}, terminate_cause = ${0}
+    where id = ${''} returning *`,
+);
+
 async function recordReport(tx: Db, report: SessionReport, now: number): Promise<Session> {
   const key = sessionKey(report);
-  // An update that leaves the counters alone: it finds the row, and locks it on PostgreSQL until the commit.
-  const known = await tx
-    .updateTable('sessions')
-    .set((eb) => ({ upload_octets: eb.ref('upload_octets') }))
-    .where('unique_key', '=', key)
-    .returningAll()
-    .executeTakeFirst();
+  const [known] = await lockSession(tx, [key]);
   const before = known ?? (await insertSession(tx, key, report, now));
   const after = advance(before, report);
-  const session = await tx
-    .updateTable('sessions')
-    .set(after)
-    .where('id', '=', before.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const [session] = await changeSession(tx, [
+    after.session_seconds,
+    after.upload_octets,
+    after.download_octets,
+    after.updated_at,
+    after.ip,
+    after.state,
+    after.stopped_at,
+    after.terminate_cause,
+    before.id,
+  ]);
+  if (!session) throw noSuchSession();
   await addUsage(tx, before, session, now);
   return session;
 }
+
+type Advance = Pick<
+  Session,
+  | 'session_seconds'
+  | 'upload_octets'
+  | 'download_octets'
+  | 'updated_at'
+  | 'ip'
+  | 'state'
+  | 'stopped_at'
+  | 'terminate_cause'
+>;
 
 /**
  * The session after a message. Counters only grow: a late or repeated message changes nothing. Once a router sent its
  * Stop the session stays closed; one that we closed because it fell silent opens again when it speaks.
  */
-function advance(session: Session, report: SessionReport): Partial<Session> {
+function advance(session: Session, report: SessionReport): Advance {
   const stopped = session.state === 'closed' && session.terminate_cause !== null;
   const closes = report.kind === 'stop' || stopped;
   return {
@@ -216,22 +242,20 @@ async function closeSuperseded(tx: Db, routerId: string, credentialId: string, m
     .execute();
 }
 
+const useEntitlement = statement(
+  sql<Row<'entitlements'>>`
+    update entitlements set used_seconds = used_seconds + ${0}, used_upload_octets = used_upload_octets + ${0},
+      used_download_octets = used_download_octets + ${0}
+    where id = ${''} returning *`,
+);
+
 async function addUsage(tx: Db, before: Session, after: Session, now: number): Promise<void> {
   if (!after.entitlement_id) return;
   const seconds = after.session_seconds - before.session_seconds;
   const upload = after.upload_octets - before.upload_octets;
   const download = after.download_octets - before.download_octets;
   if (seconds === 0 && upload === 0 && download === 0) return;
-  const entitlement = await tx
-    .updateTable('entitlements')
-    .set((eb) => ({
-      used_seconds: eb('used_seconds', '+', seconds),
-      used_upload_octets: eb('used_upload_octets', '+', upload),
-      used_download_octets: eb('used_download_octets', '+', download),
-    }))
-    .where('id', '=', after.entitlement_id)
-    .returningAll()
-    .executeTakeFirst();
+  const [entitlement] = await useEntitlement(tx, [seconds, upload, download, after.entitlement_id]);
   if (!entitlement) return;
   await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
   await endIfUsedUp(tx, entitlement, now);

@@ -1,5 +1,5 @@
 // No statement on a path that grows may read a whole table: SQLite's own plan says what it reads.
-import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import type { SqliteDatabase } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listCredentials } from '../../src/access/credentials.ts';
 import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
@@ -17,7 +17,8 @@ import { listOrderEvidence, listPaymentEvidence } from '../../src/billing/eviden
 import { claimOrdersToPoll, findOrderByToken, listOrders } from '../../src/billing/orders.ts';
 import { listPayments } from '../../src/billing/payments.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import type { Db, Tables } from '../../src/db/schema.ts';
+import { onSqlite } from '../../src/db/open.ts';
+import type { Db } from '../../src/db/schema.ts';
 import { claimTasks, forgetTasks } from '../../src/db/tasks.ts';
 import { listMessages } from '../../src/messaging/outbox.ts';
 import { listAudit } from '../../src/operators/audit.ts';
@@ -56,10 +57,10 @@ beforeAll(async () => {
     },
     close: () => raw.close(),
   };
-  db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  db = onSqlite(database);
   await migrate(db, { now: 0 });
   explainer = await openRaw();
-  const second: Db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: explainer }) });
+  const second = onSqlite(explainer);
   await migrate(second, { now: 0 });
   access = await someAccess(db);
 });

@@ -30,7 +30,7 @@ const MEANINGS: [RegExp, RouterError][] = [
   [/no more free addresses|session limit|license/i, 'full'],
   [/already authorizing|challenge response|shutting down|not logged in/i, 'try_again'],
   [
-    /not allowed|not possible|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i,
+    /not (allowed|possible here)|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i,
     'not_allowed',
   ],
   [/invalid|incorrect|wrong|password|unknown|not found|does not exist/i, 'wrong_password'],
