@@ -51,6 +51,8 @@ export interface RoutersTable {
   address: string;
   radius_secret_sealed: string;
   message_authenticator: 'auto' | 'yes' | 'no';
+  /** Whether a device gets in by its MAC address alone, when it has an entitlement. */
+  mac_login: 'no' | 'yes';
   coa_port: number;
   api_port: number;
   api_tls: 0 | 1;

@@ -20,6 +20,8 @@ export interface RouterInput {
   address: string;
   radius_secret?: string | undefined;
   message_authenticator: Router['message_authenticator'];
+  /** No, unless said otherwise: a MAC address is no secret. */
+  mac_login?: Router['mac_login'] | undefined;
   coa_port: number;
   api_port: number;
   api_tls: 0 | 1;
@@ -73,6 +75,7 @@ export async function createRouter(
     .values({
       id: newId(now),
       ...rest,
+      mac_login: input.mac_login ?? 'no',
       radius_secret_sealed: vault.seal(radius_secret),
       // Made even when no API user is set: the hotspot script creates the user with it.
       api_password_sealed: vault.seal(api_password || newToken()),

@@ -2,6 +2,7 @@
 import type { SqliteDatabase } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listCredentials } from '../../src/access/credentials.ts';
+import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
 import {
   closeStaleSessions,
@@ -97,6 +98,7 @@ const page = { limit: 50 };
 describe('without a whole table read', () => {
   const works: [string, () => Promise<unknown>][] = [
     ['an Access-Request', () => findAccess(db, access.credential.username, 'AA:BB:CC:00:00:01')],
+    ['a login by MAC address', () => currentDeviceAccess(db, 'AA:BB:CC:00:00:01', NOW, true)],
     ['a voucher by its code', () => findVoucher(db, vault, 'ABCD2345')],
     ['an order by its token', () => findOrderByToken(db, 'token')],
     ['accounting', () => recordAccounting(db, [report({ username: access.credential.username })], NOW)],

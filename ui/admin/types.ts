@@ -197,6 +197,7 @@ export interface Router {
   address: string;
   has_radius_secret: boolean;
   message_authenticator: 'auto' | 'yes' | 'no';
+  mac_login: 'no' | 'yes';
   coa_port: number;
   api_port: number;
   api_tls: 0 | 1;

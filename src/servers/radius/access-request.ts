@@ -1,5 +1,6 @@
 // Answers Access-Requests.
 import { authorize, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
+import { currentDeviceAccess } from '../../access/device-access.ts';
 import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
 import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
@@ -37,7 +38,25 @@ function proveAccess(
   return proveVoucher(request, nas, access.username, typed);
 }
 
+/** Whether a user name is the MAC address of the device that asks, in any spelling of `radius-mac-format`. */
+function isDevice(typed: string, mac: string): boolean {
+  return mac !== '' && normalizeMac(typed) === mac;
+}
+
 type Identity = { access: AccessRecord; reply: Attribute[] } | RejectReason;
+
+/**
+ * A hotspot with `login-by=mac` tries each device that appears: the user name is its MAC address, the password empty,
+ * the address again or a text of the router's profile (routeros.md §1.2, §2.2). None of these is a secret, so none is
+ * looked at: the router's own secret vouches for which device asks.
+ */
+async function identifyDevice(context: RadiusContext, request: Packet, mac: string): Promise<Identity> {
+  const method = passwordMethod(request);
+  if (method === 'mschap1' || method === 'mschap2') return 'unsupported_method';
+  const { db, clock } = context;
+  const access = await currentDeviceAccess(db, mac, clock.now(), context.clockTrusted());
+  return access ? { access, reply: [] } : 'no_entitlement';
+}
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
 async function identify(
@@ -48,6 +67,7 @@ async function identify(
   mac: string,
 ): Promise<Identity> {
   if (passwordMethod(request) === 'eap') return 'unsupported_method';
+  if (nas.macLogin && isDevice(typed, mac)) return identifyDevice(context, request, mac);
   const { db, vault, clock } = context;
   const find = (name: string) => currentAccess(db, name, mac, clock.now(), context.clockTrusted());
   const code = normalizeCode(typed);
@@ -82,7 +102,7 @@ export async function handleAccessRequest(
   const mac = normalizeMac(station) ?? '';
   const device = mac || station.slice(0, 64);
   // A hotspot that tries each new device by its MAC address guesses nothing.
-  const guesses = mac === '' || normalizeMac(typed) !== mac;
+  const guesses = !isDevice(typed, mac);
   const note = (result: 'accept' | 'reject', reason: string, message: string) =>
     context.signIns.add({
       at: context.clock.now(),

@@ -106,12 +106,14 @@ export function createRadiusListeners(
             name: router.name,
             secret,
             requireMessageAuthenticator: router.message_authenticator,
+            macLogin: router.mac_login === 'yes',
           };
           // The server remembers by identity which client has sent a Message-Authenticator.
           const same =
             previous?.id === nas.id &&
             previous.name === nas.name &&
             previous.secret.equals(secret) &&
+            previous.macLogin === nas.macLogin &&
             previous.requireMessageAuthenticator === nas.requireMessageAuthenticator;
           return [router.address, same ? previous : nas];
         }),

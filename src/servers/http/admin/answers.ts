@@ -52,6 +52,7 @@ export const routerAnswer = z.strictObject({
   address: text,
   has_radius_secret: z.boolean(),
   message_authenticator: z.enum(['auto', 'yes', 'no']),
+  mac_login: z.enum(['no', 'yes']),
   coa_port: number,
   api_port: number,
   api_tls: flag,

@@ -48,6 +48,9 @@ const fields = {
   address: z.union([z.ipv4(), z.ipv6()], 'Write an IP address, such as 10.77.0.7.'),
   radius_secret: optionalSecret.describe('Shared with the router; one is made when it is left out'),
   message_authenticator: z.enum(['auto', 'yes', 'no']),
+  mac_login: z
+    .enum(['no', 'yes'])
+    .describe('Whether a device with a plan gets in by its MAC address alone, which anyone can copy'),
   coa_port: port,
   api_port: port,
   api_tls: z.union([z.literal(0), z.literal(1)]),
@@ -63,6 +66,7 @@ const fields = {
 const create = z.object({
   ...fields,
   message_authenticator: fields.message_authenticator.default('auto'),
+  mac_login: fields.mac_login.default('no'),
   coa_port: port.default(DEFAULT_COA_PORT),
   api_port: port.default(DEFAULT_API_PORT),
   api_tls: fields.api_tls.default(0),
