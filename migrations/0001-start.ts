@@ -239,6 +239,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('acct_session_id', 'text', (c) => c.notNull())
     .addColumn('nas_port_id', 'text')
     .addColumn('nas_ip', 'text')
+    .addColumn('nas_source', 'text')
     .addColumn('mac', 'text')
     .addColumn('ip', 'text')
     .addColumn('state', 'text', (c) => c.notNull())

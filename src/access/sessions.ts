@@ -30,6 +30,8 @@ export interface SessionReport {
   reference: SessionReference | null;
   nas_port_id: string | null;
   nas_ip: string | null;
+  /** Where it came from, of a router that is known by a prefix; null for any other. */
+  nas_source?: string | null;
   mac: string | null;
   ip: string | null;
   session_seconds: number;
@@ -44,6 +46,8 @@ export interface SessionReport {
 export interface RouterRestart {
   kind: 'router_restart';
   router_id: string;
+  /** Of a router that is known by a prefix: only what came from there is over. */
+  nas_source?: string | null;
   at: number;
 }
 
@@ -57,6 +61,8 @@ export function sessionKey(report: SessionReport): string {
     report.username,
     report.nas_port_id ?? '',
     report.reference?.accept_id ?? '',
+    // Without our reference only its own name tells a router of a prefix apart; its source may change in mid-session.
+    report.nas_source && !report.reference ? (report.nas_ip ?? '') : '',
   ];
   return createHash('sha1').update(parts.join('\0')).digest('base64url');
 }
@@ -71,7 +77,7 @@ export async function recordAccounting(db: Db, events: AccountingEvent[], now: n
     for (const event of events) {
       const sessions =
         event.kind === 'router_restart'
-          ? await closeRouterSessions(tx, event.router_id, event.at)
+          ? await closeRouterSessions(tx, event)
           : [await recordReport(tx, event, now)];
       for (const session of sessions) touched.set(session.id, session);
     }
@@ -87,7 +93,7 @@ const lockSession = statement(
 const changeSession = statement(
   sql<Session>`
     update sessions set session_seconds = ${0}, upload_octets = ${0}, download_octets = ${0}, updated_at = ${0},
-      ip = ${''}, state = ${''}, stopped_at = ${0}, terminate_cause = ${0}
+      ip = ${''}, nas_source = ${''}, state = ${''}, stopped_at = ${0}, terminate_cause = ${0}
     where id = ${''} returning *`,
 );
 
@@ -102,6 +108,7 @@ async function recordReport(tx: Db, report: SessionReport, now: number): Promise
     after.download_octets,
     after.updated_at,
     after.ip,
+    after.nas_source,
     after.state,
     after.stopped_at,
     after.terminate_cause,
@@ -119,6 +126,7 @@ type Advance = Pick<
   | 'download_octets'
   | 'updated_at'
   | 'ip'
+  | 'nas_source'
   | 'state'
   | 'stopped_at'
   | 'terminate_cause'
@@ -137,6 +145,7 @@ function advance(session: Session, report: SessionReport): Advance {
     download_octets: Math.max(session.download_octets, report.download_octets),
     updated_at: Math.max(session.updated_at, report.at),
     ip: report.ip ?? session.ip,
+    nas_source: report.nas_source ?? session.nas_source,
     state: closes ? 'closed' : 'open',
     stopped_at: closes ? (stopped ? session.stopped_at : report.at) : null,
     terminate_cause: stopped ? session.terminate_cause : closes ? (report.terminate_cause ?? 0) : null,
@@ -163,6 +172,7 @@ async function insertSession(tx: Db, key: string, report: SessionReport, now: nu
       acct_session_id: report.acct_session_id,
       nas_port_id: report.nas_port_id,
       nas_ip: report.nas_ip,
+      nas_source: report.nas_source ?? null,
       mac: report.mac,
       ip: report.ip,
       state: 'open',
@@ -261,15 +271,16 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
   await endIfUsedUp(tx, entitlement, now);
 }
 
-async function closeRouterSessions(tx: Db, routerId: string, at: number): Promise<Session[]> {
-  return tx
+async function closeRouterSessions(tx: Db, restart: RouterRestart): Promise<Session[]> {
+  const { router_id, nas_source, at } = restart;
+  let closing = tx
     .updateTable('sessions')
     .set({ state: 'closed', stopped_at: at })
     .where('state', '=', 'open')
-    .where(unindexed('router_id'), '=', routerId)
-    .where('started_at', '<=', at)
-    .returningAll()
-    .execute();
+    .where(unindexed('router_id'), '=', router_id)
+    .where('started_at', '<=', at);
+  if (nas_source) closing = closing.where('nas_source', '=', nas_source);
+  return closing.returningAll().execute();
 }
 
 /** Closes open sessions that have said nothing since `before`, with the counters they last told. */

@@ -189,6 +189,8 @@ export interface SessionsTable {
   nas_port_id: string | null;
   /** NAS-IP-Address as the router says it: goes back verbatim in Disconnect and CoA. */
   nas_ip: string | null;
+  /** Where the packets last came from, of a router that is known by a prefix: Disconnect and CoA go there. */
+  nas_source: string | null;
   mac: string | null;
   ip: string | null;
   state: 'open' | 'closed';

@@ -2,6 +2,7 @@
 import { errorText } from '../errors.ts';
 import { type RouterClient, RouterOsError } from '../protocols/routeros/client.ts';
 import { deviceMode, identity, radiusIncoming, radiusRows, resource } from '../protocols/routeros/device.ts';
+import { isPrefix } from './addresses.ts';
 import { type RouterApi, withRouter } from './router-api.ts';
 
 export interface CheckStep {
@@ -64,6 +65,14 @@ export async function checkRouter(api: RouterApi | undefined, authPort: number):
     return {
       steps: [
         { step: 'connect', ok: false, message, hint: 'Add the API user and password to test the router.' },
+      ],
+    };
+  }
+  if (isPrefix(api.address)) {
+    const message = 'This is a range of addresses: its routers can be heard, but none of them asked.';
+    return {
+      steps: [
+        { step: 'connect', ok: false, message, hint: 'To test a router, add it by its own address as well.' },
       ],
     };
   }

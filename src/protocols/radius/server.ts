@@ -141,8 +141,8 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   /** Sends one Access-Reject that waits, at once. */
   const delayed = new Set<() => void>();
   const counters = noCounts();
-  /** Ids of the clients that have sent a right Message-Authenticator. */
-  const signing = new Set<string>();
+  /** The sources of each client, by its id, that have sent a right Message-Authenticator: one client may be many. */
+  const signing = new Map<string, Set<string>>();
   let sockets: { auth: UdpSocket; acct: UdpSocket } | undefined;
   let inFlight = 0;
   let stopping = false;
@@ -171,7 +171,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   function consider(listener: Listener, datagram: Buffer, sender: Sender): void {
     const client = options.findClient(sender.address);
     const request = client && client.secret.length > 0 ? decodePacket(datagram) : undefined;
-    const reason = findReasonForSilence(listener, request, client);
+    const reason = findReasonForSilence(listener, request, client, sender.address);
     if (reason || !request || !client) {
       silence(reason ?? 'malformed', sender.address);
     } else if (request.code === Code.StatusServer) {
@@ -185,32 +185,39 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     listener: Listener,
     request: Packet | undefined,
     client: C | undefined,
+    address: string,
   ): SilenceReason | undefined {
     if (!client || client.secret.length === 0) return 'unknown_client';
     if (!request) return 'malformed';
     const expected = listener === 'auth' ? Code.AccessRequest : Code.AccountingRequest;
     if (request.code !== expected && request.code !== Code.StatusServer) return 'wrong_code';
-    return findFlaw(request, client);
+    return findFlaw(request, client, address);
   }
 
   /** Why a packet cannot be believed, undefined when it can. */
-  function findFlaw(request: Packet, client: C): SilenceReason | undefined {
+  function findFlaw(request: Packet, client: C, address: string): SilenceReason | undefined {
     const signed = request.messageAuthenticatorAt !== 0;
     if (signed && !verifyMessageAuthenticator(request, client.secret)) return 'message_authenticator_wrong';
     if (request.code === Code.AccountingRequest) {
       return verifyRequestAuthenticator(request, client.secret) ? undefined : 'request_authenticator_wrong';
     }
-    if (!signed) return mustBeSigned(request, client) ? 'message_authenticator_missing' : undefined;
-    if (request.code === Code.AccessRequest) signing.add(client.id);
+    if (!signed) return mustBeSigned(request, client, address) ? 'message_authenticator_missing' : undefined;
+    if (request.code === Code.AccessRequest) noteSigning(client, address);
     return undefined;
   }
 
-  function mustBeSigned(request: Packet, client: C): boolean {
+  function noteSigning(client: C, address: string): void {
+    const sources = signing.get(client.id);
+    if (sources) sources.add(address);
+    else signing.set(client.id, new Set([address]));
+  }
+
+  function mustBeSigned(request: Packet, client: C, address: string): boolean {
     if (request.code === Code.StatusServer || client.requireMessageAuthenticator === 'yes') return true;
     // RFC 3579 §3.2: whatever the setting, an EAP-Message proves nothing without it.
     if (hasAttribute(request, 'EAP-Message')) return true;
     if (client.requireMessageAuthenticator === 'no') return false;
-    return signing.has(client.id) || hasAttribute(request, 'Proxy-State');
+    return signing.get(client.id)?.has(address) || hasAttribute(request, 'Proxy-State');
   }
 
   function answerStatus(listener: Listener, request: Packet, client: C, sender: Sender): void {

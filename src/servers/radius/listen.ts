@@ -1,6 +1,7 @@
 // The RADIUS listeners: which source is which router, which packet goes to which handler.
 import { type AccountingEvent, recordAccounting } from '../../access/sessions.ts';
 import { AppError } from '../../errors.ts';
+import { createAddressTable, isPrefix } from '../../network/addresses.ts';
 import { allRouters, routerHeard } from '../../network/routers.ts';
 import { Code } from '../../protocols/radius/packet.ts';
 import { createRadiusServer, type Endpoint, type RadiusServer } from '../../protocols/radius/server.ts';
@@ -44,6 +45,7 @@ export function createRadiusListeners(
 ): RadiusListeners {
   const { db, vault, clock, log, live } = context;
   let routers = new Map<string, Nas>();
+  let table = createAddressTable<Nas>([]);
   const lockout = createLockout(clock, limits.lockout);
   const heard = new Map<string, number>();
   const unknown = new Map<string, UnknownSource>();
@@ -57,15 +59,15 @@ export function createRadiusListeners(
     authListen: listen.auth,
     acctListen: listen.acct,
     rejectDelayMs: limits.rejectDelayMs,
-    findClient: (address) => routers.get(address),
+    findClient: (address) => table.find(address),
     async onAccess(request, nas) {
       heard.set(nas.id, clock.now());
       return handleAccessRequest(context, lockout, request, nas);
     },
-    async onAccounting(request, nas) {
+    async onAccounting(request, nas, sender) {
       const now = clock.now();
       heard.set(nas.id, now);
-      const event = readAccounting(request, nas.id, now);
+      const event = readAccounting(request, nas, sender.address, now);
       if (event) await accounting.add(event);
       return { code: Code.AccountingResponse, attributes: [] };
     },
@@ -99,26 +101,33 @@ export function createRadiusListeners(
       const list = await allRouters(db);
       routers = new Map(
         list.map((router) => {
-          const previous = routers.get(router.address);
+          const previous = routers.get(router.id);
           const secret = Buffer.from(vault.open(router.radius_secret_sealed));
           const nas: Nas = {
             id: router.id,
             name: router.name,
             secret,
             requireMessageAuthenticator: router.message_authenticator,
+            byPrefix: isPrefix(router.address),
             macLogin: router.mac_login === 'yes',
           };
           // The server remembers by identity which client has sent a Message-Authenticator.
           const same =
-            previous?.id === nas.id &&
-            previous.name === nas.name &&
+            previous?.name === nas.name &&
             previous.secret.equals(secret) &&
+            previous.byPrefix === nas.byPrefix &&
             previous.macLogin === nas.macLogin &&
             previous.requireMessageAuthenticator === nas.requireMessageAuthenticator;
-          return [router.address, same ? previous : nas];
+          return [router.id, same ? previous : nas];
         }),
       );
-      for (const address of routers.keys()) unknown.delete(address);
+      table = createAddressTable(
+        list.flatMap((router) => {
+          const nas = routers.get(router.id);
+          return nas ? [[router.address, nas] as const] : [];
+        }),
+      );
+      for (const address of unknown.keys()) if (table.find(address)) unknown.delete(address);
     },
     async recordHeard() {
       const list = [...heard];

@@ -153,7 +153,7 @@ function RouterFields({ form: plain, router }: { form: Form; router?: Router }) 
     <${Field} form=${form} name="name" label="Name" placeholder="Kiosk" autofocus=${!router}
       maxlength=${60} />
         <${Field} form=${form} name="address" label="Address" mono placeholder="192.168.88.1"
-          hint="Where its RADIUS packets come from" /></div>
+          hint="Where its RADIUS packets come from: one address, or a range such as 10.77.0.0/24" /></div>
     <${Field} form=${form} name="radius_secret" label="RADIUS secret" mono required=${false}
       placeholder=${router?.has_radius_secret ? stored : 'made for you when empty'} />
     <fieldset><legend class="label">RouterOS API <span class="muted">to disconnect, and for the Test</span>

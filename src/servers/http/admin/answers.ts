@@ -174,6 +174,7 @@ export const sessionAnswer = z.strictObject({
   acct_session_id: text,
   nas_port_id: maybeText,
   nas_ip: maybeText,
+  nas_source: maybeText,
   mac: maybeText,
   ip: maybeText,
   state: z.enum(['open', 'closed']),
