@@ -294,6 +294,34 @@ export async function closeStaleSessions(db: Db, before: number): Promise<Sessio
     .execute();
 }
 
+/** Closes the open sessions of one credential that have said nothing since `before`, with what they last told. */
+export async function closeSilentSessions(db: Db, credentialId: string, before: number): Promise<Session[]> {
+  return db
+    .updateTable('sessions')
+    .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
+    .where('credential_id', '=', credentialId)
+    .where('state', '=', 'open')
+    .where('updated_at', '<', before)
+    .returningAll()
+    .execute();
+}
+
+/** Closes what a router had open when it went down: the sessions that it last reported before it came up again. */
+export async function closeSessionsBeforeBoot(
+  db: Db,
+  routerId: string,
+  bootedAt: number,
+): Promise<Session[]> {
+  return db
+    .updateTable('sessions')
+    .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
+    .where('state', '=', 'open')
+    .where(unindexed('router_id'), '=', routerId)
+    .where('updated_at', '<', bootedAt)
+    .returningAll()
+    .execute();
+}
+
 /** The open sessions of a credential. */
 export async function openSessions(db: Db, credentialId: string): Promise<Session[]> {
   return db

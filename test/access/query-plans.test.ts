@@ -5,6 +5,8 @@ import { listCredentials } from '../../src/access/credentials.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
 import {
+  closeSessionsBeforeBoot,
+  closeSilentSessions,
   closeStaleSessions,
   countOpenByRouter,
   countOpenSessions,
@@ -109,6 +111,8 @@ describe('without a whole table read', () => {
     ['open sessions of a credential', () => openSessions(db, 'c')],
     ['how many are online', () => countOpenSessions(db)],
     ['how many are online at each router', () => countOpenByRouter(db)],
+    ['silent sessions of a credential', () => closeSilentSessions(db, 'c', NOW)],
+    ['sessions from before a boot', () => closeSessionsBeforeBoot(db, 'r', NOW)],
     ['stale sessions', () => closeStaleSessions(db, NOW)],
     ['entitlements that are due', () => endDueEntitlements(db, NOW)],
     ['orders to poll', () => claimOrdersToPoll(db, NOW)],
