@@ -237,7 +237,7 @@ describe('the way in', () => {
 
 describe('CHAP', () => {
   it('is answered as the router’s own page would (routeros.md §2.4)', () => {
-    const context = readHotspot(HOTSPOT, []);
+    const context = readHotspot(HOTSPOT, [], NOW);
     if (!context) throw new Error('no context');
     expect(octalOctets('\\371')).toEqual(Buffer.from([0o371]));
     expect(loginPassword(context, 'demo')).toBe('ed92c3cb60d7bfcc640fed522852d78e');
@@ -324,7 +324,7 @@ describe('buying', () => {
       action: 'http://10.5.48.1/login',
       auto: true,
       username: credential.username,
-      password: loginPassword(readHotspot(HOTSPOT, []) as never, password),
+      password: loginPassword(readHotspot(HOTSPOT, [], NOW) as never, password),
       dst: 'http://example.com/a?b=c',
     });
     expect(paid.text).not.toContain(password);
