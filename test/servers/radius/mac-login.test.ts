@@ -117,6 +117,12 @@ describe('a device whose plan was bought on it', () => {
     expect(told(await radius.logIn({ username: MAC, password: '' }))).toEqual(ACCEPTED);
   });
 
+  it('does not by a credential that is switched off', async () => {
+    await bought();
+    await radius.db.updateTable('credentials').set({ state: 'disabled' }).execute();
+    expect(told(await radius.logIn({ username: MAC, password: '' }))).toEqual(NO_PLAN);
+  });
+
   it('does not while its subscriber is suspended', async () => {
     const { subscriber } = await bought();
     await updateSubscriber(radius.db, subscriber.id, { state: 'suspended' }, NOW);
