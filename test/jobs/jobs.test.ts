@@ -122,6 +122,22 @@ describe('tasks', () => {
     expect((await tasks())[0]).toMatchObject({ state: 'failed', attempts: 10 });
   });
 
+  it('that could not do their work yet come again later: a session whose router is not there now', async () => {
+    const { credential } = await someAccess(db);
+    await recordAccounting(db, [report({ username: credential.username })], NOW);
+    await db.updateTable('entitlements').set({ state: 'ended' }).execute();
+    await enqueueTask(db, 'enforce', { credential_id: credential.id, reason: 'expired' }, NOW);
+    await run();
+    expect(await tasks()).toMatchObject([
+      {
+        state: 'ready',
+        attempts: 1,
+        run_at: NOW + 1000,
+        outcome: expect.stringContaining('no longer known'),
+      },
+    ]);
+  });
+
   it('with rubbish inside fail without harm to the others', async () => {
     await enqueueTask(db, 'enforce', { credential_id: 'none', reason: 'x' }, NOW);
     await db.updateTable('tasks').set({ payload: '{' }).execute();
