@@ -57,7 +57,8 @@ afterEach(() => db.destroy());
 
 const ALL: TaskKind[] = ['settle_evidence', 'activate', 'enforce', 'make_vouchers'];
 const run = (kinds = ALL) => runTasks(kinds)(ctx);
-const tasks = () => db.selectFrom('tasks').selectAll().orderBy('id').execute();
+/** By time, and those of one millisecond by kind: their ids are in no order. */
+const tasks = () => db.selectFrom('tasks').selectAll().orderBy('created_at').orderBy('kind').execute();
 
 describe('tasks', () => {
   it('of every kind are run by some job', async () => {
@@ -84,8 +85,8 @@ describe('tasks', () => {
     expect(kicks).toBe(1);
     await run();
     expect((await tasks()).map((task) => [task.kind, task.state, task.attempts])).toEqual([
-      ['settle_evidence', 'done', 1],
       ['activate', 'done', 1],
+      ['settle_evidence', 'done', 1],
     ]);
     expect((await books(db)).entitlements).toHaveLength(1);
   });
@@ -120,6 +121,22 @@ describe('tasks', () => {
     }
     expect(waits).toEqual([1, 2, 5, 10, 30, 60, 300, 900, 3600].map((seconds) => seconds * 1000));
     expect((await tasks())[0]).toMatchObject({ state: 'failed', attempts: 10 });
+  });
+
+  it('that could not do their work yet come again later: a session whose router is not there now', async () => {
+    const { credential } = await someAccess(db);
+    await recordAccounting(db, [report({ username: credential.username })], NOW);
+    await db.updateTable('entitlements').set({ state: 'ended' }).execute();
+    await enqueueTask(db, 'enforce', { credential_id: credential.id, reason: 'expired' }, NOW);
+    await run();
+    expect(await tasks()).toMatchObject([
+      {
+        state: 'ready',
+        attempts: 1,
+        run_at: NOW + 1000,
+        outcome: expect.stringContaining('no longer known'),
+      },
+    ]);
   });
 
   it('with rubbish inside fail without harm to the others', async () => {
