@@ -61,6 +61,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('address', 'text', (c) => c.notNull().unique())
     .addColumn('radius_secret_sealed', 'text', (c) => c.notNull())
     .addColumn('message_authenticator', 'text', (c) => c.notNull())
+    .addColumn('mac_login', 'text', (c) => c.notNull())
     .addColumn('coa_port', 'bigint', (c) => c.notNull())
     .addColumn('api_port', 'bigint', (c) => c.notNull())
     .addColumn('api_tls', 'bigint', (c) => c.notNull())
@@ -187,6 +188,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .on('credentials')
     .columns(['subscriber_id', 'device_mac'])
     .execute();
+  await schema.createIndex('credentials_device').on('credentials').column('device_mac').execute();
 
   await schema
     .createTable('devices')
@@ -267,6 +269,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('acct_session_id', 'text', (c) => c.notNull())
     .addColumn('nas_port_id', 'text')
     .addColumn('nas_ip', 'text')
+    .addColumn('nas_source', 'text')
     .addColumn('mac', 'text')
     .addColumn('ip', 'text')
     .addColumn('state', 'text', (c) => c.notNull())

@@ -143,8 +143,9 @@
   :set login ($login . "<button>Continue / Endelea</button></form>")
   :set login ($login . "<script>document.forms[0].submit()</script></body></html>")
 
-  :local online ($head . "<meta http-equiv=\"refresh\" content=\"0;url=" . {{portal_status_url|html}} . "\3F" . $who)
-  :set online ($online . "\"></head><body><a href=\"" . {{portal_status_url|html}} . "\3F" . $who)
+  :local seen ($who . "&amp;link-logout=\$(link-logout-esc)&amp;logged-in=\$(logged-in)")
+  :local online ($head . "<meta http-equiv=\"refresh\" content=\"0;url=" . {{portal_status_url|html}} . "\3F" . $seen)
+  :set online ($online . "\"></head><body><a href=\"" . {{portal_status_url|html}} . "\3F" . $seen)
   :set online ($online . "\">Continue / Endelea</a></body></html>")
 
   :local redirect "\$(if http-status == 302)Hotspot login required\$(endif)"

@@ -7,6 +7,7 @@ import { hasFairUse } from './terms.ts';
 export type RejectReason =
   | 'unknown_user'
   | 'bad_password'
+  | 'locked_out'
   | 'unsupported_method'
   | 'disabled'
   | 'suspended'
@@ -22,6 +23,7 @@ export type RejectReason =
 export const REJECT_MESSAGES: Record<RejectReason, string> = {
   unknown_user: 'Unknown code or user name. Check it and try again.',
   bad_password: 'Wrong password. Check it and try again.',
+  locked_out: 'Too many wrong codes. Wait five minutes.',
   unsupported_method: 'This way of signing in is not possible here. Use a code or a password.',
   disabled: 'This access is switched off. Please ask the operator.',
   suspended: 'This account is suspended. Please ask the operator.',

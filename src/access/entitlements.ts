@@ -1,8 +1,9 @@
 // Entitlements: granted, started, ended, revoked, each change once.
-import { type CompiledQuery, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row, Terms } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -81,8 +82,6 @@ export interface AccessRecord extends AccessFacts {
   plan_id: string | undefined;
 }
 
-const compiledAccess = new WeakMap<Db, CompiledQuery<AccessRow>>();
-
 interface AccessRow extends Terms {
   credential_id: string;
   subscriber_id: string;
@@ -107,10 +106,8 @@ interface AccessRow extends Terms {
  * waits, else the last that ended (it says why); and how many other devices are open now.
  * The parameters are the asking device's MAC address and the user name.
  */
-function accessQuery(db: Db): CompiledQuery<AccessRow> {
-  const known = compiledAccess.get(db);
-  if (known) return known;
-  const compiled = sql<AccessRow>`
+const accessStatement = statement(
+  sql<AccessRow>`
     select c.id as credential_id, c.subscriber_id, c.username, c.password_sealed, c.kind as credential_kind,
       c.state as credential_state,
       s.state as subscriber_state,
@@ -125,15 +122,12 @@ function accessQuery(db: Db): CompiledQuery<AccessRow> {
       (select w.id from entitlements w where w.credential_id = c.id and w.state = 'waiting' order by w.id limit 1),
       (select d.id from entitlements d where d.credential_id = c.id and d.state = 'ended' order by d.id desc limit 1),
       (select r.id from entitlements r where r.credential_id = c.id and r.state = 'revoked' order by r.id desc limit 1))
-    where c.username = ${''}`.compile(db);
-  compiledAccess.set(db, compiled);
-  return compiled;
-}
+    where c.username = ${''}`,
+);
 
 /** The facts about a user name as it asks from a device (`''` when the device is not known). */
 export async function findAccess(db: Db, username: string, mac: string): Promise<AccessRecord | undefined> {
-  const { rows } = await db.executeQuery<AccessRow>({ ...accessQuery(db), parameters: [mac, username] });
-  const row = rows[0];
+  const [row] = await accessStatement(db, [mac, username]);
   if (!row) return undefined;
   return {
     credential_id: row.credential_id,

@@ -1,8 +1,10 @@
 // Sessions: what the routers tell of connections, stored once however often it is told.
 import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -30,6 +32,8 @@ export interface SessionReport {
   reference: SessionReference | null;
   nas_port_id: string | null;
   nas_ip: string | null;
+  /** Where it came from, of a router that is known by a prefix; null for any other. */
+  nas_source?: string | null;
   mac: string | null;
   ip: string | null;
   session_seconds: number;
@@ -44,6 +48,8 @@ export interface SessionReport {
 export interface RouterRestart {
   kind: 'router_restart';
   router_id: string;
+  /** Of a router that is known by a prefix: only what came from there is over. */
+  nas_source?: string | null;
   at: number;
 }
 
@@ -57,6 +63,8 @@ export function sessionKey(report: SessionReport): string {
     report.username,
     report.nas_port_id ?? '',
     report.reference?.accept_id ?? '',
+    // Without our reference only its own name tells a router of a prefix apart; its source may change in mid-session.
+    report.nas_source && !report.reference ? (report.nas_ip ?? '') : '',
   ];
   return createHash('sha1').update(parts.join('\0')).digest('base64url');
 }
@@ -71,7 +79,7 @@ export async function recordAccounting(db: Db, events: AccountingEvent[], now: n
     for (const event of events) {
       const sessions =
         event.kind === 'router_restart'
-          ? await closeRouterSessions(tx, event.router_id, event.at)
+          ? await closeRouterSessions(tx, event)
           : [await recordReport(tx, event, now)];
       for (const session of sessions) touched.set(session.id, session);
     }
@@ -79,32 +87,58 @@ export async function recordAccounting(db: Db, events: AccountingEvent[], now: n
   });
 }
 
+/** An update that leaves the row as it is: it finds it, and locks it on PostgreSQL until the commit. */
+const lockSession = statement(
+  sql<Session>`update sessions set upload_octets = upload_octets where unique_key = ${''} returning *`,
+);
+
+const changeSession = statement(
+  sql<Session>`
+    update sessions set session_seconds = ${0}, upload_octets = ${0}, download_octets = ${0}, updated_at = ${0},
+      ip = ${''}, nas_source = ${''}, state = ${''}, stopped_at = ${0}, terminate_cause = ${0}
+    where id = ${''} returning *`,
+);
+
 async function recordReport(tx: Db, report: SessionReport, now: number): Promise<Session> {
   const key = sessionKey(report);
-  // An update that leaves the counters alone: it finds the row, and locks it on PostgreSQL until the commit.
-  const known = await tx
-    .updateTable('sessions')
-    .set((eb) => ({ upload_octets: eb.ref('upload_octets') }))
-    .where('unique_key', '=', key)
-    .returningAll()
-    .executeTakeFirst();
+  const [known] = await lockSession(tx, [key]);
   const before = known ?? (await insertSession(tx, key, report, now));
   const after = advance(before, report);
-  const session = await tx
-    .updateTable('sessions')
-    .set(after)
-    .where('id', '=', before.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const [session] = await changeSession(tx, [
+    after.session_seconds,
+    after.upload_octets,
+    after.download_octets,
+    after.updated_at,
+    after.ip,
+    after.nas_source,
+    after.state,
+    after.stopped_at,
+    after.terminate_cause,
+    before.id,
+  ]);
+  if (!session) throw noSuchSession();
   await addUsage(tx, before, session, now);
   return session;
 }
+
+type Advance = Pick<
+  Session,
+  | 'session_seconds'
+  | 'upload_octets'
+  | 'download_octets'
+  | 'updated_at'
+  | 'ip'
+  | 'nas_source'
+  | 'state'
+  | 'stopped_at'
+  | 'terminate_cause'
+>;
 
 /**
  * The session after a message. Counters only grow: a late or repeated message changes nothing. Once a router sent its
  * Stop the session stays closed; one that we closed because it fell silent opens again when it speaks.
  */
-function advance(session: Session, report: SessionReport): Partial<Session> {
+function advance(session: Session, report: SessionReport): Advance {
   const stopped = session.state === 'closed' && session.terminate_cause !== null;
   const closes = report.kind === 'stop' || stopped;
   return {
@@ -113,6 +147,7 @@ function advance(session: Session, report: SessionReport): Partial<Session> {
     download_octets: Math.max(session.download_octets, report.download_octets),
     updated_at: Math.max(session.updated_at, report.at),
     ip: report.ip ?? session.ip,
+    nas_source: report.nas_source ?? session.nas_source,
     state: closes ? 'closed' : 'open',
     stopped_at: closes ? (stopped ? session.stopped_at : report.at) : null,
     terminate_cause: stopped ? session.terminate_cause : closes ? (report.terminate_cause ?? 0) : null,
@@ -139,6 +174,7 @@ async function insertSession(tx: Db, key: string, report: SessionReport, now: nu
       acct_session_id: report.acct_session_id,
       nas_port_id: report.nas_port_id,
       nas_ip: report.nas_ip,
+      nas_source: report.nas_source ?? null,
       mac: report.mac,
       ip: report.ip,
       state: 'open',
@@ -218,22 +254,20 @@ async function closeSuperseded(tx: Db, routerId: string, credentialId: string, m
     .execute();
 }
 
+const useEntitlement = statement(
+  sql<Row<'entitlements'>>`
+    update entitlements set used_seconds = used_seconds + ${0}, used_upload_octets = used_upload_octets + ${0},
+      used_download_octets = used_download_octets + ${0}
+    where id = ${''} returning *`,
+);
+
 async function addUsage(tx: Db, before: Session, after: Session, now: number): Promise<void> {
   if (!after.entitlement_id) return;
   const seconds = after.session_seconds - before.session_seconds;
   const upload = after.upload_octets - before.upload_octets;
   const download = after.download_octets - before.download_octets;
   if (seconds === 0 && upload === 0 && download === 0) return;
-  const entitlement = await tx
-    .updateTable('entitlements')
-    .set((eb) => ({
-      used_seconds: eb('used_seconds', '+', seconds),
-      used_upload_octets: eb('used_upload_octets', '+', upload),
-      used_download_octets: eb('used_download_octets', '+', download),
-    }))
-    .where('id', '=', after.entitlement_id)
-    .returningAll()
-    .executeTakeFirst();
+  const [entitlement] = await useEntitlement(tx, [seconds, upload, download, after.entitlement_id]);
   if (!entitlement) return;
   await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
   const unused = {
@@ -244,15 +278,16 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
   await actOnUsage(tx, unused, entitlement, now);
 }
 
-async function closeRouterSessions(tx: Db, routerId: string, at: number): Promise<Session[]> {
-  return tx
+async function closeRouterSessions(tx: Db, restart: RouterRestart): Promise<Session[]> {
+  const { router_id, nas_source, at } = restart;
+  let closing = tx
     .updateTable('sessions')
     .set({ state: 'closed', stopped_at: at })
     .where('state', '=', 'open')
-    .where(unindexed('router_id'), '=', routerId)
-    .where('started_at', '<=', at)
-    .returningAll()
-    .execute();
+    .where(unindexed('router_id'), '=', router_id)
+    .where('started_at', '<=', at);
+  if (nas_source) closing = closing.where('nas_source', '=', nas_source);
+  return closing.returningAll().execute();
 }
 
 /** Closes open sessions that have said nothing since `before`, with the counters they last told. */
@@ -262,6 +297,34 @@ export async function closeStaleSessions(db: Db, before: number): Promise<Sessio
     .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
     .where('state', '=', 'open')
     .where('updated_at', '<', before)
+    .returningAll()
+    .execute();
+}
+
+/** Closes the open sessions of one credential that have said nothing since `before`, with what they last told. */
+export async function closeSilentSessions(db: Db, credentialId: string, before: number): Promise<Session[]> {
+  return db
+    .updateTable('sessions')
+    .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
+    .where('credential_id', '=', credentialId)
+    .where('state', '=', 'open')
+    .where('updated_at', '<', before)
+    .returningAll()
+    .execute();
+}
+
+/** Closes what a router had open when it went down: the sessions that it last reported before it came up again. */
+export async function closeSessionsBeforeBoot(
+  db: Db,
+  routerId: string,
+  bootedAt: number,
+): Promise<Session[]> {
+  return db
+    .updateTable('sessions')
+    .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
+    .where('state', '=', 'open')
+    .where(unindexed('router_id'), '=', routerId)
+    .where('updated_at', '<', bootedAt)
     .returningAll()
     .execute();
 }

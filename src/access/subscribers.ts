@@ -8,23 +8,24 @@ import { newId } from '../lib/ids.ts';
 
 export type Subscriber = Row<'subscribers'>;
 
+/** A subscriber of whom nothing is known but, perhaps, a number. */
+function newSubscriber(msisdn: string | null, now: number) {
+  return {
+    id: newId(now),
+    name: null,
+    msisdn,
+    state: 'active' as const,
+    notes: '',
+    created_at: now,
+    updated_at: now,
+  };
+}
+
 /** A subscriber nobody knows anything about: whoever holds a voucher. */
-export async function createSubscriber(
-  db: Db,
-  now: number,
-  msisdn: string | null = null,
-): Promise<Subscriber> {
+export async function createSubscriber(db: Db, now: number): Promise<Subscriber> {
   return db
     .insertInto('subscribers')
-    .values({
-      id: newId(now),
-      name: null,
-      msisdn,
-      state: 'active',
-      notes: '',
-      created_at: now,
-      updated_at: now,
-    })
+    .values(newSubscriber(null, now))
     .returningAll()
     .executeTakeFirstOrThrow();
 }
@@ -33,15 +34,7 @@ export async function createSubscriber(
 export async function subscriberForMsisdn(db: Db, msisdn: string, now: number): Promise<Subscriber> {
   await db
     .insertInto('subscribers')
-    .values({
-      id: newId(now),
-      name: null,
-      msisdn,
-      state: 'active',
-      notes: '',
-      created_at: now,
-      updated_at: now,
-    })
+    .values(newSubscriber(msisdn, now))
     .onConflict((oc) => oc.column('msisdn').doNothing())
     .execute();
   return db.selectFrom('subscribers').selectAll().where('msisdn', '=', msisdn).executeTakeFirstOrThrow();

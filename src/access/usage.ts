@@ -1,5 +1,7 @@
 // Usage a day: the rollup that stays when raw sessions are gone.
+import { sql } from 'kysely';
 import type { Db } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { dayOf } from '../lib/days.ts';
 
 export interface UsageDelta {
@@ -7,6 +9,17 @@ export interface UsageDelta {
   upload: number;
   download: number;
 }
+
+const addToDay = statement(
+  sql`
+    insert into daily_usage
+      (day, entitlement_id, router_id, plan_id, online_seconds, upload_octets, download_octets)
+    values (${''}, ${''}, ${''}, ${''}, ${0}, ${0}, ${0})
+    on conflict (day, entitlement_id, router_id) do update set
+      online_seconds = daily_usage.online_seconds + excluded.online_seconds,
+      upload_octets = daily_usage.upload_octets + excluded.upload_octets,
+      download_octets = daily_usage.download_octets + excluded.download_octets`,
+);
 
 /** Adds to the day's usage of an entitlement at a router; days are Nairobi's. */
 export async function addDailyUsage(
@@ -16,23 +29,13 @@ export async function addDailyUsage(
   delta: UsageDelta,
   now: number,
 ): Promise<void> {
-  await db
-    .insertInto('daily_usage')
-    .values({
-      day: dayOf(now),
-      entitlement_id: entitlement.id,
-      router_id: routerId,
-      plan_id: entitlement.plan_id,
-      online_seconds: delta.seconds,
-      upload_octets: delta.upload,
-      download_octets: delta.download,
-    })
-    .onConflict((oc) =>
-      oc.columns(['day', 'entitlement_id', 'router_id']).doUpdateSet((eb) => ({
-        online_seconds: eb('daily_usage.online_seconds', '+', eb.ref('excluded.online_seconds')),
-        upload_octets: eb('daily_usage.upload_octets', '+', eb.ref('excluded.upload_octets')),
-        download_octets: eb('daily_usage.download_octets', '+', eb.ref('excluded.download_octets')),
-      })),
-    )
-    .execute();
+  await addToDay(db, [
+    dayOf(now),
+    entitlement.id,
+    routerId,
+    entitlement.plan_id,
+    delta.seconds,
+    delta.upload,
+    delta.download,
+  ]);
 }

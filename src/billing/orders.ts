@@ -2,7 +2,7 @@
 import { getPlan, type Plan } from '../access/plans.ts';
 import { subscriberForMsisdn } from '../access/subscribers.ts';
 import type { Page, PageRequest } from '../db/page.ts';
-import { readPage } from '../db/page.ts';
+import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -324,7 +324,8 @@ export async function listOrders(
   filter: OrderFilter = {},
 ): Promise<Page<OrderView>> {
   let query = viewQuery(db);
-  if (filter.state) query = query.where('o.state', '=', filter.state);
+  const narrow = filter.msisdn ?? filter.subscriber_id;
+  if (filter.state) query = query.where(narrow ? unindexed('o.state') : 'o.state', '=', filter.state);
   if (filter.msisdn) query = query.where('o.msisdn', '=', filter.msisdn);
   if (filter.subscriber_id) query = query.where('o.subscriber_id', '=', filter.subscriber_id);
   return readPage(query, 'o.id', page);

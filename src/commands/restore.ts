@@ -14,15 +14,16 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
-import { migrations } from '../../migrations/index.ts';
 import type { Config } from '../config.ts';
+import { knownMigrations } from '../db/migrate.ts';
 import { openSqlite } from '../db/open.ts';
-import { AppError, errorText } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { DATABASE_FILE, KEY_FILE, MANIFEST_FILE, type Manifest, readManifest } from './backup/manifest.ts';
 import { listTar, readPieces, type TarEntry } from './backup/tar.ts';
 import { copyDatabase, flushFolder, hashFile, sqliteFile } from './backup.ts';
 import type { Command } from './command.ts';
+import { isInUse } from './in-use.ts';
 import { tryKey, vaultOf } from './sealed.ts';
 
 interface OpenBackup {
@@ -51,7 +52,8 @@ function openBackup(file: number, path: string): OpenBackup {
   } catch (cause) {
     throw new AppError('invalid', `${path} is no backup that can be read.`, { cause });
   }
-  const unknown = found.manifest.database.migrations.filter((name) => !(name in migrations));
+  const known = knownMigrations();
+  const unknown = found.manifest.database.migrations.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new AppError('conflict', `This backup is from a newer Karibu (${found.manifest.karibu}).`, {
       hint: 'Install that version, or a later one, then restore.',
@@ -73,24 +75,6 @@ function unpackDatabase({ file, manifest, database }: OpenBackup, to: string): v
     throw new AppError('invalid', 'The backup is damaged: its database is not what the manifest says.', {
       hint: 'Nothing was changed. Use another backup.',
     });
-  }
-}
-
-/**
- * SQLite gives up the WAL only for the one connection left: this fails while any process has the database open, and
- * leaves a database without a journal beside it when it does not.
- */
-async function isInUse(path: string): Promise<boolean> {
-  const db = await openSqlite(path);
-  try {
-    await sql`pragma busy_timeout = 200`.execute(db);
-    const { rows } = await sql<{ journal_mode: string }>`pragma journal_mode = delete`.execute(db);
-    return rows[0]?.journal_mode !== 'delete';
-  } catch (error) {
-    if (/lock|busy/i.test(errorText(error))) return true;
-    throw error;
-  } finally {
-    await db.destroy();
   }
 }
 

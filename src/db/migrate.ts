@@ -20,6 +20,11 @@ export interface Migrated {
   snapshot?: string;
 }
 
+/** Names of the migrations this program knows, oldest first. */
+export function knownMigrations(): string[] {
+  return Object.keys(migrations);
+}
+
 /** Names of the migrations this store has had, oldest first; empty for a new one. */
 export async function appliedMigrations(db: Db): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });

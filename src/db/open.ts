@@ -84,11 +84,14 @@ class SteadySqliteDialect extends SqliteDialect {
   }
 }
 
+/** A store on an open SQLite database, with the statements as they are written here. */
+export function onSqlite(database: SqliteDatabase): Db {
+  return new Kysely<Tables>({ dialect: new SteadySqliteDialect({ database }) });
+}
+
 /** A store on a SQLite file; `:memory:` for one that is gone when it closes. */
 export async function openSqlite(path: string): Promise<Db> {
-  return new Kysely<Tables>({
-    dialect: new SteadySqliteDialect({ database: forKysely(await openSqliteFile(path)) }),
-  });
+  return onSqlite(forKysely(await openSqliteFile(path)));
 }
 
 /** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */

@@ -51,6 +51,8 @@ export interface RoutersTable {
   address: string;
   radius_secret_sealed: string;
   message_authenticator: 'auto' | 'yes' | 'no';
+  /** Whether a device gets in by its MAC address alone, when it has an entitlement. */
+  mac_login: 'no' | 'yes';
   coa_port: number;
   api_port: number;
   api_tls: 0 | 1;
@@ -215,6 +217,8 @@ export interface SessionsTable {
   nas_port_id: string | null;
   /** NAS-IP-Address as the router says it: goes back verbatim in Disconnect and CoA. */
   nas_ip: string | null;
+  /** Where the packets last came from, of a router that is known by a prefix: Disconnect and CoA go there. */
+  nas_source: string | null;
   mac: string | null;
   ip: string | null;
   state: 'open' | 'closed';

@@ -19,6 +19,7 @@ export interface TaskPayloads {
   make_vouchers: { batch_id: string };
 }
 export type TaskKind = keyof TaskPayloads;
+const TASK_KINDS: readonly TaskKind[] = ['settle_evidence', 'enforce', 'activate', 'make_vouchers'];
 export type Task = Row<'tasks'>;
 
 /** Writes a task; call it inside the transaction whose commit makes it true. */
@@ -49,10 +50,15 @@ export async function enqueueTask<K extends TaskKind>(
 }
 
 /**
- * Takes up to `limit` due tasks for LEASE_MS. Safe between nodes: the guard stands in the outer `where`, which
+ * Takes up to `limit` due tasks of these kinds for LEASE_MS. Safe between nodes: the guard stands in the outer `where`, which
  * PostgreSQL checks again on the row after waiting for another claimer.
  */
-export async function claimTasks(db: Db, now: number, limit = 20): Promise<Task[]> {
+export async function claimTasks(
+  db: Db,
+  now: number,
+  kinds: readonly TaskKind[] = TASK_KINDS,
+  limit = 20,
+): Promise<Task[]> {
   return db
     .updateTable('tasks')
     .set((eb) => ({ leased_until: now + LEASE_MS, attempts: eb('attempts', '+', 1) }))
@@ -64,6 +70,7 @@ export async function claimTasks(db: Db, now: number, limit = 20): Promise<Task[
         .select('id')
         .where('state', '=', 'ready')
         .where('run_at', '<=', now)
+        .where('kind', 'in', kinds)
         .where((inner) => inner.or([inner('leased_until', 'is', null), inner('leased_until', '<=', now)]))
         .orderBy('run_at')
         .limit(limit),

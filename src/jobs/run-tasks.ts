@@ -81,11 +81,13 @@ async function runTask(ctx: JobContext, task: Task): Promise<void> {
   }
 }
 
-/** Takes what is due until nothing is; tasks of one claim run side by side, since most wait for a router. */
-export async function runTasks(ctx: JobContext): Promise<void> {
-  for (;;) {
-    const tasks = await claimTasks(ctx.db, ctx.clock.now());
-    if (tasks.length === 0) return;
-    await Promise.all(tasks.map((task) => runTask(ctx, task)));
-  }
+/** Takes what is due of these kinds until nothing is; tasks of one claim run side by side. */
+export function runTasks(kinds: readonly TaskKind[]): (ctx: JobContext) => Promise<void> {
+  return async (ctx) => {
+    for (;;) {
+      const tasks = await claimTasks(ctx.db, ctx.clock.now(), kinds);
+      if (tasks.length === 0) return;
+      await Promise.all(tasks.map((task) => runTask(ctx, task)));
+    }
+  };
 }

@@ -2,6 +2,7 @@
 import { errorText } from '../errors.ts';
 import { type RouterClient, RouterOsError } from '../protocols/routeros/client.ts';
 import { deviceMode, identity, radiusIncoming, radiusRows, resource } from '../protocols/routeros/device.ts';
+import { isPrefix } from './addresses.ts';
 import { type RouterApi, withRouter } from './router-api.ts';
 
 export interface CheckStep {
@@ -15,6 +16,8 @@ export interface RouterCheck {
   steps: CheckStep[];
   /** What the router says of itself; absent when it was not reached. */
   seen?: { identity: string; version: string; board: string };
+  /** How long it has been up; absent when it did not say. */
+  uptime_seconds?: number;
 }
 
 const FAILED: Record<string, { step: string; hint: string }> = {
@@ -67,10 +70,18 @@ export async function checkRouter(api: RouterApi | undefined, authPort: number):
       ],
     };
   }
+  if (isPrefix(api.address)) {
+    const message = 'This is a range of addresses: its routers can be heard, but none of them asked.';
+    return {
+      steps: [
+        { step: 'connect', ok: false, message, hint: 'To test a router, add it by its own address as well.' },
+      ],
+    };
+  }
   try {
     return await withRouter(api, async (client) => {
       const name = await identity(client);
-      const { version, boardName } = await resource(client);
+      const { version, boardName, uptimeSeconds } = await resource(client);
       const steps: CheckStep[] = [
         { step: 'connect', ok: true, message: `Reached ${api.address}:${api.api_port}.` },
         { step: 'login', ok: true, message: `Signed in as ${api.api_username}.` },
@@ -86,7 +97,11 @@ export async function checkRouter(api: RouterApi | undefined, authPort: number):
         });
       }
       steps.push(...(await checkRadius(client, authPort)));
-      return { steps, seen: { identity: name, version, board: boardName } };
+      return {
+        steps,
+        seen: { identity: name, version, board: boardName },
+        ...(uptimeSeconds === undefined ? {} : { uptime_seconds: uptimeSeconds }),
+      };
     });
   } catch (error) {
     return { steps: [failedStep(error)] };

@@ -13,6 +13,7 @@ import { ErrorCause, valueName } from '../protocols/radius/dictionary.ts';
 import type { Attribute } from '../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../protocols/radius/rate-limit.ts';
 import { removeHotspotActive } from '../protocols/routeros/device.ts';
+import { isPrefix } from './addresses.ts';
 import { apiOf, withRouter } from './router-api.ts';
 import { findRouter, type Router } from './routers.ts';
 
@@ -40,6 +41,12 @@ function identification(session: Session): Attribute[] {
   return attributes;
 }
 
+/** A router that is known by a prefix is where its packets come from. Undefined when that was not heard. */
+function hostOf(router: Router, session: Session): string | undefined {
+  if (!isPrefix(router.address)) return router.address;
+  return session.nas_source ?? session.nas_ip ?? undefined;
+}
+
 function describe(outcome: ChangeOutcome): string {
   if (outcome.outcome === 'ack') return 'The router agreed.';
   if (outcome.outcome === 'timeout') return 'The router did not answer.';
@@ -58,18 +65,19 @@ export async function disconnectSession(
 ): Promise<Session> {
   const { db, vault, clock } = context;
   const router = await findRouter(db, session.router_id);
-  if (!router) {
+  const host = router && hostOf(router, session);
+  if (!host) {
     return recordDisconnect(
       db,
       session.id,
       'failed',
-      `${reason}: the router is no longer known.`,
+      `${reason}: ${router ? 'where the router is was not heard.' : 'the router is no longer known.'}`,
       clock.now(),
     );
   }
   await recordDisconnect(db, session.id, 'requested', reason, clock.now());
   const outcome = await disconnect({
-    host: router.address,
+    host,
     port: router.coa_port,
     secret: Buffer.from(vault.open(router.radius_secret_sealed)),
     attributes: identification(session),
@@ -78,7 +86,7 @@ export async function disconnectSession(
   });
   const told = `${reason}: ${describe(outcome)}`;
   if (outcome.outcome === 'ack') return recordDisconnect(db, session.id, 'ack', told, clock.now());
-  const byApi = await removeThroughApi(router, vault, session);
+  const byApi = await removeThroughApi({ ...router, address: host }, vault, session);
   return recordDisconnect(
     db,
     session.id,
@@ -113,7 +121,8 @@ async function changeSession(
   decision: Extract<Decision, { accept: true }>,
 ): Promise<ChangeOutcome> {
   const router = await findRouter(context.db, session.router_id);
-  if (!router) return { outcome: 'timeout' };
+  const host = router && hostOf(router, session);
+  if (!host) return { outcome: 'timeout' };
   const attributes = identification(session);
   if (decision.session_timeout_seconds !== null) {
     // Session-Timeout counts from the session's start (RFC 2865 §5.27), not from the change.
@@ -127,7 +136,7 @@ async function changeSession(
   const rate = mikrotikRateLimit(decision);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
   return coa({
-    host: router.address,
+    host,
     port: router.coa_port,
     secret: Buffer.from(context.vault.open(router.radius_secret_sealed)),
     attributes,

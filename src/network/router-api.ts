@@ -1,6 +1,7 @@
 // Opens the API of one of our routers.
 import type { Vault } from '../lib/secrets.ts';
 import { connectRouter, type RouterClient } from '../protocols/routeros/client.ts';
+import { isPrefix } from './addresses.ts';
 import type { Router } from './routers.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -28,9 +29,11 @@ function apiAs(router: Router, vault: Vault, username: string): RouterApi {
   };
 }
 
-/** How to reach a router's API; undefined when no account is configured for it. */
+/** How to reach a router's API; undefined when no account is configured for it, or it has no address of its own. */
 export function apiOf(router: Router, vault: Vault): RouterApi | undefined {
-  return router.api_username ? apiAs(router, vault, router.api_username) : undefined;
+  return router.api_username && !isPrefix(router.address)
+    ? apiAs(router, vault, router.api_username)
+    : undefined;
 }
 
 /** How the API is reached once the hotspot script has run: worth trying when no account is configured. */

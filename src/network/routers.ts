@@ -1,11 +1,11 @@
 // Routers: the MikroTiks we manage, with their secrets sealed.
-import { isIP } from 'node:net';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { newToken, type Vault } from '../lib/secrets.ts';
+import { canonicalAddress } from './addresses.ts';
 
 export type Router = Row<'routers'>;
 
@@ -20,6 +20,8 @@ export interface RouterInput {
   address: string;
   radius_secret?: string | undefined;
   message_authenticator: Router['message_authenticator'];
+  /** No, unless said otherwise: a MAC address is no secret. */
+  mac_login?: Router['mac_login'] | undefined;
   coa_port: number;
   api_port: number;
   api_tls: 0 | 1;
@@ -45,12 +47,17 @@ export function viewRouter(router: Router): RouterView {
   };
 }
 
-function checkAddress(address: string): void {
-  if (isIP(address) === 0) {
-    throw new AppError('invalid', 'The address must be an IP address.', {
-      fields: { address: 'Write the address that the router’s packets come from, such as 10.77.0.7.' },
+function readAddress(text: string): string {
+  const address = canonicalAddress(text);
+  if (address === undefined) {
+    throw new AppError('invalid', 'The address must be an IP address or a range of them.', {
+      fields: {
+        address:
+          'Write the address that the router’s packets come from, such as 10.77.0.7, or a range such as 10.77.0.0/24.',
+      },
     });
   }
+  return address;
 }
 
 function addressTaken(address: string): AppError {
@@ -66,13 +73,15 @@ export async function createRouter(
   input: RouterInput,
   now: number,
 ): Promise<{ router: Router; radius_secret: string }> {
-  checkAddress(input.address);
+  const address = readAddress(input.address);
   const { radius_secret = newToken(), api_password, ...rest } = input;
   const router = await db
     .insertInto('routers')
     .values({
       id: newId(now),
       ...rest,
+      address,
+      mac_login: input.mac_login ?? 'no',
       radius_secret_sealed: vault.seal(radius_secret),
       // Made even when no API user is set: the hotspot script creates the user with it.
       api_password_sealed: vault.seal(api_password || newToken()),
@@ -88,7 +97,7 @@ export async function createRouter(
     .onConflict((oc) => oc.column('address').doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (!router) throw addressTaken(input.address);
+  if (!router) throw addressTaken(address);
   return { router, radius_secret };
 }
 
@@ -101,7 +110,7 @@ export async function updateRouter(
   now: number,
 ): Promise<Router> {
   const { radius_secret, api_password, ...rest } = change;
-  if (rest.address !== undefined) checkAddress(rest.address);
+  if (rest.address !== undefined) rest.address = readAddress(rest.address);
   return db.transaction().execute(async (tx) => {
     if (rest.address !== undefined) {
       const other = await tx

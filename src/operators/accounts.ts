@@ -123,6 +123,12 @@ export async function updateAccount(
   if (change.password !== undefined) checkPassword(change.password);
   const hash = change.password === undefined ? undefined : await hashPassword(change.password);
   return db.transaction().execute(async (tx) => {
+    // Changes nothing, but on PostgreSQL holds every owner: two that step down at once take turns.
+    await tx
+      .updateTable('accounts')
+      .set((eb) => ({ role: eb.ref('role') }))
+      .where('role', '=', 'owner')
+      .execute();
     const account = await tx
       .updateTable('accounts')
       .set({

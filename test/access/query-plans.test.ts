@@ -1,9 +1,12 @@
 // No statement on a path that grows may read a whole table: SQLite's own plan says what it reads.
-import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import type { SqliteDatabase } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listCredentials } from '../../src/access/credentials.ts';
+import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
 import {
+  closeSessionsBeforeBoot,
+  closeSilentSessions,
   closeStaleSessions,
   countOpenByRouter,
   countOpenSessions,
@@ -18,7 +21,8 @@ import { listOrderEvidence, listPaymentEvidence } from '../../src/billing/eviden
 import { claimOrdersToPoll, findOrderByToken, listOrders } from '../../src/billing/orders.ts';
 import { listPayments } from '../../src/billing/payments.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import type { Db, Tables } from '../../src/db/schema.ts';
+import { onSqlite } from '../../src/db/open.ts';
+import type { Db } from '../../src/db/schema.ts';
 import { claimTasks, forgetTasks } from '../../src/db/tasks.ts';
 import { listMessages } from '../../src/messaging/outbox.ts';
 import { listAudit } from '../../src/operators/audit.ts';
@@ -57,10 +61,10 @@ beforeAll(async () => {
     },
     close: () => raw.close(),
   };
-  db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  db = onSqlite(database);
   await migrate(db, { now: 0 });
   explainer = await openRaw();
-  const second: Db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: explainer }) });
+  const second = onSqlite(explainer);
   await migrate(second, { now: 0 });
   access = await someAccess(db);
 });
@@ -97,6 +101,7 @@ const page = { limit: 50 };
 describe('without a whole table read', () => {
   const works: [string, () => Promise<unknown>][] = [
     ['an Access-Request', () => findAccess(db, access.credential.username, 'AA:BB:CC:00:00:01')],
+    ['a login by MAC address', () => currentDeviceAccess(db, 'AA:BB:CC:00:00:01', NOW, true)],
     ['a voucher by its code', () => findVoucher(db, vault, 'ABCD2345')],
     ['an order by its token', () => findOrderByToken(db, 'token')],
     ['accounting', () => recordAccounting(db, [report({ username: access.credential.username })], NOW)],
@@ -108,6 +113,8 @@ describe('without a whole table read', () => {
     ['how many are online', () => countOpenSessions(db)],
     ['how many are online at each router', () => countOpenByRouter(db)],
     ['sessions outside their hours', () => credentialsOutsideHours(db, NOW, 0)],
+    ['silent sessions of a credential', () => closeSilentSessions(db, 'c', NOW)],
+    ['sessions from before a boot', () => closeSessionsBeforeBoot(db, 'r', NOW)],
     ['stale sessions', () => closeStaleSessions(db, NOW)],
     ['entitlements that are due', () => endDueEntitlements(db, NOW)],
     ['orders to poll', () => claimOrdersToPoll(db, NOW)],

@@ -48,13 +48,26 @@ async function until<T>(find: () => Promise<T | undefined | null | false>): Prom
   }
 }
 
-async function ask(demo: Demo, path: string): Promise<Json> {
+async function signIn(demo: Demo): Promise<{ token: string }> {
   const login = await fetch(`${demo.urls.admin}/api/v1/auth/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(demo.account),
   });
-  const { token } = (await login.json()) as { token: string };
+  return (await login.json()) as { token: string };
+}
+
+async function credentialOf(demo: Demo, mac: string): Promise<{ username: string; password: string }> {
+  const { username, password_sealed } = await demo.app.db
+    .selectFrom('credentials')
+    .selectAll()
+    .where('device_mac', '=', mac)
+    .executeTakeFirstOrThrow();
+  return { username, password: demo.app.vault.open(password_sealed) };
+}
+
+async function ask(demo: Demo, path: string): Promise<Json> {
+  const { token } = await signIn(demo);
   const answer = await fetch(`${demo.urls.admin}/api/v1${path}`, {
     headers: { authorization: `Bearer ${token}` },
   });
@@ -146,6 +159,21 @@ describe('the demo', () => {
     expect(tape.map((line: Json) => line.by)).toEqual(expect.arrayContaining(['Karibu', 'M-PESA', 'Router']));
   });
 
+  test('ends a session from the admin, on the router as well', async () => {
+    const { session, phone } = await readState(demo);
+    const { token } = await signIn(demo);
+    const ended = await fetch(`${demo.urls.admin}/api/v1/sessions/${session.session_id}/disconnect`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(ended.status).toBe(200);
+    await until(async () => (await readState(demo)).session === null);
+    const { username, password } = await credentialOf(demo, phone.mac);
+    await demo.router.login(phone.mac, username, password);
+    await until(async () => (await readState(demo)).session?.session_id);
+  });
+
   test('has the portal offer the way back in after a power cut', async () => {
     const credential = await demo.app.db
       .selectFrom('orders')
@@ -175,6 +203,11 @@ describe('the demo', () => {
     expect(await page.text()).toContain(`action="${demo.urls.hotspot}/login`);
   });
 
+  test('runs once a folder, so that --fresh never takes the ground from under a running one', async () => {
+    await expect(start({ fresh: true })).rejects.toMatchObject({ code: 'conflict' });
+    expect((await readState(demo)).online_now).toBeGreaterThan(0);
+  });
+
   test('gives each phone its own browser’s memory', async () => {
     const mine = 'karibu_device=one; karibu_lang=sw; karibu_session=admin';
     const second = await press(demo, '/phones/2', mine);
@@ -189,13 +222,8 @@ describe('the demo', () => {
 
   test('lets an hour pass: what was bought ends, on the router as well', async () => {
     const { phone } = await readState(demo);
-    const credential = await demo.app.db
-      .selectFrom('credentials')
-      .selectAll()
-      .where('device_mac', '=', phone.mac)
-      .executeTakeFirstOrThrow();
-    const password = demo.app.vault.open(credential.password_sealed);
-    await demo.router.login(phone.mac, credential.username, password);
+    const { username, password } = await credentialOf(demo, phone.mac);
+    await demo.router.login(phone.mac, username, password);
     const state = await until(async () => {
       const now = await readState(demo);
       return now.session?.session_id && now;

@@ -154,7 +154,7 @@ function bareCommits(folder: string, seconds: number): number {
   return count / seconds;
 }
 
-async function measureStore(dataDir: string, options: Options): Promise<void> {
+async function measureStore(dataDir: string, scratch: string, options: Options): Promise<void> {
   letEveryoneIn(join(dataDir, 'karibu.db'));
   const guests = [...readGuests(dataDir)];
   console.log(`\n${guests.length.toLocaleString('en')} credentials`);
@@ -204,7 +204,7 @@ async function measureStore(dataDir: string, options: Options): Promise<void> {
   await app.stop();
 
   if (options.freeradius && hasFreeradius()) {
-    const peer = await startFreeradius(join(dataDir, 'freeradius'), guests, RADIUS_SECRET);
+    const peer = await startFreeradius(join(scratch, 'freeradius'), guests, RADIUS_SECRET);
     const subject = { name: 'FreeRADIUS', ...peer };
     const theirs = await run(subject, 'Access-Request, PAP', peer.auth, pap, base);
     const theirsAcct = await run(subject, 'accounting, durable', peer.acct, accounting(2), base, false);
@@ -214,11 +214,21 @@ async function measureStore(dataDir: string, options: Options): Promise<void> {
         `${(oursAcct.perSecond / theirsAcct.perSecond).toFixed(1)} in accounting`,
     );
   }
-  const commits = bareCommits(dataDir, 1);
+  const commits = bareCommits(scratch, 1);
   console.log(
     `one row a commit on this disk: ${Math.round(commits).toLocaleString('en')}/s; ` +
       `our accounting: ${(oursAcct.perSecond / commits).toFixed(1)} messages for each`,
   );
+}
+
+/** A temporary folder, gone afterwards. */
+async function withScratch(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'karibu-bench-'));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 interface Options {
@@ -245,19 +255,17 @@ async function measureAll(): Promise<void> {
   };
   console.log(`Bun ${Bun.version}, ${options.inFlight} in flight, ${options.seconds} s each`);
   if (values.data) {
-    await measureStore(values.data, options);
+    await withScratch((scratch) => measureStore(values.data as string, scratch, options));
     return;
   }
   for (const count of (values.credentials ?? '1000,100000').split(',').map(Number)) {
-    const dataDir = mkdtempSync(join(tmpdir(), 'karibu-bench-'));
-    try {
-      // Half of the entitlements are bought, 40 % of them by someone new; half are from vouchers, of which 60 % are used.
-      const entitlements = Math.ceil(count / 0.9);
+    await withScratch(async (scratch) => {
+      const dataDir = join(scratch, 'data');
+      // A credential for each voucher used and each phone: 0.9 for an entitlement; fewer of them ever bought.
+      const entitlements = Math.ceil(count / 0.83);
       await seedStore(dataDir, { vouchers: entitlements, entitlements, sessions: 0 });
-      await measureStore(dataDir, options);
-    } finally {
-      rmSync(dataDir, { recursive: true, force: true });
-    }
+      await measureStore(dataDir, scratch, options);
+    });
   }
   process.exit(0);
 }

@@ -268,7 +268,7 @@ onEveryStore('settling', (store, kind) => {
   it('a success about another request is kept aside', async () => {
     const plan = await somePlan(store());
     const order = await sentOrder(store(), plan.id, '1');
-    await callBack(store(), order.id, callback('2'));
+    await callBack(store(), order.id, callback('2', { merchant: 'm-1' }));
     await callBack(store(), order.id, callback('1', { merchant: 'm-else' }));
     const { payments, entitlements, evidence } = await books(store());
     expect([payments, entitlements]).toEqual([[], []]);

@@ -141,7 +141,7 @@ describe('the admin API', () => {
   test('refuses a router without an address of its own', async () => {
     const router = (address: unknown) =>
       shop.api.send('POST', '/routers', { body: { name: 'Two', address } });
-    for (const address of ['', 'kiosk.local', '1.2.3', '1.2.3.4/24', 7, null]) {
+    for (const address of ['', 'kiosk.local', '1.2.3', '1.2.3.4/33', 7, null]) {
       expectProblem(await router(address), 400, 'invalid');
     }
     expectProblem(await router('127.0.0.1'), 409, 'conflict');

@@ -55,9 +55,11 @@ let router: TestRouter;
 let browser: Browser;
 let desktop: Device;
 let api: Api;
+let folder: string;
 
 beforeAll(async () => {
   if (!hasBrowser) return;
+  folder = mkdtempSync(path.join(tmpdir(), 'karibu-sheet-'));
   karibu = await startKaribu();
   mpesa = createMpesaSimulator({ knobs: { callback_delay_ms: 200 } });
   await mpesa.start();
@@ -71,6 +73,7 @@ afterAll(async () => {
   await router?.stop();
   await mpesa?.stop();
   await karibu?.remove();
+  if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
 const atAdmin = (address: string) => `http://${karibu.admin}${address}`;
@@ -423,7 +426,6 @@ describe.skipIf(!hasBrowser)('a voucher', () => {
     const href = await page.getByRole('link', { name: 'Print sheet' }).getAttribute('href');
     const answer = await context.request.get(atAdmin(href!));
     expect(answer.headers()['content-type']).toContain('application/pdf');
-    const folder = mkdtempSync(path.join(tmpdir(), 'karibu-sheet-'));
     const pdf = path.join(folder, 'sheet.pdf');
     writeFileSync(pdf, await answer.body());
     expect(readFileSync(pdf).subarray(0, 5).toString()).toBe('%PDF-');
@@ -439,7 +441,6 @@ describe.skipIf(!hasBrowser)('a voucher', () => {
         expect(scanned).toEqual(codes.map((code) => `http://${karibu.portal}/voucher?code=${code}`).sort());
       } else console.log('skipped: the QR codes, because zbarimg is not installed (zbar-tools)');
     } else console.log('skipped: the sheet’s text, because pdftotext is not installed (poppler-utils)');
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test('is redeemed on the portal as it was typed, and brings the phone online', async () => {

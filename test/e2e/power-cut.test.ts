@@ -55,6 +55,8 @@ describe('a power cut', () => {
       const detail = await orderDetail(shop, id);
       expect(detail.checkout_request_id, `cut after ${delay} ms`).toBe(checkout);
       expect(detail.payments, `cut after ${delay} ms`).toHaveLength(1);
+      // It was the acknowledged callback that settled it: no query knows the receipt.
+      expect(detail.payments[0]!.receipt, `cut after ${delay} ms`).not.toBeNull();
       expect(await comesOnline(mac, paid.username!, paid.password!)).toBe(true);
       expect(await comesOnline(mac.replace('5A', '5E'), paid.username!, paid.password!)).toBe(false);
     }

@@ -217,6 +217,7 @@ export interface Router {
   address: string;
   has_radius_secret: boolean;
   message_authenticator: 'auto' | 'yes' | 'no';
+  mac_login: 'no' | 'yes';
   coa_port: number;
   api_port: number;
   api_tls: 0 | 1;
@@ -319,6 +320,15 @@ export interface Overview {
   week: (DaySales & { day: string })[];
   last_payments: Payment[];
   top_plans: { plan_id: string; plan_name: string; sales_cents: number; payments: number }[];
+}
+
+export interface Lockout {
+  router_id: string;
+  router_name: string;
+  /** Null: wrong sign-ins through the whole router are answered slowly. */
+  mac: string | null;
+  failures: number;
+  until_at: number;
 }
 
 export interface SignIn {

@@ -1,5 +1,5 @@
 // Starts everything the demo is made of, around the same program that runs in earnest.
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { listPlansOnSale } from '../../access/plans.ts';
 import { countOpenSessions, listSessions, recordAccounting } from '../../access/sessions.ts';
@@ -8,6 +8,7 @@ import { type App, createApp } from '../../app.ts';
 import type { Address, Config } from '../../config.ts';
 import type { Db } from '../../db/schema.ts';
 import { readSetting, writeSetting } from '../../db/settings.ts';
+import { AppError } from '../../errors.ts';
 import { DAY_MS, startOfDay } from '../../lib/days.ts';
 import { newToken } from '../../lib/secrets.ts';
 import { createLog, type Log } from '../../log.ts';
@@ -18,6 +19,7 @@ import { salesToday } from '../../reports/overview.ts';
 import { listenHttp } from '../../servers/http/listen.ts';
 import { createMpesaSimulator, type MpesaSimulator } from '../../simulators/mpesa/index.ts';
 import { createRouterSimulator, type RouterSimulator } from '../../simulators/router/simulator.ts';
+import { isInUse } from '../in-use.ts';
 import { freeAddress } from '../ports.ts';
 import { createDemoClock, type DemoClock } from './clock.ts';
 import { createGuests } from './guests.ts';
@@ -181,6 +183,11 @@ async function readState(stage: Stage): Promise<DemoState> {
  */
 export async function startDemo(wanted: Config, options: DemoOptions = {}): Promise<Demo> {
   const config = await demoConfig(wanted);
+  if (existsSync(config.database) && (await isInUse(config.database))) {
+    throw new AppError('conflict', `The demo runs already on ${config.data_dir}.`, {
+      hint: `Open http://${STANDARD_PAGE.host}:${STANDARD_PAGE.port}, or start another one with --data DIR.`,
+    });
+  }
   if (options.fresh) rmSync(config.data_dir, { recursive: true, force: true });
   const log = options.log ?? createLog(config.log_level);
   const clock = createDemoClock();

@@ -1,11 +1,10 @@
 // Looks at the database and what is set up in it.
 import { existsSync } from 'node:fs';
 import { sql } from 'kysely';
-import { migrations } from '../../../migrations/index.ts';
 import { readMpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { Config } from '../../config.ts';
 import { createKnownTime } from '../../db/known-time.ts';
-import { appliedMigrations } from '../../db/migrate.ts';
+import { appliedMigrations, knownMigrations } from '../../db/migrate.ts';
 import { openStore } from '../../db/open.ts';
 import type { Db } from '../../db/schema.ts';
 import { errorText } from '../../errors.ts';
@@ -39,12 +38,13 @@ async function checkIntegrity(db: Db, config: Config): Promise<Check> {
 
 async function checkMigrations(db: Db): Promise<Check> {
   const name = 'migrations';
+  const known = knownMigrations();
   const applied = await appliedMigrations(db);
-  const unknown = applied.filter((one) => !(one in migrations));
+  const unknown = applied.filter((one) => !known.includes(one));
   if (unknown.length > 0) {
     return fail(name, 'A newer Karibu wrote this database.', 'Install that version, or a later one.');
   }
-  const missing = Object.keys(migrations).filter((one) => !applied.includes(one));
+  const missing = known.filter((one) => !applied.includes(one));
   if (missing.length === 0) return ok(name, `${applied.length} applied, none missing`);
   return warn(name, `${missing.join(', ')} not applied yet.`, 'karibu migrate, or just start Karibu.');
 }

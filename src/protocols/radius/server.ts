@@ -31,6 +31,8 @@ export interface RadiusClient {
 export interface Reply {
   code: number;
   attributes: readonly Attribute[];
+  /** How long an Access-Reject waits before it leaves, instead of the server's `rejectDelayMs`. */
+  delayMs?: number;
 }
 
 /** Where a request came from. */
@@ -79,6 +81,12 @@ export interface RadiusServerOptions<C extends RadiusClient> {
   duplicateCapacity?: number;
   /** How many requests may wait for their handler before new ones get silence; 20,000. */
   mostInFlight?: number;
+  /** How long an Access-Reject waits before it leaves, so that guessing is slow; 0, at once. */
+  rejectDelayMs?: number;
+  /** How many Access-Rejects may wait; beyond it they leave at once, so that guessing cannot fill the memory; 10,000. */
+  mostDelayed?: number;
+  /** Calls back after so many milliseconds; returns the way to call it off. Timers of the runtime unless given. */
+  later?(callback: () => void, ms: number): () => void;
 }
 
 export interface RadiusCounters {
@@ -98,18 +106,27 @@ export interface RadiusCounters {
 
 export interface RadiusServer {
   start(): Promise<{ auth: Endpoint; acct: Endpoint }>;
-  /** Takes no more requests, lets those under way be answered (for 2 s at most), closes the sockets. */
+  /**
+   * Takes no more requests, sends the Access-Rejects that wait, lets requests under way be answered (for 2 s at most),
+   * closes the sockets.
+   */
   stop(): Promise<void>;
   readonly counters: RadiusCounters;
 }
 
 const stopPatienceMs = 2000;
 
+function laterByTimeout(callback: () => void, ms: number): () => void {
+  const timeout = setTimeout(callback, ms);
+  return () => clearTimeout(timeout);
+}
+
 /**
  * A server on two ports, as RFC 2865 and 2866 want them, answering Status-Server on both (RFC 5997). Rubbish gets
  * silence: packets of strangers, malformed ones, ones that fail an authenticator are counted and never answered.
  * A retransmission is never processed while the first is, and gets the same octets afterwards.
- * Replies leave from the socket the request came to; RouterOS discards others.
+ * Replies leave from the socket the request came to; RouterOS discards others. An Access-Reject leaves late when that is
+ * asked for: nothing else waits for it, and a retransmission meanwhile counts as one of a request under way.
  */
 export function createRadiusServer<C extends RadiusClient>(options: RadiusServerOptions<C>): RadiusServer {
   const now = options.now ?? (() => performance.now());
@@ -118,9 +135,14 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     options.duplicateLifetimeMs ?? 30_000,
     options.duplicateCapacity ?? 131_072,
   );
+  const rejectDelayMs = options.rejectDelayMs ?? 0;
+  const mostDelayed = options.mostDelayed ?? 10_000;
+  const later = options.later ?? laterByTimeout;
+  /** Sends one Access-Reject that waits, at once. */
+  const delayed = new Set<() => void>();
   const counters = noCounts();
-  /** Ids of the clients that have sent a right Message-Authenticator. */
-  const signing = new Set<string>();
+  /** The sources of each client, by its id, that have sent a right Message-Authenticator: one client may be many. */
+  const signing = new Map<string, Set<string>>();
   let sockets: { auth: UdpSocket; acct: UdpSocket } | undefined;
   let inFlight = 0;
   let stopping = false;
@@ -149,7 +171,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   function consider(listener: Listener, datagram: Buffer, sender: Sender): void {
     const client = options.findClient(sender.address);
     const request = client && client.secret.length > 0 ? decodePacket(datagram) : undefined;
-    const reason = findReasonForSilence(listener, request, client);
+    const reason = findReasonForSilence(listener, request, client, sender.address);
     if (reason || !request || !client) {
       silence(reason ?? 'malformed', sender.address);
     } else if (request.code === Code.StatusServer) {
@@ -163,32 +185,39 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     listener: Listener,
     request: Packet | undefined,
     client: C | undefined,
+    address: string,
   ): SilenceReason | undefined {
     if (!client || client.secret.length === 0) return 'unknown_client';
     if (!request) return 'malformed';
     const expected = listener === 'auth' ? Code.AccessRequest : Code.AccountingRequest;
     if (request.code !== expected && request.code !== Code.StatusServer) return 'wrong_code';
-    return findFlaw(request, client);
+    return findFlaw(request, client, address);
   }
 
   /** Why a packet cannot be believed, undefined when it can. */
-  function findFlaw(request: Packet, client: C): SilenceReason | undefined {
+  function findFlaw(request: Packet, client: C, address: string): SilenceReason | undefined {
     const signed = request.messageAuthenticatorAt !== 0;
     if (signed && !verifyMessageAuthenticator(request, client.secret)) return 'message_authenticator_wrong';
     if (request.code === Code.AccountingRequest) {
       return verifyRequestAuthenticator(request, client.secret) ? undefined : 'request_authenticator_wrong';
     }
-    if (!signed) return mustBeSigned(request, client) ? 'message_authenticator_missing' : undefined;
-    if (request.code === Code.AccessRequest) signing.add(client.id);
+    if (!signed) return mustBeSigned(request, client, address) ? 'message_authenticator_missing' : undefined;
+    if (request.code === Code.AccessRequest) noteSigning(client, address);
     return undefined;
   }
 
-  function mustBeSigned(request: Packet, client: C): boolean {
+  function noteSigning(client: C, address: string): void {
+    const sources = signing.get(client.id);
+    if (sources) sources.add(address);
+    else signing.set(client.id, new Set([address]));
+  }
+
+  function mustBeSigned(request: Packet, client: C, address: string): boolean {
     if (request.code === Code.StatusServer || client.requireMessageAuthenticator === 'yes') return true;
     // RFC 3579 §3.2: whatever the setting, an EAP-Message proves nothing without it.
     if (hasAttribute(request, 'EAP-Message')) return true;
     if (client.requireMessageAuthenticator === 'no') return false;
-    return signing.has(client.id) || hasAttribute(request, 'Proxy-State');
+    return signing.get(client.id)?.has(address) || hasAttribute(request, 'Proxy-State');
   }
 
   function answerStatus(listener: Listener, request: Packet, client: C, sender: Sender): void {
@@ -228,9 +257,12 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
 
     const finish = (reply: Reply | undefined): void => {
       if (reply) {
-        entry.reply = encodeReply(reply, request, client.secret);
-        count(reply.code);
-        send(listener, entry.reply, sender);
+        const encoded = encodeReply(reply, request, client.secret);
+        afterItsDelay(reply, () => {
+          entry.reply = encoded;
+          count(reply.code);
+          send(listener, encoded, sender);
+        });
       } else {
         duplicates.remove(key, entry);
         silence('handler_silent', sender.address);
@@ -248,6 +280,24 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     } catch (error) {
       giveUp(error);
     }
+  }
+
+  function afterItsDelay(reply: Reply, leave: () => void): void {
+    const ms = reply.code === Code.AccessReject ? (reply.delayMs ?? rejectDelayMs) : 0;
+    if (ms <= 0 || stopping || delayed.size >= mostDelayed) {
+      leave();
+      return;
+    }
+    const callOff = later(() => {
+      delayed.delete(leaveNow);
+      leave();
+    }, ms);
+    const leaveNow = () => {
+      callOff();
+      delayed.delete(leaveNow);
+      leave();
+    };
+    delayed.add(leaveNow);
   }
 
   /** Counts a request as under way until its answer is out. */
@@ -296,6 +346,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     },
     async stop() {
       stopping = true;
+      for (const leaveNow of [...delayed]) leaveNow();
       if (inFlight > 0) {
         await new Promise<void>((resolve) => {
           const patience = setTimeout(resolve, stopPatienceMs);

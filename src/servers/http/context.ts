@@ -19,7 +19,7 @@ export interface HttpContext {
   /** A gateway for settings that are not stored yet: the Test button. */
   tryMpesa(settings: MpesaSettings): Promise<PaymentGateway>;
   enforcement: EnforceContext;
-  radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources'>;
+  radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;
   live: Live;
   /** Has waiting tasks run now instead of at the next second. */

@@ -1,5 +1,5 @@
 // The three doors: admin, portal and callbacks, with disjoint routes.
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { type AssetName, readAsset } from '../../assets.ts';
 import { AppError } from '../../errors.ts';
 import { createAdminApi } from './admin/api.ts';
@@ -58,18 +58,12 @@ export function createPortalDoor(ctx: HttpContext, frames?: string): App {
   // Browsers ask by themselves; the guest pages have none.
   door.get('/favicon.ico', (c) => c.body(null, 204));
   door.get('/assets/:name{portal\\.[a-z]+}', (c) => asset(c.req.param('name')));
-  const api = createPortalApi(portal);
-  api.notFound((c) =>
-    answerError(c, new AppError('not_found', 'There is nothing at this address.'), ctx.log),
-  );
-  api.onError((error, c) => answerError(c, error, ctx.log));
-  door.route('/api', api);
+  door.route('/api', createPortalApi(portal));
   door.route('/', createPortalPages(portal));
-  door.notFound((c) => showError(portal, c, new AppError('not_found', 'There is nothing at this address.')));
-  // The limit of a body is this door's own, so that what it throws does not pass the API's handler.
-  door.onError((error, c) =>
-    c.req.path.startsWith('/api/') ? answerError(c, error, ctx.log) : showError(portal, c, error),
-  );
+  const answer = (c: Context<{ Bindings: HttpEnv }>, error: unknown) =>
+    c.req.path.startsWith('/api/') ? answerError(c, error, ctx.log) : showError(portal, c, error);
+  door.notFound((c) => answer(c, new AppError('not_found', 'There is nothing at this address.')));
+  door.onError((error, c) => answer(c, error));
   return door;
 }
 

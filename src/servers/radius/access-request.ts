@@ -1,7 +1,8 @@
 // Answers Access-Requests.
-import { authorize, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
+import { authorize, type Decision, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
+import { currentDeviceAccess } from '../../access/device-access.ts';
 import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
-import { replaceOldestDevices } from '../../access/sessions.ts';
+import { closeSilentSessions, replaceOldestDevices } from '../../access/sessions.ts';
 import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';
@@ -11,6 +12,7 @@ import type { Attribute, Packet } from '../../protocols/radius/packet.ts';
 import { passwordMethod } from '../../protocols/radius/passwords.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
 import type { Nas, RadiusContext } from './context.ts';
+import type { Lockout } from './lockout.ts';
 import { type Proof, provePassword } from './proof.ts';
 import { acceptReply, rejectReply } from './reply.ts';
 import { newSessionReference } from './session-class.ts';
@@ -37,7 +39,25 @@ function proveAccess(
   return proveVoucher(request, nas, access.username, typed);
 }
 
+/** Whether a user name is the MAC address of the device that asks, in any spelling of `radius-mac-format`. */
+function isDevice(typed: string, mac: string): boolean {
+  return mac !== '' && normalizeMac(typed) === mac;
+}
+
 type Identity = { access: AccessRecord; reply: Attribute[] } | RejectReason;
+
+/**
+ * A hotspot with `login-by=mac` tries each device that appears: the user name is its MAC address, the password empty,
+ * the address again or a text of the router's profile (routeros.md §1.2, §2.2). None of these is a secret, so none is
+ * looked at: the router's own secret vouches for which device asks.
+ */
+async function identifyDevice(context: RadiusContext, request: Packet, mac: string): Promise<Identity> {
+  const method = passwordMethod(request);
+  if (method === 'mschap1' || method === 'mschap2') return 'unsupported_method';
+  const { db, clock } = context;
+  const access = await currentDeviceAccess(db, mac, clock.now(), context.clockTrusted());
+  return access ? { access, reply: [] } : 'no_entitlement';
+}
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
 async function identify(
@@ -48,6 +68,7 @@ async function identify(
   mac: string,
 ): Promise<Identity> {
   if (passwordMethod(request) === 'eap') return 'unsupported_method';
+  if (nas.macLogin && isDevice(typed, mac)) return identifyDevice(context, request, mac);
   const { db, vault, clock } = context;
   const find = (name: string) => currentAccess(db, name, mac, clock.now(), context.clockTrusted());
   const code = normalizeCode(typed);
@@ -67,10 +88,50 @@ async function identify(
   return access ? { access, reply: proof.reply } : 'unknown_user';
 }
 
+/** Missed reports after which a session takes no place from a device that asks; a busy link loses one or two. */
+const MISSED = 3;
+
+/**
+ * The decision about a right password. A guest who paid is not kept out by a dead session: when there are too many
+ * devices, those that fell silent (a power cut says no Stop) give way at this moment, before any that lives.
+ */
+async function decide(
+  context: RadiusContext,
+  access: AccessRecord,
+  mac: string,
+): Promise<{ access: AccessRecord; decision: Decision }> {
+  const { db, clock, live } = context;
+  const trusted = context.clockTrusted();
+  const now = clock.now();
+  const decision = authorize(access, now, trusted);
+  const full = decision.accept
+    ? decision.devices_beside !== undefined
+    : decision.reason === 'too_many_devices';
+  // By a clock that may be wrong, nothing is known to be late.
+  if (!full || !trusted) return { access, decision };
+  const before = now - MISSED * context.interimSeconds * 1000;
+  const closed = await closeSilentSessions(db, access.credential_id, before);
+  for (const session of closed) live.publish('session', session);
+  const again = closed.length > 0 ? await currentAccess(db, access.username, mac, now, trusted) : undefined;
+  return again ? { access: again, decision: authorize(again, now, trusted) } : { access, decision };
+}
+
+/** How late a wrong sign-in is refused where too many were: within the 3 s that our script gives the router. */
+const SLOW_REJECT_MS = 2500;
+
 /** Decides one Access-Request. Throws when the store fails: then the NAS gets silence and asks again. */
-export async function handleAccessRequest(context: RadiusContext, request: Packet, nas: Nas): Promise<Reply> {
+export async function handleAccessRequest(
+  context: RadiusContext,
+  lockout: Lockout,
+  request: Packet,
+  nas: Nas,
+): Promise<Reply> {
   const typed = getString(request, 'User-Name') ?? '';
-  const mac = normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? '';
+  const station = getString(request, 'Calling-Station-Id') ?? '';
+  const mac = normalizeMac(station) ?? '';
+  const device = mac || station.slice(0, 64);
+  // A hotspot that tries each new device by its MAC address guesses nothing.
+  const guesses = !isDevice(typed, mac);
   const note = (result: 'accept' | 'reject', reason: string, message: string) =>
     context.signIns.add({
       at: context.clock.now(),
@@ -87,11 +148,15 @@ export async function handleAccessRequest(context: RadiusContext, request: Packe
     return rejectReply(message, msChapError(request));
   };
 
+  if (guesses && lockout.isLockedOut(nas.id, device)) return reject('locked_out');
   const identity = await identify(context, request, nas, typed, mac);
-  if (typeof identity === 'string') return reject(identity);
-  const { access } = identity;
+  if (typeof identity === 'string') {
+    const wrong = guesses && (identity === 'unknown_user' || identity === 'bad_password');
+    const slow = wrong && lockout.failed(nas, device);
+    return slow ? { ...reject(identity), delayMs: SLOW_REJECT_MS } : reject(identity);
+  }
+  const { access, decision } = await decide(context, identity.access, mac);
   const now = context.clock.now();
-  const decision = authorize(access, now, context.clockTrusted());
   if (!decision.accept) return reject(decision.reason, decision.message);
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
   if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {

@@ -4,6 +4,7 @@ import { normalizeMac } from '../../lib/mac.ts';
 import { foldGigawords, getAddress, getInteger, getString } from '../../protocols/radius/attributes.ts';
 import { AcctStatusType } from '../../protocols/radius/dictionary.ts';
 import type { Packet } from '../../protocols/radius/packet.ts';
+import type { Nas } from './context.ts';
 import { readClass } from './session-class.ts';
 
 const KINDS: Record<number, 'start' | 'interim' | 'stop'> = {
@@ -15,13 +16,20 @@ const KINDS: Record<number, 'start' | 'interim' | 'stop'> = {
 /**
  * An Accounting-Request as an event. Input is what the router received: the subscriber's upload (routeros.md §1.5,
  * observed). `now` is when it came; Acct-Delay-Time says how long the router had it (RFC 2866 §5.2).
+ * `source` is the address that it came from.
  * Undefined for a status type that says nothing about sessions, or one that names none.
  */
-export function readAccounting(request: Packet, routerId: string, now: number): AccountingEvent | undefined {
+export function readAccounting(
+  request: Packet,
+  nas: Nas,
+  source: string,
+  now: number,
+): AccountingEvent | undefined {
+  const nas_source = nas.byPrefix ? source : null;
   const status = getInteger(request, 'Acct-Status-Type');
   const at = now - (getInteger(request, 'Acct-Delay-Time') ?? 0) * 1000;
   if (status === AcctStatusType['Accounting-On'] || status === AcctStatusType['Accounting-Off']) {
-    return { kind: 'router_restart', router_id: routerId, at };
+    return { kind: 'router_restart', router_id: nas.id, nas_source, at };
   }
   const kind = status === undefined ? undefined : KINDS[status];
   const sessionId = getString(request, 'Acct-Session-Id');
@@ -32,7 +40,8 @@ export function readAccounting(request: Packet, routerId: string, now: number): 
   ) => foldGigawords(getInteger(request, low) ?? 0, getInteger(request, high) ?? 0);
   return {
     kind,
-    router_id: routerId,
+    router_id: nas.id,
+    nas_source,
     username: getString(request, 'User-Name') ?? '',
     acct_session_id: sessionId,
     reference: readClass(getString(request, 'Class')) ?? null,

@@ -10,6 +10,10 @@ import type { SignInLog } from './sign-in-log.ts';
 /** A router as its RADIUS packets are handled: `id` is the router's. */
 export interface Nas extends RadiusClient {
   name: string;
+  /** Known by a prefix: what it is the packets of differs by their source. */
+  byPrefix: boolean;
+  /** Whether a device gets in by its MAC address alone. */
+  macLogin: boolean;
 }
 
 export interface RadiusContext {

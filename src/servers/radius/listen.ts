@@ -1,6 +1,7 @@
 // The RADIUS listeners: which source is which router, which packet goes to which handler.
 import { type AccountingEvent, recordAccounting } from '../../access/sessions.ts';
 import { AppError } from '../../errors.ts';
+import { createAddressTable, isPrefix } from '../../network/addresses.ts';
 import { allRouters, routerHeard } from '../../network/routers.ts';
 import { Code } from '../../protocols/radius/packet.ts';
 import { createRadiusServer, type Endpoint, type RadiusServer } from '../../protocols/radius/server.ts';
@@ -8,6 +9,7 @@ import { handleAccessRequest } from './access-request.ts';
 import { readAccounting } from './accounting-request.ts';
 import type { Nas, RadiusContext } from './context.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createLockout, LOCKOUT_LIMITS, type LockoutEntry } from './lockout.ts';
 
 /** A source that is no router of ours. */
 export interface UnknownSource {
@@ -25,8 +27,13 @@ export interface RadiusListeners {
   /** Writes down which routers were heard since the last call. */
   recordHeard(): Promise<void>;
   unknownSources(): UnknownSource[];
+  /** Who is held back for guessing. */
+  lockouts(): LockoutEntry[];
   readonly counters: RadiusServer['counters'];
 }
+
+/** Too short for a guest who mistyped to mind, long enough to slow a guesser who waits for each answer. */
+const REJECT_DELAY_MS = 1000;
 
 /** More strangers than this are not told apart: the table must not grow with forged sources. */
 const MOST_UNKNOWN = 200;
@@ -34,9 +41,12 @@ const MOST_UNKNOWN = 200;
 export function createRadiusListeners(
   context: RadiusContext,
   listen: { auth: Endpoint; acct: Endpoint },
+  limits = { rejectDelayMs: REJECT_DELAY_MS, lockout: LOCKOUT_LIMITS },
 ): RadiusListeners {
   const { db, vault, clock, log, live } = context;
   let routers = new Map<string, Nas>();
+  let table = createAddressTable<Nas>([]);
+  const lockout = createLockout(clock, limits.lockout);
   const heard = new Map<string, number>();
   const unknown = new Map<string, UnknownSource>();
 
@@ -48,15 +58,16 @@ export function createRadiusListeners(
   const server = createRadiusServer<Nas>({
     authListen: listen.auth,
     acctListen: listen.acct,
-    findClient: (address) => routers.get(address),
+    rejectDelayMs: limits.rejectDelayMs,
+    findClient: (address) => table.find(address),
     async onAccess(request, nas) {
       heard.set(nas.id, clock.now());
-      return handleAccessRequest(context, request, nas);
+      return handleAccessRequest(context, lockout, request, nas);
     },
-    async onAccounting(request, nas) {
+    async onAccounting(request, nas, sender) {
       const now = clock.now();
       heard.set(nas.id, now);
-      const event = readAccounting(request, nas.id, now);
+      const event = readAccounting(request, nas, sender.address, now);
       if (event) await accounting.add(event);
       return { code: Code.AccountingResponse, attributes: [] };
     },
@@ -90,24 +101,33 @@ export function createRadiusListeners(
       const list = await allRouters(db);
       routers = new Map(
         list.map((router) => {
-          const previous = routers.get(router.address);
+          const previous = routers.get(router.id);
           const secret = Buffer.from(vault.open(router.radius_secret_sealed));
           const nas: Nas = {
             id: router.id,
             name: router.name,
             secret,
             requireMessageAuthenticator: router.message_authenticator,
+            byPrefix: isPrefix(router.address),
+            macLogin: router.mac_login === 'yes',
           };
           // The server remembers by identity which client has sent a Message-Authenticator.
           const same =
-            previous?.id === nas.id &&
-            previous.name === nas.name &&
+            previous?.name === nas.name &&
             previous.secret.equals(secret) &&
+            previous.byPrefix === nas.byPrefix &&
+            previous.macLogin === nas.macLogin &&
             previous.requireMessageAuthenticator === nas.requireMessageAuthenticator;
-          return [router.address, same ? previous : nas];
+          return [router.id, same ? previous : nas];
         }),
       );
-      for (const address of routers.keys()) unknown.delete(address);
+      table = createAddressTable(
+        list.flatMap((router) => {
+          const nas = routers.get(router.id);
+          return nas ? [[router.address, nas] as const] : [];
+        }),
+      );
+      for (const address of unknown.keys()) if (table.find(address)) unknown.delete(address);
     },
     async recordHeard() {
       const list = [...heard];
@@ -115,6 +135,7 @@ export function createRadiusListeners(
       for (const [id, at] of list) await routerHeard(db, id, at);
     },
     unknownSources: () => [...unknown.values()].sort((a, b) => b.last_seen_at - a.last_seen_at),
+    lockouts: () => lockout.list(),
     counters: server.counters,
   };
 }

@@ -27,7 +27,7 @@ export function portalPages(portal: PortalAddresses): HotspotPages {
   const who =
     `mac=$(mac-esc)&amp;ip=$(ip-esc)&amp;identity=$(identity-esc)&amp;router=${encodeURIComponent(portal.router)}` +
     '&amp;link-login-only=$(link-login-only-esc)';
-  const status = `${portal.statusUrl}?${who}`;
+  const status = `${portal.statusUrl}?${who}&amp;link-logout=$(link-logout-esc)&amp;logged-in=$(logged-in)`;
   const online =
     `${head}<meta http-equiv="refresh" content="0;url=${status}"></head>` +
     `<body><a href="${status}">Continue / Endelea</a></body></html>`;

@@ -73,7 +73,11 @@ thread pool { start_servers = 8
   max_requests_per_server = 0 }
 client loopback { ipaddr = 127.0.0.1
   secret = ${secret} }
+instantiate {
+  expr
+}
 modules {
+  expr { }
   pap { }
   chap { }
   sql {

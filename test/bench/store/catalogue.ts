@@ -67,6 +67,7 @@ export function fillCatalogue(bulk: Bulk, random: Random, vault: Vault, from: nu
       address: `127.0.0.${n + 1}`,
       radius_secret_sealed: vault.seal(RADIUS_SECRET),
       message_authenticator: 'auto',
+      mac_login: 'no',
       coa_port: 3799,
       api_port: 8728,
       api_tls: 0,

@@ -58,6 +58,7 @@ function session(
     acct_session_id: random.text(8, '0123456789abcdef'),
     nas_port_id: 'bridge1',
     nas_ip: '10.99.0.2',
+    nas_source: null,
     mac: sale.mac,
     ip: `10.5.${random.between(48, 51)}.${random.between(2, 254)}`,
     state: stoppedAt === null ? 'open' : 'closed',

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const BINARY = fileURLToPath(new URL('../../../dist/karibu', import.meta.url));
+/** The build of this machine, unless KARIBU_E2E_BINARY names another one to hold to the same tests. */
+export const BINARY =
+  process.env.KARIBU_E2E_BINARY ?? fileURLToPath(new URL('../../../dist/karibu', import.meta.url));
 
 /** What the ready line says: `host:port` of every listener. */
 export interface Addresses {
@@ -53,7 +55,7 @@ function clean(environment: Record<string, string>): Record<string, string> {
 }
 
 /** Spawns the binary; resolves at its ready line, rejects with what it said when it ends before that. */
-function launch(folder: string, environment: Record<string, string>): Promise<Running> {
+async function launch(folder: string, environment: Record<string, string>): Promise<Running> {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: node scripts/build.mjs`);
   const child = spawn(BINARY, ['serve'], { cwd: folder, env: clean(environment) });
   let output = '';
@@ -99,7 +101,11 @@ function fixed(addresses: Addresses): Record<string, string> {
 /** Starts Karibu in a new empty folder on free ports of 127.0.0.1. */
 export async function startKaribu(environment: Record<string, string> = {}): Promise<Karibu> {
   const folder = mkdtempSync(path.join(tmpdir(), 'karibu-e2e-'));
-  let running = await launch(folder, { ...ANY_PORT, ...environment });
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  let running = await launch(folder, { ...ANY_PORT, ...environment }).catch((error: unknown) => {
+    removeFolder();
+    throw error;
+  });
   const { addresses } = running;
   let said = '';
 
@@ -125,7 +131,7 @@ export async function startKaribu(environment: Record<string, string> = {}): Pro
     },
     async remove() {
       if (isRunning()) await end('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder();
     },
   };
 }

@@ -13,7 +13,8 @@ export interface RadiusAnswer {
   output: string;
 }
 
-/** Sends one request; radclient itself checks the answer's authenticators. Silence after one second is an answer too. */
+/** Sends one request; radclient itself checks the answer's authenticators. Silence for three seconds is an answer
+ * too: a refusal leaves one second late. */
 export function radclient(
   kind: 'auth' | 'acct',
   address: string,
@@ -26,7 +27,7 @@ export function radclient(
   // Like RouterOS since 7.15; a router that has sent one must go on sending it.
   if (kind === 'auth') lines.push('Message-Authenticator = 0x00');
   return new Promise((resolve, reject) => {
-    const child = spawn(PROGRAM, ['-x', '-r', '1', '-t', '1', address, kind, secret]);
+    const child = spawn(PROGRAM, ['-x', '-r', '1', '-t', '3', address, kind, secret]);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {

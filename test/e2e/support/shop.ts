@@ -94,9 +94,9 @@ export interface Shop {
   close(): Promise<void>;
 }
 
-/** Opens a shop through the public API: an owner, a router, one plan (an hour for KES 20), M-PESA. */
-export async function openShop(): Promise<Shop> {
-  const karibu = await startKaribu();
+/** Opens a shop through the public API: an owner, a router, one plan (an hour for KES 20), M-PESA; `environment` is the binary’s. */
+export async function openShop(environment: Record<string, string> = {}): Promise<Shop> {
+  const karibu = await startKaribu(environment);
   const mpesa = createMpesaSimulator({ knobs: { callback_delay_ms: 0 } });
   await mpesa.start();
   const router = await startRouter(karibu);

@@ -411,6 +411,20 @@ describe('what is changed', () => {
     expect(read.json.has_radius_secret).toBe(true);
   });
 
+  it('a router may be a range of addresses, which is one however it is written, and may be allowed MAC login', async () => {
+    const made = (await ok('POST', '/routers', { name: 'Pool', address: '10.88.0.9/24' })).json;
+    expect(made).toMatchObject({ address: '10.88.0.0/24', mac_login: 'no' });
+    const again = await owner.call('POST', '/routers', { name: 'Pool 2', address: '10.88.0.0/24' });
+    expect(again).toMatchObject({ status: 409, json: { fields: { address: expect.any(String) } } });
+    const changed = (await ok('PATCH', `/routers/${made.id}`, { mac_login: 'yes', address: '10.89.1.1/16' }))
+      .json;
+    expect(changed).toMatchObject({ address: '10.89.0.0/16', mac_login: 'yes' });
+    expect((await ok('POST', `/routers/${made.id}/test`, {})).json).toMatchObject({
+      ok: false,
+      steps: [{ message: expect.stringContaining('range of addresses') }],
+    });
+  });
+
   it('secrets of M-PESA that are left out stay', async () => {
     const { consumer_key: _, consumer_secret: __, passkey: ___, ...rest } = MPESA;
     const stored = (await ok('PUT', '/settings/mpesa', { ...rest, shortcode: '600100' })).json;

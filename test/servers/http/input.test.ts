@@ -95,6 +95,8 @@ describe('the admin API refuses', () => {
   it.each([
     ['/routers', { name: 'R', address: 'router.lan' }, 'address'],
     ['/routers', { name: 'R', address: '10.0.0.256' }, 'address'],
+    ['/routers', { name: 'R', address: '10.0.0.0/33' }, 'address'],
+    ['/routers', { name: 'R', address: '10.0.0.1', mac_login: 'maybe' }, 'mac_login'],
     ['/routers', { name: 'R', address: '10.0.0.1', coa_port: 70_000 }, 'coa_port'],
     ['/routers', { name: '', address: '10.0.0.1' }, 'name'],
     ['/accounts', { email: 'nobody', name: 'N', role: 'cashier', password: 'long enough' }, 'email'],

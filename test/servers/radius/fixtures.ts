@@ -10,6 +10,7 @@ import { type Attribute, Code, type Packet } from '../../../src/protocols/radius
 import { chapPassword, hidePassword } from '../../../src/protocols/radius/passwords.ts';
 import { createLive } from '../../../src/servers/live.ts';
 import { createRadiusListeners } from '../../../src/servers/radius/listen.ts';
+import { LOCKOUT_LIMITS, type LockoutLimits } from '../../../src/servers/radius/lockout.ts';
 import { createSignInLog } from '../../../src/servers/radius/sign-in-log.ts';
 import { NOW, vault } from '../../access/fixtures.ts';
 import { memoryStore } from '../../support/stores.ts';
@@ -24,7 +25,7 @@ export interface Login {
   mac?: string;
 }
 
-export async function startRadius() {
+export async function startRadius(lockout: LockoutLimits = LOCKOUT_LIMITS) {
   const db = await memoryStore();
   const time = { now: NOW, trusted: true };
   const signIns = createSignInLog();
@@ -60,6 +61,7 @@ export async function startRadius() {
       interimSeconds: 60,
     },
     { auth: endpoint, acct: endpoint },
+    { rejectDelayMs: 0, lockout },
   );
   const bound = await listeners.start();
   const requester = createRadiusRequester();

@@ -20,6 +20,7 @@ function typedRouter(router: Router | undefined): Values {
     address: router?.address ?? readPlace().query.get('address') ?? '',
     radius_secret: '',
     message_authenticator: router?.message_authenticator ?? 'auto',
+    mac_login: router?.mac_login ?? 'no',
     coa_port: String(router?.coa_port ?? 3799),
     api_port: String(router?.api_port ?? 8728),
     api_tls: String(router?.api_tls ?? 0),
@@ -152,7 +153,7 @@ function RouterFields({ form: plain, router }: { form: Form; router?: Router }) 
     <${Field} form=${form} name="name" label="Name" placeholder="Kiosk" autofocus=${!router}
       maxlength=${60} />
         <${Field} form=${form} name="address" label="Address" mono placeholder="192.168.88.1"
-          hint="Where its RADIUS packets come from" /></div>
+          hint="Where its RADIUS packets come from: one address, or a range such as 10.77.0.0/24" /></div>
     <${Field} form=${form} name="radius_secret" label="RADIUS secret" mono required=${false}
       placeholder=${router?.has_radius_secret ? stored : 'made for you when empty'} />
     <fieldset><legend class="label">RouterOS API <span class="muted">to disconnect, and for the Test</span>
@@ -184,6 +185,13 @@ function RouterFields({ form: plain, router }: { form: Form; router?: Router }) 
           ['yes', 'Always needed'],
           ['no', 'Not needed'],
         ]} />
+      <label class="tick">
+      <input type="checkbox" aria-describedby="mac-login-hint" checked=${form.values.mac_login === 'yes'}
+        onChange=${(event: Event) =>
+          form.set('mac_login', (event.target as HTMLInputElement).checked ? 'yes' : 'no')} />
+          Let a device with a plan in by its MAC address</label>
+      <p class="hint" id="mac-login-hint">For TVs and consoles that cannot open the login page. A MAC address is no secret: whoever
+        copies it uses that device's plan. The router needs login-by=mac in its hotspot profile.</p>
     </details>`;
 }
 

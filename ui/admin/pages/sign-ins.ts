@@ -5,10 +5,12 @@ import { html } from '../../shared/html.ts';
 import { useLoad } from '../load.ts';
 import { Button, Empty, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { Search, Segments, Table, Toolbar } from '../parts/list.ts';
-import type { SignIn } from '../types.ts';
+import type { Lockout, SignIn } from '../types.ts';
 
 export function SignIns() {
-  const { data, error, loading, reload } = useLoad<{ items: SignIn[] }>('/reports/access-log');
+  const { data, error, loading, reload } = useLoad<{ items: SignIn[]; lockouts: Lockout[] }>(
+    '/reports/access-log',
+  );
   const [q, setQ] = useState('');
   const [result, setResult] = useState('');
   const wanted = q.toLowerCase();
@@ -21,6 +23,14 @@ export function SignIns() {
   );
   return html`<${PageHead} title="Sign-in log" sub="The last 200 answers to routers">
     <${Button} icon="refresh" busy=${loading} onClick=${reload}>Refresh<//><//>
+    ${data?.lockouts.map(
+      (one) =>
+        html`<div class="banner warn" role="status" key=${`${one.router_id} ${one.mac}`}><p>${
+          one.mac
+            ? html`<code>${one.mac}</code> at ${one.router_name} is locked out after ${one.failures} wrong sign-ins. Ends `
+            : html`${one.failures} wrong sign-ins through ${one.router_name}: wrong ones are answered slowly. Ends `
+        }<${Time} at=${one.until_at} /></p></div>`,
+    )}
     <${Toolbar}>
       <${Search} value=${q} placeholder="User name, MAC or router" onSearch=${setQ} />
       <${Segments} label="Result" value=${result} onPick=${setResult} options=${[

@@ -67,6 +67,7 @@ export const routerAnswer = z.strictObject({
   address: text,
   has_radius_secret: z.boolean(),
   message_authenticator: z.enum(['auto', 'yes', 'no']),
+  mac_login: z.enum(['no', 'yes']),
   coa_port: number,
   api_port: number,
   api_tls: flag,
@@ -188,6 +189,7 @@ export const sessionAnswer = z.strictObject({
   acct_session_id: text,
   nas_port_id: maybeText,
   nas_ip: maybeText,
+  nas_source: maybeText,
   mac: maybeText,
   ip: maybeText,
   state: z.enum(['open', 'closed']),
@@ -375,4 +377,17 @@ export const accessLogAnswer = z.strictObject({
       message: text,
     }),
   ),
+  lockouts: z
+    .array(
+      z.strictObject({
+        router_id: id,
+        router_name: text,
+        mac: maybeText,
+        failures: count,
+        until_at: time,
+      }),
+    )
+    .describe(
+      'Devices that are locked out; with mac null, a router whose wrong sign-ins are answered slowly',
+    ),
 });

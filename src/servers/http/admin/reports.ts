@@ -66,10 +66,10 @@ export const reportRoutes = [
   route({
     method: 'get',
     path: '/reports/access-log',
-    summary: 'The last sign-ins to the network, and why they were refused',
+    summary: 'The last sign-ins to the network, why they were refused, and who is held back for guessing',
     access: SUPPORT,
     answer: accessLogAnswer,
-    handle: async ({ ctx }) => ({ items: ctx.signIns.list() }),
+    handle: async ({ ctx }) => ({ items: ctx.signIns.list(), lockouts: ctx.radius.lockouts() }),
   }),
   route({
     method: 'get',

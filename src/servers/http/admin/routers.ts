@@ -4,6 +4,7 @@ import { countOpenByRouter } from '../../../access/sessions.ts';
 import { readAsset } from '../../../assets.ts';
 import type { Db } from '../../../db/schema.ts';
 import { AppError } from '../../../errors.ts';
+import { isPrefix } from '../../../network/addresses.ts';
 import { checkRouter } from '../../../network/check-router.ts';
 import { routerScripts } from '../../../network/provision.ts';
 import { apiOf, scriptApiOf } from '../../../network/router-api.ts';
@@ -45,9 +46,17 @@ const optionalSecret = z
 
 const fields = {
   name: z.string().trim().min(1, 'Give the router a name.').max(60),
-  address: z.union([z.ipv4(), z.ipv6()], 'Write an IP address, such as 10.77.0.7.'),
+  address: z
+    .union(
+      [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
+      'Write an IP address, such as 10.77.0.7, or a range, such as 10.77.0.0/24.',
+    )
+    .describe('Where its packets come from; in a range, every router with this secret. The narrowest fits'),
   radius_secret: optionalSecret.describe('Shared with the router; one is made when it is left out'),
   message_authenticator: z.enum(['auto', 'yes', 'no']),
+  mac_login: z
+    .enum(['no', 'yes'])
+    .describe('Whether a device with a plan gets in by its MAC address alone, which anyone can copy'),
   coa_port: port,
   api_port: port,
   api_tls: z.union([z.literal(0), z.literal(1)]),
@@ -63,6 +72,7 @@ const fields = {
 const create = z.object({
   ...fields,
   message_authenticator: fields.message_authenticator.default('auto'),
+  mac_login: fields.mac_login.default('no'),
   coa_port: port.default(DEFAULT_COA_PORT),
   api_port: port.default(DEFAULT_API_PORT),
   api_tls: fields.api_tls.default(0),
@@ -231,7 +241,7 @@ export const routerRoutes = [
         if (!router.api_username) {
           await updateRouter(ctx.db, ctx.vault, router.id, { api_username: api.api_username }, now);
         }
-      } else if (router.api_username) {
+      } else if (router.api_username && !isPrefix(router.address)) {
         await recordRouterState(ctx.db, router.id, { error: failed?.message ?? 'Not reached.' }, now);
       }
       return { ok: !failed, steps };

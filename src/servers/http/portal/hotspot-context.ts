@@ -18,7 +18,13 @@ export interface HotspotContext {
   chap_challenge: string | null;
   /** The router's last refusal, in its words. */
   error: string | null;
+  /** Whether the router said that the phone is logged in; null when it said nothing. */
+  logged_in: boolean | null;
+  /** When the router said so, epoch ms by our clock. */
+  seen_at: number;
 }
+
+const LOGGED_IN: Record<string, boolean> = { yes: true, no: false };
 
 export type Parameters = Record<string, string | undefined>;
 
@@ -54,7 +60,11 @@ function findRouter(routers: Router[], named: string | null, login: URL | undefi
 }
 
 /** Reads what a login page sent, in RouterOS's names. Undefined when it says nothing about a phone. */
-export function readHotspot(parameters: Parameters, routers: Router[]): HotspotContext | undefined {
+export function readHotspot(
+  parameters: Parameters,
+  routers: Router[],
+  now: number,
+): HotspotContext | undefined {
   const mac = normalizeMac(parameters.mac ?? '') ?? null;
   const login = httpUrl(parameters['link-login-only'] ?? parameters['link-login']);
   if (!mac && !login) return undefined;
@@ -72,6 +82,8 @@ export function readHotspot(parameters: Parameters, routers: Router[]): HotspotC
     chap_id: text(parameters['chap-id'], 20),
     chap_challenge: text(parameters['chap-challenge'], 200),
     error: text(parameters.error ?? parameters['error-orig'], 200),
+    logged_in: LOGGED_IN[parameters['logged-in'] ?? ''] ?? null,
+    seen_at: now,
   };
 }
 

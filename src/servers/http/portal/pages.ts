@@ -67,10 +67,15 @@ function chooseLang(c: Context<Env>, form: Form, fallback: Lang): Lang {
   return /^\s*sw\b/i.test(c.req.header('accept-language') ?? '') ? 'sw' : fallback;
 }
 
+/** How long the router's word that a phone is logged in stands against what accounting tells us. */
+const LOGGED_IN_MS = 60_000;
+
 async function visit(ctx: PortalContext, c: Context<Env>, form: Form = {}): Promise<Visit> {
   const business = await readBusiness(ctx.db);
   const parameters = { ...c.req.query(), ...form };
-  const hotspot = openContext(ctx.vault, parameters.ctx) ?? readHotspot(parameters, await allRouters(ctx.db));
+  const hotspot =
+    openContext(ctx.vault, parameters.ctx) ??
+    readHotspot(parameters, await allRouters(ctx.db), ctx.clock.now());
   const page: PageView = {
     lang: chooseLang(c, form, business.default_language),
     business: { name: business.name, support_phone: business.support_phone },
@@ -147,9 +152,17 @@ function isRunning(ctx: PortalContext, access: AccessRecord | undefined): boolea
   return endReason(facts, ctx.clock.now(), ctx.clockState().trusted) === undefined;
 }
 
+/**
+ * Whether this phone is online. The router knows better than we do: a phone it has just logged in may have no Start
+ * with us yet, and one it has just sent to its login page has lost its session, whatever is still open here.
+ */
 async function isOnline(ctx: PortalContext, credentialId: string, hotspot: HotspotContext | undefined) {
+  if (hotspot?.logged_in && ctx.clock.now() - hotspot.seen_at < LOGGED_IN_MS) return true;
+  const since = hotspot?.logged_in === false ? hotspot.seen_at : 0;
   const sessions = await openSessions(ctx.db, credentialId);
-  return sessions.some((session) => !hotspot?.mac || session.mac === hotspot.mac);
+  return sessions.some(
+    (session) => session.updated_at >= since && (!hotspot?.mac || session.mac === hotspot.mac),
+  );
 }
 
 function orderAddress(order: Order, page: PageView): string {
@@ -167,10 +180,7 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const plans = await listPlansOnSale(ctx.db);
     const access = await ownAccess(ctx, c);
     const running = access && isRunning(ctx, access) ? access : undefined;
-    // A router that has just asked this phone to log in knows better than we do: after a power cut its sessions are
-    // gone while ours are still open.
-    const asked = c.req.query('login') !== undefined;
-    const online = running && !asked ? await isOnline(ctx, running.credential_id, visitor.hotspot) : false;
+    const online = running ? await isOnline(ctx, running.credential_id, visitor.hotspot) : false;
     const own = running && !online ? await openCredential(ctx, running.credential_id) : undefined;
     const html = homePage({
       ...visitor.page,
@@ -188,8 +198,9 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
 
   // The router's login page posts here from its own site; only the GET that follows carries this phone's cookies.
   pages.post('/', async (c) => {
-    const { page } = await visit(ctx, c, await readForm(c));
-    return c.redirect(page.ctx ? `/?ctx=${encodeURIComponent(page.ctx)}&login=1` : '/', 303);
+    // Only a phone that is not logged in is sent to the login page.
+    const { page } = await visit(ctx, c, { ...(await readForm(c)), 'logged-in': 'no' });
+    return c.redirect(page.ctx ? `/?ctx=${encodeURIComponent(page.ctx)}` : '/', 303);
   });
 
   async function showBuy(c: Context<Env>, visitor: Visit, plan: Plan, msisdn: string | null, error: unknown) {
@@ -347,7 +358,6 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     return c.html(statusPage({ ...visitor.page, state: 'offline', entitlement, connect }));
   });
 
-  pages.notFound((c) => showError(ctx, c, new AppError('not_found', 'There is nothing at this address.')));
   return pages;
 }
 

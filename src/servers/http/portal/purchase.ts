@@ -2,7 +2,7 @@
 import { getCredential } from '../../../access/credentials.ts';
 import { type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
 import { viewMpesaSettings } from '../../../billing/mpesa-settings.ts';
-import { getOrder, type Order, sendOrder, startOrder } from '../../../billing/orders.ts';
+import { getOrder, type Order, type OrderInput, sendOrder, startOrder } from '../../../billing/orders.ts';
 import type { Db } from '../../../db/schema.ts';
 import { AppError, errorText } from '../../../errors.ts';
 import { normalizeMsisdn } from '../../../lib/msisdn.ts';
@@ -24,20 +24,11 @@ async function callbackBaseUrl(ctx: HttpContext): Promise<string> {
   return isLocal ? `http://127.0.0.1:${ctx.ports().callback}` : 'https://karibu.invalid';
 }
 
-export interface Purchase {
-  plan_id: string;
-  msisdn: string;
-  mac: string | null;
-  ip: string | null;
-  router_id: string | null;
-  idempotency_key: string | null;
-}
-
 /**
  * Starts an order and has the guest asked for their PIN. A second tap joins the order that lives already.
  * @throws `invalid` for a number that is none, `unavailable` while no payments can be taken, `rate_limited`.
  */
-export async function buyPlan(ctx: PortalContext, purchase: Purchase): Promise<Order> {
+export async function buyPlan(ctx: PortalContext, purchase: OrderInput): Promise<Order> {
   const msisdn = normalizeMsisdn(purchase.msisdn);
   if (!msisdn) {
     throw new AppError('invalid', 'This is not a Kenyan mobile number.', {

@@ -99,6 +99,7 @@ describe('refusals', () => {
     expect(Object.fromEntries(understood)).toEqual({
       unknown_user: 'wrong_password',
       bad_password: 'wrong_password',
+      unsupported_method: 'not_allowed',
       disabled: 'not_allowed',
       suspended: 'not_allowed',
       no_entitlement: 'no_plan',
@@ -108,6 +109,7 @@ describe('refusals', () => {
       online_time_used: 'expired',
       revoked: 'not_allowed',
       too_many_devices: 'too_many_devices',
+      locked_out: 'locked_out',
     });
   });
 

@@ -7,6 +7,7 @@ export type RouterError =
   | 'outside_hours'
   | 'quota_used'
   | 'too_many_devices'
+  | 'locked_out'
   | 'not_answering'
   | 'full'
   | 'not_allowed'
@@ -19,6 +20,7 @@ export type RouterError =
  */
 const MEANINGS: [RegExp, RouterError][] = [
   [/works from \d|other hours/i, 'outside_hours'],
+  [/too many wrong/i, 'locked_out'],
   [
     /no more sessions|too many (sessions|devices)|session limit reached for|another device|already (in use|logged)/i,
     'too_many_devices',
@@ -29,7 +31,10 @@ const MEANINGS: [RegExp, RouterError][] = [
   [/not responding|no response|timeout|timed out/i, 'not_answering'],
   [/no more free addresses|session limit|license/i, 'full'],
   [/already authorizing|challenge response|shutting down|not logged in/i, 'try_again'],
-  [/not allowed|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i, 'not_allowed'],
+  [
+    /not (allowed|possible here)|disabled|switched off|withdrawn|cancelled|blocked|suspended|not yours/i,
+    'not_allowed',
+  ],
   [/invalid|incorrect|wrong|password|unknown|not found|does not exist/i, 'wrong_password'],
 ];
 

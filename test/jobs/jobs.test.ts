@@ -1,0 +1,270 @@
+// What runs by itself: settling, activating, asking, ending, closing, forgetting; once each, and again after a failure.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import { recordAccounting } from '../../src/access/sessions.ts';
+import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.ts';
+import type { PaymentGateway } from '../../src/billing/gateways.ts';
+import { getOrder, LIVE_MS } from '../../src/billing/orders.ts';
+import { createKnownTime } from '../../src/db/known-time.ts';
+import type { Db } from '../../src/db/schema.ts';
+import { enqueueTask, LEASE_MS, type TaskKind } from '../../src/db/tasks.ts';
+import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
+import type { JobContext } from '../../src/jobs/context.ts';
+import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
+import { forget } from '../../src/jobs/forget.ts';
+import { pollOrders } from '../../src/jobs/poll-orders.ts';
+import { runTasks } from '../../src/jobs/run-tasks.ts';
+import { jobs } from '../../src/jobs/schedule.ts';
+import { silentLog } from '../../src/log.ts';
+import { HOUR, NOW, report, someAccess, somePlan, vault } from '../access/fixtures.ts';
+import { accepted, books, callback, keepCallback, scriptedGateway, sentOrder } from '../billing/fixtures.ts';
+import { memoryStore } from '../support/stores.ts';
+
+let db: Db;
+let ctx: JobContext;
+let time: { now: number };
+let gateway: PaymentGateway | undefined;
+let published: { kind: string; event: object }[];
+let kicks: number;
+
+beforeEach(async () => {
+  db = await memoryStore();
+  time = { now: NOW };
+  kicks = 0;
+  published = [];
+  gateway = undefined;
+  const clock = { now: () => time.now, monotonic: () => time.now };
+  const knownTime = createKnownTime(db, clock);
+  await knownTime.remember();
+  ctx = {
+    db,
+    vault,
+    clock,
+    log: silentLog,
+    gateways: { mpesa: async () => gateway },
+    enforcement: { db, vault, clock, clockTrusted: () => knownTime.trusted() },
+    knownTime,
+    live: { publish: (kind: string, event: object) => void published.push({ kind, event }) },
+    interimSeconds: 60,
+    kick: () => {
+      kicks++;
+    },
+    recordHeard: async () => {},
+    reloadRouters: async () => {},
+  };
+});
+afterEach(() => db.destroy());
+
+const ALL: TaskKind[] = ['settle_evidence', 'activate', 'enforce', 'make_vouchers'];
+const run = (kinds = ALL) => runTasks(kinds)(ctx);
+/** By time, and those of one millisecond by kind: their ids are in no order. */
+const tasks = () => db.selectFrom('tasks').selectAll().orderBy('created_at').orderBy('kind').execute();
+
+describe('tasks', () => {
+  it('of every kind are run by some job', async () => {
+    await enqueueTask(db, 'enforce', { credential_id: 'x', reason: 'x' }, NOW);
+    expect(jobs.filter((job) => job.kicked).map((job) => job.name)).toEqual([
+      'settle evidence',
+      'activate',
+      'enforce',
+      'make vouchers',
+    ]);
+    for (const kind of ALL) await enqueueTask(db, kind, {} as never, NOW);
+    for (const job of jobs.filter((one) => one.kicked)) await job.run(ctx);
+    expect((await tasks()).every((task) => task.attempts === 1)).toBe(true);
+  });
+
+  it('settle and activate what a callback brought, and tell the open pages', async () => {
+    const plan = await somePlan(db);
+    const order = await sentOrder(db, plan.id, '1');
+    await keepCallback(db, order.id, callback('1'));
+    await run(['settle_evidence']);
+    expect(published).toMatchObject([
+      { kind: 'payment', event: { amount_cents: 2000, receipt: 'UK1234ABCD' } },
+    ]);
+    expect(kicks).toBe(1);
+    await run();
+    expect((await tasks()).map((task) => [task.kind, task.state, task.attempts])).toEqual([
+      ['activate', 'done', 1],
+      ['settle_evidence', 'done', 1],
+    ]);
+    expect((await books(db)).entitlements).toHaveLength(1);
+  });
+
+  it('interrupted by a power cut run again when the lease is over, and grant once', async () => {
+    const plan = await somePlan(db);
+    const order = await sentOrder(db, plan.id, '1');
+    await keepCallback(db, order.id, callback('1'));
+    await db
+      .updateTable('tasks')
+      .set({ leased_until: NOW + LEASE_MS, attempts: 1 })
+      .execute();
+    await run();
+    expect((await books(db)).payments).toEqual([]);
+    time.now += LEASE_MS;
+    await run();
+    await db.updateTable('tasks').set({ state: 'ready', finished_at: null }).execute();
+    await run();
+    const { payments, entitlements, activations } = await books(db);
+    expect([payments.length, entitlements.length, activations.length]).toEqual([1, 1, 1]);
+  });
+
+  it('that fail are tried again, later each time, and at last stay as failed', async () => {
+    await enqueueTask(db, 'make_vouchers', { batch_id: 'none' }, NOW);
+    const waits: number[] = [];
+    for (let i = 0; i < 20 && (await tasks())[0]?.state === 'ready'; i++) {
+      await run();
+      const [task] = await tasks();
+      expect(task?.outcome).toBe('There is no such voucher batch.');
+      if (task?.state === 'ready') waits.push(task.run_at - time.now);
+      time.now = task?.run_at ?? time.now;
+    }
+    expect(waits).toEqual([1, 2, 5, 10, 30, 60, 300, 900, 3600].map((seconds) => seconds * 1000));
+    expect((await tasks())[0]).toMatchObject({ state: 'failed', attempts: 10 });
+  });
+
+  it('that could not do their work yet come again later: a session whose router is not there now', async () => {
+    const { credential } = await someAccess(db);
+    await recordAccounting(db, [report({ username: credential.username })], NOW);
+    await db.updateTable('entitlements').set({ state: 'ended' }).execute();
+    await enqueueTask(db, 'enforce', { credential_id: credential.id, reason: 'expired' }, NOW);
+    await run();
+    expect(await tasks()).toMatchObject([
+      {
+        state: 'ready',
+        attempts: 1,
+        run_at: NOW + 1000,
+        outcome: expect.stringContaining('no longer known'),
+      },
+    ]);
+  });
+
+  it('with rubbish inside fail without harm to the others', async () => {
+    await enqueueTask(db, 'enforce', { credential_id: 'none', reason: 'x' }, NOW);
+    await db.updateTable('tasks').set({ payload: '{' }).execute();
+    const { credential } = await someAccess(db);
+    await enqueueTask(db, 'enforce', { credential_id: credential.id, reason: 'x' }, NOW + 1, NOW);
+    await run();
+    expect((await tasks()).map((task) => task.state)).toEqual(['ready', 'done']);
+  });
+
+  it('make a large batch of vouchers to its end, telling how far it is', async () => {
+    const plan = await somePlan(db);
+    const input = { plan_id: plan.id, count: 2500, name: 'Big', created_by: null, idempotency_key: null };
+    const { id } = await createVoucherBatch(db, input, NOW);
+    await run();
+    expect(await getVoucherBatch(db, id)).toMatchObject({ state: 'ready', made: 2500 });
+    expect(published.map(({ event }) => (event as { made: number }).made)).toEqual([1000, 2000, 2500]);
+  });
+});
+
+describe('polling', () => {
+  it('asks when the callback does not come, and settles what M-PESA says', async () => {
+    const plan = await somePlan(db);
+    const order = await sentOrder(db, plan.id, '1');
+    const undecided = scriptedGateway(accepted('x'));
+    gateway = undecided.gateway;
+    time.now = NOW + 10_000;
+    await pollOrders(ctx);
+    expect(undecided.queries).toEqual(['ws_CO_1']);
+    expect(await getOrder(db, order.id)).toMatchObject({
+      state: 'pending',
+      polls: 1,
+      problem: '4999 still processing',
+    });
+    await pollOrders(ctx);
+    expect(undecided.queries).toHaveLength(1);
+    const body = JSON.stringify({ outcome: 'decided', result_code: '0', result_desc: '' });
+    gateway = scriptedGateway(accepted('x'), { outcome: 'decided', result_code: '0', body }).gateway;
+    time.now = NOW + 15_000;
+    await pollOrders(ctx);
+    await run();
+    expect(await getOrder(db, order.id)).toMatchObject({ state: 'paid', next_poll_at: null });
+    expect((await books(db)).payments).toMatchObject([{ receipt: null, amount_cents: 2000 }]);
+  });
+
+  it('never calls an order failed because M-PESA cannot tell', async () => {
+    const plan = await somePlan(db);
+    const order = await sentOrder(db, plan.id, '1');
+    const { gateway: silent, queries } = scriptedGateway(accepted('x'));
+    gateway = silent;
+    const states = new Set<string>();
+    for (let hours = 0; hours < 50; hours += 0.25) {
+      time.now = NOW + hours * HOUR;
+      await pollOrders(ctx);
+      states.add((await getOrder(db, order.id)).state);
+    }
+    expect([...states]).toEqual(['pending', 'checking']);
+    expect(queries.length).toBeGreaterThan(40);
+    expect((await getOrder(db, order.id)).next_poll_at).toBeNull();
+  });
+
+  it('lets an order age also while no gateway is set up', async () => {
+    const plan = await somePlan(db);
+    const order = await sentOrder(db, plan.id, '1');
+    time.now = NOW + LIVE_MS;
+    await pollOrders(ctx);
+    expect((await getOrder(db, order.id)).state).toBe('checking');
+  });
+});
+
+describe('time', () => {
+  it('ends what is due and leaves a task for its sessions; more than one batch of them', async () => {
+    const { entitlement, grant } = await someAccess(db);
+    const ids = [entitlement.id];
+    for (let i = 0; i < 520; i++) ids.push((await grant()).id);
+    for (const id of ids) await startEntitlement(db, id, NOW);
+    time.now = NOW + HOUR;
+    await endEntitlements(ctx);
+    expect(await db.selectFrom('entitlements').select('id').where('state', '=', 'active').execute()).toEqual(
+      [],
+    );
+    expect((await tasks()).length).toBe(521);
+    expect(kicks).toBe(2);
+  });
+
+  it('ends and closes nothing while the clock is behind what it was', async () => {
+    const { entitlement, credential } = await someAccess(db);
+    await startEntitlement(db, entitlement.id, NOW - 2 * HOUR);
+    await recordAccounting(db, [report({ username: credential.username, at: NOW - 400 * 24 * HOUR })], NOW);
+    time.now = NOW - 200 * 24 * HOUR;
+    await endEntitlements(ctx);
+    await closeStale(ctx);
+    expect(await getEntitlement(db, entitlement.id)).toMatchObject({ state: 'active' });
+    expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([{ state: 'open' }]);
+    time.now = NOW;
+    await endEntitlements(ctx);
+    await closeStale(ctx);
+    expect(await getEntitlement(db, entitlement.id)).toMatchObject({ state: 'ended' });
+    expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([{ state: 'closed' }]);
+  });
+
+  it('closes a session after five missed reports and not before', async () => {
+    await recordAccounting(db, [report()], NOW);
+    time.now = NOW + 300_000;
+    await closeStale(ctx);
+    expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([{ state: 'open' }]);
+    time.now += 1;
+    await closeStale(ctx);
+    expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([
+      { state: 'closed', stopped_at: NOW },
+    ]);
+  });
+
+  it('forgets finished tasks after a month, never one that waits', async () => {
+    await enqueueTask(
+      db,
+      'enforce',
+      { credential_id: (await someAccess(db)).credential.id, reason: 'x' },
+      NOW,
+    );
+    await enqueueTask(db, 'enforce', { credential_id: 'later', reason: 'x' }, NOW, NOW + 99 * 24 * HOUR);
+    await run();
+    time.now = NOW + 30 * 24 * HOUR;
+    await forget(ctx);
+    expect(await tasks()).toHaveLength(2);
+    time.now += 1;
+    await forget(ctx);
+    expect(await tasks()).toMatchObject([{ state: 'ready' }]);
+  });
+});
