@@ -233,6 +233,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('hours_from_minute', 'bigint')
     .addColumn('hours_to_minute', 'bigint')
     .addColumn('device_policy', 'text', (c) => c.notNull())
+    .addColumn('not_before_at', 'bigint')
     .addColumn('starts_at', 'bigint')
     .addColumn('ends_at', 'bigint')
     .addColumn('ended_at', 'bigint')

@@ -1,5 +1,6 @@
 // Decides, from facts alone, whether a credential may use the network, how fast, until when.
 import type { Terms } from '../db/schema.ts';
+import { dateText } from '../lib/days.ts';
 import { hoursText, openFor } from './hours.ts';
 import { hasFairUse } from './terms.ts';
 
@@ -17,6 +18,7 @@ export type RejectReason =
   | 'online_time_used'
   | 'revoked'
   | 'outside_hours'
+  | 'not_yet'
   | 'too_many_devices';
 
 /** What the guest reads on the login page: what is wrong, then what to do. */
@@ -33,6 +35,7 @@ export const REJECT_MESSAGES: Record<RejectReason, string> = {
   online_time_used: 'Your online time is used up. Please buy again.',
   revoked: 'This access was withdrawn. Please ask the operator.',
   outside_hours: 'Your plan is for other hours of the day.',
+  not_yet: 'Your plan has not started yet.',
   too_many_devices: 'Too many devices. Disconnect another device first.',
 };
 
@@ -71,6 +74,7 @@ export interface EntitlementFacts extends Terms {
   id: string;
   state: 'waiting' | 'active' | 'ended' | 'revoked';
   ends_at: number | null;
+  not_before_at: number | null;
   end_reason: string | null;
   used_seconds: number;
   used_upload_octets: number;
@@ -161,6 +165,12 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     return reject(endedReason(entitlement));
   const over = endReason(entitlement, now, clockTrusted);
   if (over) return reject(over);
+  // A clock that is behind must not keep out who may be in by now.
+  const from = entitlement.not_before_at;
+  if (clockTrusted && entitlement.state === 'waiting' && from !== null && from > now) {
+    const message = `Your plan starts on ${dateText(from)}. Please come back then.`;
+    return { accept: false, reason: 'not_yet', message };
+  }
   // A clock that is not trusted does not know the hour.
   const open = clockTrusted ? openFor(entitlement, now) : undefined;
   if (open === 0) {

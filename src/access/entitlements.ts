@@ -21,6 +21,7 @@ export interface Grant {
   payment_id?: string;
   order_id?: string | null;
   voucher_id?: string;
+  not_before_at?: number | null;
 }
 
 /**
@@ -41,6 +42,7 @@ export async function grantEntitlement(db: Db, grant: Grant, now: number): Promi
       voucher_id: grant.voucher_id ?? null,
       state: 'waiting',
       ...termsOf(grant.plan),
+      not_before_at: grant.not_before_at ?? null,
       starts_at: null,
       ends_at: null,
       ended_at: null,
@@ -95,6 +97,7 @@ interface AccessRow extends Terms {
   plan_id: string | null;
   state: EntitlementFacts['state'];
   ends_at: number | null;
+  not_before_at: number | null;
   end_reason: string | null;
   used_seconds: number;
   used_upload_octets: number;
@@ -102,8 +105,8 @@ interface AccessRow extends Terms {
 }
 
 /**
- * Everything about one credential in one statement of index look-ups: the entitlement that runs, else the oldest that
- * waits, else the last that ended (it says why); and how many other devices are open now.
+ * Everything about one credential in one statement of index look-ups: the entitlement that runs, else the one that
+ * waits and may start first, else the last that ended (it says why); and how many other devices are open now.
  * The parameters are the asking device's MAC address and the user name.
  */
 const accessStatement = statement(
@@ -113,13 +116,14 @@ const accessStatement = statement(
       s.state as subscriber_state,
       (select count(distinct coalesce(x.mac, x.id)) from sessions x
         where x.credential_id = c.id and x.state = 'open' and coalesce(x.mac, '') <> ${''}) as other_devices,
-      e.id as entitlement_id, e.plan_id, e.state, e.ends_at, e.end_reason, e.used_seconds, e.used_upload_octets,
+      e.id as entitlement_id, e.plan_id, e.state, e.ends_at, e.not_before_at, e.end_reason, e.used_seconds, e.used_upload_octets,
       e.used_download_octets, ${sql.join(TERM_NAMES.map((name) => sql.ref(`e.${name}`)))}
     from credentials c
     join subscribers s on s.id = c.subscriber_id
     left join entitlements e on e.id = coalesce(
       (select a.id from entitlements a where a.credential_id = c.id and a.state = 'active' order by a.id limit 1),
-      (select w.id from entitlements w where w.credential_id = c.id and w.state = 'waiting' order by w.id limit 1),
+      (select w.id from entitlements w where w.credential_id = c.id and w.state = 'waiting'
+        order by coalesce(w.not_before_at, 0), w.id limit 1),
       (select d.id from entitlements d where d.credential_id = c.id and d.state = 'ended' order by d.id desc limit 1),
       (select r.id from entitlements r where r.credential_id = c.id and r.state = 'revoked' order by r.id desc limit 1))
     where c.username = ${''}`,

@@ -194,6 +194,8 @@ export interface EntitlementsTable extends Terms {
   voucher_id: string | null;
   /** waiting: not started; active: running from starts_at; ended; revoked. */
   state: 'waiting' | 'active' | 'ended' | 'revoked';
+  /** It cannot be started before; null is at once. */
+  not_before_at: number | null;
   starts_at: number | null;
   ends_at: number | null;
   ended_at: number | null;

@@ -13,6 +13,12 @@ export function sinceMidnight(at: number): number {
   return (((at + EAT_OFFSET_MS) % DAY_MS) + DAY_MS) % DAY_MS;
 }
 
+/** `21/11/2026 at 08:00` in Nairobi at this instant. */
+export function dateText(at: number): string {
+  const [day = '', time = ''] = new Date(at + EAT_OFFSET_MS).toISOString().split('T');
+  return `${day.split('-').reverse().join('/')} at ${time.slice(0, 5)}`;
+}
+
 /** The instant at which that day began in Nairobi. */
 export function startOfDay(at: number): number {
   return Math.floor((at + EAT_OFFSET_MS) / DAY_MS) * DAY_MS - EAT_OFFSET_MS;

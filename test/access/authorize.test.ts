@@ -14,6 +14,7 @@ const running: EntitlementFacts = {
   id: 'e1',
   state: 'active',
   ends_at: NOW + 1_800_000,
+  not_before_at: null,
   end_reason: null,
   validity_seconds: 3600,
   online_seconds: null,
@@ -67,6 +68,17 @@ describe('access is refused', () => {
   ] as const)('as %s', (reason, given) => {
     expect(authorize(given, NOW, true)).toEqual({ accept: false, reason });
     expect(REJECT_MESSAGES[reason]).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it('before its start, saying when that is, by a clock that is trusted', () => {
+    const later = facts({ ...waiting, not_before_at: NOW + 86_400_000 });
+    expect(authorize(later, NOW, true)).toEqual({
+      accept: false,
+      reason: 'not_yet',
+      message: 'Your plan starts on 16/01/2027 at 11:00. Please come back then.',
+    });
+    expect(authorize(later, NOW + 86_400_000, true)).toMatchObject({ accept: true });
+    expect(authorize(later, NOW, false)).toMatchObject({ accept: true });
   });
 
   it('outside the hours of the plan, naming them', () => {

@@ -113,6 +113,7 @@ export interface Entitlement extends FinerTerms {
   order_id: string | null;
   voucher_id: string | null;
   state: 'waiting' | 'active' | 'ended' | 'revoked';
+  not_before_at: number | null;
   starts_at: number | null;
   ends_at: number | null;
   ended_at: number | null;

@@ -191,6 +191,7 @@ function fillSale(
     rate_up_kbps: plan.rate_up_kbps,
     max_devices: plan.max_devices,
     ...NO_FINER_TERMS,
+    not_before_at: null,
     starts_at: startsAt,
     ends_at: endsAt,
     ended_at: done ? Math.min(endsAt ?? now, now) : null,

@@ -390,6 +390,25 @@ describe('what is changed', () => {
     ]);
   });
 
+  it('a granted entitlement waits for its start, and the audit says why', async () => {
+    const grant = { credential_id: ids.credential, plan_id: ids.plan, reason: 'power cut' };
+    const from = NOW + 86_400_000;
+    const made = (await ok('POST', '/entitlements', { ...grant, not_before_at: from })).json;
+    expect(made).toMatchObject({ state: 'waiting', source: 'grant', not_before_at: from });
+    const { items } = (await ok('GET', `/audit?entity=entitlement&entity_id=${made.id}`)).json;
+    expect(items[0]).toMatchObject({ action: 'grant', after: { reason: 'power cut', not_before_at: from } });
+    for (const [wrong, status] of [
+      [{ ...grant, reason: ' ' }, 400],
+      [{ ...grant, subscriber_id: made.subscriber_id }, 400],
+      [{ plan_id: ids.plan, reason: 'x' }, 400],
+      [{ ...grant, credential_id: 'none' }, 404],
+      [{ ...grant, plan_id: 'none' }, 404],
+    ] as const) {
+      expect((await owner.call('POST', '/entitlements', wrong)).status).toBe(status);
+    }
+    await ok('POST', `/entitlements/${made.id}/revoke`, { reason: 'only a test' });
+  });
+
   it('a revoked entitlement is revoked once, and says why', async () => {
     await endEntitlement(app.db, ids.entitlement as string, 'expired', NOW);
     expect(

@@ -40,6 +40,7 @@ const ALLOWED: Record<string, string> = {
   'get /credentials': 'oacs',
   'get /entitlements': 'oacs',
   'get /entitlements/{id}': 'oacs',
+  'post /entitlements': 'oa',
   'post /entitlements/{id}/revoke': 'oa',
   'get /sessions': 'oacs',
   'get /sessions/{id}': 'oacs',

@@ -168,6 +168,25 @@ describe('a paid guest', () => {
     expect(told(await radius.logIn(login))).toEqual(told_hours);
   });
 
+  it('gets in from the start of the plan, and before is told when that is', async () => {
+    const access = await someAccess(radius.db);
+    await radius.db
+      .updateTable('entitlements')
+      .set({ not_before_at: NOW + HOUR })
+      .execute();
+    const login = { username: access.credential.username, password: 'secret' };
+    expect(told(await radius.logIn(login))).toEqual({
+      reject: 'Your plan starts on 15/01/2027 at 12:00. Please come back then.',
+    });
+    // One that may start at once comes before it, whichever was granted first.
+    const second = await access.grant();
+    expect(told(await radius.logIn(login))).toEqual(HOUR_ACCEPT);
+    expect(await entitlement(second.id)).toMatchObject({ state: 'active' });
+    radius.time.now = NOW + HOUR;
+    expect(told(await radius.logIn(login))).toEqual(HOUR_ACCEPT);
+    expect(await entitlement(access.entitlement.id)).toMatchObject({ starts_at: NOW + HOUR });
+  });
+
   it('on a second device is told so; the same device comes back in', async () => {
     const { credential, entitlement: granted } = await someAccess(radius.db);
     const login = { username: credential.username, password: 'secret' };

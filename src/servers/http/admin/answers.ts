@@ -165,6 +165,7 @@ export const entitlementAnswer = z.strictObject({
   voucher_id: maybeText,
   state: z.enum(['waiting', 'active', 'ended', 'revoked']),
   ...terms,
+  not_before_at: maybeTime,
   starts_at: maybeTime,
   ends_at: maybeTime,
   ended_at: maybeTime,

@@ -1,7 +1,18 @@
 // /api/v1/subscribers, /api/v1/credentials, /api/v1/entitlements
 import * as z from 'zod';
-import { type Credential, listCredentials } from '../../../access/credentials.ts';
-import { getEntitlementView, listEntitlements, revokeEntitlement } from '../../../access/entitlements.ts';
+import {
+  type Credential,
+  credentialForDevice,
+  getCredential,
+  listCredentials,
+} from '../../../access/credentials.ts';
+import {
+  getEntitlementView,
+  grantEntitlement,
+  listEntitlements,
+  revokeEntitlement,
+} from '../../../access/entitlements.ts';
+import { getPlan } from '../../../access/plans.ts';
 import { listSessions } from '../../../access/sessions.ts';
 import {
   getSubscriber,
@@ -11,8 +22,11 @@ import {
 } from '../../../access/subscribers.ts';
 import { listPayments } from '../../../billing/payments.ts';
 import type { Page } from '../../../db/page.ts';
+import type { Db } from '../../../db/schema.ts';
 import { enqueueTask } from '../../../db/tasks.ts';
+import { AppError } from '../../../errors.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
+import type { Vault } from '../../../lib/secrets.ts';
 import { audit } from '../../../operators/audit.ts';
 import {
   credentialAnswer,
@@ -27,6 +41,45 @@ import { MANAGERS, pageOf, pageQuery, present, route, STAFF, SUPPORT } from './r
 import { viewSession } from './sessions.ts';
 
 const states = z.enum(['active', 'suspended']);
+
+const newEntitlement = z
+  .object({
+    subscriber_id: z.string().max(40).optional(),
+    credential_id: z.string().max(40).optional(),
+    plan_id: z.string().max(40),
+    not_before_at: z
+      .number()
+      .int()
+      .min(0)
+      .max(4_102_444_800_000)
+      .nullable()
+      .default(null)
+      .describe('It cannot be started before; null is at once'),
+    reason: z.string().trim().min(1, 'Say why.').max(200),
+  })
+  .refine((body) => (body.subscriber_id === undefined) !== (body.credential_id === undefined), {
+    path: ['credential_id'],
+    message: 'Name the credential or the subscriber, one of them.',
+  });
+
+/** The credential a grant is for; a subscriber without one gets one. */
+async function credentialFor(
+  db: Db,
+  vault: Vault,
+  body: z.infer<typeof newEntitlement>,
+  now: number,
+): Promise<Credential> {
+  if (body.credential_id !== undefined) return getCredential(db, body.credential_id);
+  const subscriber = await getSubscriber(db, body.subscriber_id ?? '');
+  const { items } = await listCredentials(db, { limit: 2 }, { subscriber_id: subscriber.id });
+  if (items.length > 1) {
+    throw new AppError('conflict', 'This subscriber has several credentials.', {
+      hint: 'Choose the credential it is for.',
+      fields: { credential_id: 'Choose one.' },
+    });
+  }
+  return items[0] ?? credentialForDevice(db, vault, subscriber.id, null, now);
+}
 
 /** What a subscriber is called where only a word or two fit. */
 function nameOf(subscriber: Subscriber): string {
@@ -164,6 +217,46 @@ export const subscriberRoutes = [
     answer: pageOfAnswer(entitlementAnswer),
     handle: ({ ctx, query }) =>
       listEntitlements(ctx.db, pageOf(query), { state: query.state, subscriber_id: query.subscriber_id }),
+  }),
+  route({
+    method: 'post',
+    path: '/entitlements',
+    summary: 'Grant a plan to a credential, or to a subscriber who has one at most',
+    access: MANAGERS,
+    status: 201,
+    body: newEntitlement,
+    answer: entitlementAnswer,
+    async handle({ ctx, actor, body, now }) {
+      const id = await ctx.db.transaction().execute(async (tx) => {
+        const plan = await getPlan(tx, body.plan_id);
+        const credential = await credentialFor(tx, ctx.vault, body, now);
+        const granted = await grantEntitlement(
+          tx,
+          {
+            subscriber_id: credential.subscriber_id,
+            credential_id: credential.id,
+            plan,
+            source: 'grant',
+            not_before_at: body.not_before_at,
+          },
+          now,
+        );
+        await audit(
+          tx,
+          actor,
+          {
+            action: 'grant',
+            entity: 'entitlement',
+            entity_id: granted.id,
+            entity_name: credential.username,
+            after: { plan: plan.name, not_before_at: body.not_before_at, reason: body.reason },
+          },
+          now,
+        );
+        return granted.id;
+      });
+      return getEntitlementView(ctx.db, id);
+    },
   }),
   route({
     method: 'get',

@@ -125,6 +125,7 @@ async function entitlementView(ctx: PortalContext, access: AccessRecord): Promis
   return {
     plan_name: plan?.name ?? '',
     until_at: facts.ends_at,
+    not_before_at: facts.not_before_at,
     validity_seconds: facts.validity_seconds,
     online_left_seconds:
       facts.online_seconds === null ? null : Math.max(0, facts.online_seconds - facts.used_seconds),

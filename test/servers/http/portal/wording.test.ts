@@ -105,6 +105,7 @@ describe('refusals', () => {
       no_entitlement: 'no_plan',
       expired: 'expired',
       outside_hours: 'outside_hours',
+      not_yet: 'not_yet',
       quota_used: 'quota_used',
       online_time_used: 'expired',
       revoked: 'not_allowed',

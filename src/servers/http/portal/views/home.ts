@@ -4,7 +4,7 @@ import { type Html, html } from './html.ts';
 import { icon, link, notice, page, speaker } from './layout.ts';
 import { routerError } from './router-error.ts';
 import type { EntitlementView, HomeView, PlanView } from './types.ts';
-import { dataSize, leftTime, planLine, price, secondsLeft } from './wording.ts';
+import { clockTime, dataSize, leftTime, planLine, price, secondsLeft, startsLater } from './wording.ts';
 
 /** `GET /` and `POST /`. */
 export function homePage(view: HomeView): string {
@@ -31,18 +31,26 @@ ${view.plans.length > 0 && !sells && notice('warn', t('payments_closed'), t('pay
 function refusal(view: HomeView, error: string): Html {
   const t = speaker(view.lang);
   const kind = routerError(error);
+  const [when = ''] = /\d\d\/\d\d\/\d{4} at \d\d:\d\d/.exec(error) ?? [];
   const [hours = ''] = /\d\d:\d\d to \d\d:\d\d/.exec(error) ?? [];
-  const said = t(`router_${kind}`, { error: error.slice(0, 120), hours: hours.replace(' to ', '–') });
+  const said = t(`router_${kind}`, {
+    error: error.slice(0, 120),
+    hours: hours.replace(' to ', '–'),
+    when: when.replace(' at ', ' '),
+  });
   return notice('bad', said.trim(), t(`router_${kind}_next`));
 }
 
 function remainder(view: HomeView, entitlement: EntitlementView): Html {
   const t = speaker(view.lang);
   const left = secondsLeft(entitlement, view.now_at);
+  const later = startsLater(entitlement, view.now_at);
   const title = view.online
     ? t('you_are_online')
     : left === null
-      ? t('left_ready', { plan: entitlement.plan_name })
+      ? later
+        ? t('left_later', { plan: entitlement.plan_name, when: clockTime(view.lang, later, view.now_at) })
+        : t('left_ready', { plan: entitlement.plan_name })
       : t('left_title', { left: leftTime(view.lang, left) });
   const quota = entitlement.quota_octets;
   const details = [
@@ -50,7 +58,7 @@ function remainder(view: HomeView, entitlement: EntitlementView): Html {
     left !== null && entitlement.plan_name,
     quota && t('left_quota', { left: dataSize(entitlement.quota_left_octets ?? 0, quota) }),
   ].filter((detail): detail is string => Boolean(detail));
-  const form = !view.online && view.connect && connectForm(view, view.connect, t('connect'));
+  const form = !view.online && !later && view.connect && connectForm(view, view.connect, t('connect'));
   return html`<section class="left">
 <h2>${title}</h2>
 <p>${details.join(' · ')}</p>

@@ -5,6 +5,7 @@ export type RouterError =
   | 'expired'
   | 'no_plan'
   | 'outside_hours'
+  | 'not_yet'
   | 'quota_used'
   | 'too_many_devices'
   | 'locked_out'
@@ -19,6 +20,7 @@ export type RouterError =
  * which RouterOS passes on as the error. The first that fits wins, so the narrow ones stand first.
  */
 const MEANINGS: [RegExp, RouterError][] = [
+  [/plan starts on \d|not started yet/i, 'not_yet'],
   [/works from \d|other hours/i, 'outside_hours'],
   [/too many wrong/i, 'locked_out'],
   [

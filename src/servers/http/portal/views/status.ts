@@ -3,7 +3,7 @@ import { connectForm } from './access.ts';
 import { type Html, html, httpUrl } from './html.ts';
 import { icon, link, page, speaker } from './layout.ts';
 import type { EntitlementView, StatusView } from './types.ts';
-import { clockTime, dataSize, leftTime, secondsLeft, soldTime, speed } from './wording.ts';
+import { clockTime, dataSize, leftTime, secondsLeft, soldTime, speed, startsLater } from './wording.ts';
 
 /** `GET /status`. */
 export function statusPage(view: StatusView): string {
@@ -42,8 +42,10 @@ function timeLeft(view: StatusView, entitlement: EntitlementView): Html {
   const left = secondsLeft(entitlement, view.now_at);
   if (left === null) {
     const validity = entitlement.validity_seconds;
+    const later = startsLater(entitlement, view.now_at);
     return html`<h1 class="figure long">${entitlement.plan_name}</h1>
-${validity && html`<p>${t('starts_on_connect', { validity: soldTime(view.lang, validity) })}</p>`}`;
+${later && html`<p>${t('starts_later', { when: clockTime(view.lang, later, view.now_at) })}</p>`}
+${!later && validity && html`<p>${t('starts_on_connect', { validity: soldTime(view.lang, validity) })}</p>`}`;
   }
   const online = view.state === 'online';
   // Connected time stands still while offline, so its end is known only while it runs.

@@ -83,6 +83,8 @@ export interface EntitlementView {
   plan_name: string;
   /** null when it has not started: it starts at the first connection. */
   until_at: number | null;
+  /** For one that cannot be started before. */
+  not_before_at?: number | null;
   /** For one that has not started: how long it will last. */
   validity_seconds?: number | null;
   /** What is left of the connected time; null when only `until_at` counts. */

@@ -125,6 +125,12 @@ export function planLine(lang: Lang, plan: PlanView): string {
     .join(' · ');
 }
 
+/** When an entitlement that cannot be started yet may be; undefined for any other. */
+export function startsLater(entitlement: EntitlementView, now: number): number | undefined {
+  const from = entitlement.not_before_at ?? null;
+  return entitlement.until_at === null && from !== null && from > now ? from : undefined;
+}
+
 /** Seconds left of an entitlement, whichever of its clocks ends first; null when it has not started. */
 export function secondsLeft(entitlement: EntitlementView, now: number): number | null {
   const untilEnd = entitlement.until_at === null ? null : (entitlement.until_at - now) / 1000;
