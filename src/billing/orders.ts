@@ -51,7 +51,7 @@ export interface StartedOrder {
  */
 export async function startOrder(db: Db, input: OrderInput, now: number): Promise<StartedOrder> {
   const plan = await getPlan(db, input.plan_id);
-  if (plan.state !== 'on_sale') {
+  if (plan.state !== 'on_sale' || plan.kind !== 'hotspot') {
     throw new AppError('conflict', `“${plan.name}” is not on sale.`, { hint: 'Choose another plan.' });
   }
   if (!isWholeShillings(plan.price_cents) || plan.price_cents < 100) {

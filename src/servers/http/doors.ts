@@ -6,6 +6,7 @@ import { createAdminApi } from './admin/api.ts';
 import { createCallbacks } from './callbacks.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
+import { refuseNulInAddress } from './input.ts';
 import { createPortalApi } from './portal/api.ts';
 import { portalContext } from './portal/context.ts';
 import { createPortalPages, showError } from './portal/pages.ts';
@@ -33,6 +34,7 @@ function asset(name: string): Response {
 export function createAdminDoor(ctx: HttpContext): App {
   const door: App = new Hono();
   door.use(securityHeaders(ADMIN_POLICY));
+  door.use(refuseNulInAddress());
   door.get('/healthz', (c) => c.json({ ok: true }));
   door.route('/api/v1', createAdminApi(ctx) as unknown as App);
   door.get('/favicon.ico', (c) => c.redirect('/assets/admin-icon.svg', 302));
@@ -53,6 +55,7 @@ export function createPortalDoor(ctx: HttpContext, frames?: string): App {
   const portal = portalContext(ctx);
   const door: App = new Hono();
   door.use(securityHeaders(PORTAL_POLICY, frames));
+  door.use(refuseNulInAddress());
   door.use(limitBody());
   door.get('/healthz', (c) => c.json({ ok: true }));
   // Browsers ask by themselves; the guest pages have none.

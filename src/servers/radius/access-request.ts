@@ -126,7 +126,8 @@ export async function handleAccessRequest(
   request: Packet,
   nas: Nas,
 ): Promise<Reply> {
-  const typed = getString(request, 'User-Name') ?? '';
+  // PostgreSQL's text cannot hold NUL; a name with one is nobody's.
+  const typed = (getString(request, 'User-Name') ?? '').replaceAll('\0', '\ufffd');
   const station = getString(request, 'Calling-Station-Id') ?? '';
   const mac = normalizeMac(station) ?? '';
   const device = mac || station.slice(0, 64);

@@ -13,6 +13,11 @@ const KINDS: Record<number, 'start' | 'interim' | 'stop'> = {
   [AcctStatusType.Stop]: 'stop',
 };
 
+/** A text attribute as the store can hold it: PostgreSQL's text has no NUL. */
+function text(request: Packet, name: 'User-Name' | 'NAS-Port-Id' | 'Acct-Session-Id'): string | undefined {
+  return getString(request, name)?.replaceAll('\0', '\ufffd');
+}
+
 /**
  * An Accounting-Request as an event. Input is what the router received: the subscriber's upload (routeros.md §1.5,
  * observed). `now` is when it came; Acct-Delay-Time says how long the router had it (RFC 2866 §5.2).
@@ -32,7 +37,7 @@ export function readAccounting(
     return { kind: 'router_restart', router_id: nas.id, nas_source, at };
   }
   const kind = status === undefined ? undefined : KINDS[status];
-  const sessionId = getString(request, 'Acct-Session-Id');
+  const sessionId = text(request, 'Acct-Session-Id');
   if (!kind || !sessionId) return undefined;
   const counter = (
     low: 'Acct-Input-Octets' | 'Acct-Output-Octets',
@@ -42,10 +47,10 @@ export function readAccounting(
     kind,
     router_id: nas.id,
     nas_source,
-    username: getString(request, 'User-Name') ?? '',
+    username: text(request, 'User-Name') ?? '',
     acct_session_id: sessionId,
     reference: readClass(getString(request, 'Class')) ?? null,
-    nas_port_id: getString(request, 'NAS-Port-Id') ?? null,
+    nas_port_id: text(request, 'NAS-Port-Id') ?? null,
     nas_ip: getAddress(request, 'NAS-IP-Address') ?? null,
     mac: normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? null,
     ip: getAddress(request, 'Framed-IP-Address') ?? null,

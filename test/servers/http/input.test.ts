@@ -153,7 +153,7 @@ describe('the admin API refuses', () => {
           path,
           route.method === 'get' ? undefined : body,
         );
-        const isList = /^\/subscribers\/\{id\}\/./.test(route.path);
+        const isList = /^\/subscribers\/\{id\}\/./.test(route.path) && id !== '%00';
         expect(answer.status, `${id}: ${answer.text}`).toBe(isList ? 200 : 404);
         if (isList) expect(answer.json).toEqual({ items: [], next: null });
       }

@@ -5,6 +5,7 @@ import { AppError } from '../../../errors.ts';
 import { findLogin } from '../../../operators/logins.ts';
 import type { HttpContext } from '../context.ts';
 import { answerError } from '../errors.ts';
+import { readJson } from '../input.ts';
 import { limitBody } from '../security.ts';
 import { accountRoutes } from './accounts.ts';
 import { authRoutes, LOGIN_COOKIE } from './auth.ts';
@@ -75,16 +76,6 @@ async function signIn(ctx: HttpContext, c: Context<HonoEnv>, route: Route, now: 
   c.set('token', token);
 }
 
-async function readJson(c: Context<HonoEnv>): Promise<unknown> {
-  const text = await c.req.text();
-  if (text.trim() === '') return {};
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AppError('invalid', 'The body is not JSON.', { cause });
-  }
-}
-
 /** The API as an app of its own, to be mounted under /api/v1. */
 export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
   const api = new Hono<HonoEnv>();
@@ -110,7 +101,7 @@ export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
         },
         params: c.req.param(),
         query: (route.query ? parse(route.query, c.req.query(), 'query') : {}) as never,
-        body: (route.body ? parse(route.body, await readJson(c), 'body') : {}) as never,
+        body: (route.body ? parse(route.body, await readJson(c.req.raw), 'body') : {}) as never,
         now,
       });
       c.header('cache-control', 'no-store');

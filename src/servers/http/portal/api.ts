@@ -8,6 +8,7 @@ import { isId } from '../../../lib/ids.ts';
 import { normalizeMac } from '../../../lib/mac.ts';
 import { parse } from '../admin/route.ts';
 import type { HttpEnv } from '../context.ts';
+import { readJson } from '../input.ts';
 import type { PortalContext } from './context.ts';
 import { answerOrder, buyPlan, redeemCode } from './purchase.ts';
 
@@ -50,14 +51,6 @@ const REFUSALS = {
     new AppError('conflict', 'This code is used already.', { hint: 'If it is yours, sign in with it.' }),
   cancelled: () => new AppError('conflict', 'This code was cancelled.', { hint: 'Ask where you bought it.' }),
 };
-
-async function readJson(request: Request): Promise<unknown> {
-  try {
-    return JSON.parse(await request.text());
-  } catch (cause) {
-    throw new AppError('invalid', 'The body is not JSON.', { cause });
-  }
-}
 
 export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }> {
   const api = new Hono<{ Bindings: HttpEnv }>();

@@ -14,6 +14,7 @@ import { allRouters } from '../../../network/routers.ts';
 import { readBusiness } from '../../../operators/business.ts';
 import type { HttpEnv } from '../context.ts';
 import { asAppError, STATUSES, statusOf } from '../errors.ts';
+import { refuseNul } from '../input.ts';
 import type { PortalContext } from './context.ts';
 import { rememberCredential, rememberedCredential } from './device-cookie.ts';
 import {
@@ -53,7 +54,11 @@ type Form = Record<string, string | undefined>;
 
 async function readForm(c: Context<Env>): Promise<Form> {
   const body = await c.req.parseBody();
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'string')) as Form;
+  const form = Object.fromEntries(
+    Object.entries(body).filter(([, value]) => typeof value === 'string'),
+  ) as Form;
+  for (const value of Object.values(form)) refuseNul(value ?? '');
+  return form;
 }
 
 function chooseLang(c: Context<Env>, form: Form, fallback: Lang): Lang {
