@@ -35,6 +35,8 @@ export function radclient(
       });
     child.once('error', reject);
     child.once('close', () => resolve({ code: /Received ([A-Z][\w-]+) Id/.exec(output)?.[1], output }));
+    // A program may end without reading its input; its output tells all there is.
+    child.stdin.on('error', () => undefined);
     child.stdin.end(lines.join('\n'));
   });
 }

@@ -371,6 +371,8 @@ if (!present) console.log('skipped: FreeRADIUS programs are not installed (Debia
 function run(program: keyof typeof programs, args: string[], input = '') {
   return new Promise<string>((resolve) => {
     const child = execFile(programs[program], args, (_error, stdout, stderr) => resolve(stdout + stderr));
+    // A program may end without reading its input; its output tells all there is.
+    child.stdin!.on('error', () => undefined);
     child.stdin!.end(input);
   });
 }

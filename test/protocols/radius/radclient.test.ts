@@ -57,6 +57,8 @@ function radclient(command: 'auth' | 'acct' | 'status', port: number, input: str
     const child = execFile(program, args, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr }),
     );
+    // A program may end without reading its input; its output tells all there is.
+    child.stdin!.on('error', () => undefined);
     child.stdin!.end(input);
   });
 }
