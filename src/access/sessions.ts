@@ -192,6 +192,7 @@ async function insertSession(tx: Db, key: string, report: SessionReport, now: nu
     .onConflict((oc) => oc.column('unique_key').doNothing())
     .returningAll()
     .executeTakeFirst();
+  if (inserted && report.kind === 'start') await sendAwayOneTooMany(tx, inserted, now);
   return (
     inserted ??
     tx
@@ -201,6 +202,27 @@ async function insertSession(tx: Db, key: string, report: SessionReport, now: nu
       .returningAll()
       .executeTakeFirstOrThrow()
   );
+}
+
+/**
+ * Two devices that sign in at the same moment are both let in: neither has a session yet that could count. The one
+ * whose Start comes second is sent away again.
+ */
+async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promise<void> {
+  if (!session.credential_id || !session.entitlement_id) return;
+  const others = (await openSessions(tx, session.credential_id)).filter(
+    (other) => other.mac !== session.mac && other.disconnect_state !== 'requested',
+  );
+  if (others.length === 0) return;
+  const entitlement = await tx
+    .selectFrom('entitlements')
+    .select('max_devices')
+    .where('id', '=', session.entitlement_id)
+    .executeTakeFirst();
+  const devices = new Set(others.map((other) => other.mac ?? other.id)).size;
+  if (!entitlement || devices < entitlement.max_devices) return;
+  await recordDisconnect(tx, session.id, 'requested', 'too_many_devices', now);
+  await enqueueTask(tx, 'disconnect_session', { session_id: session.id, reason: 'too_many_devices' }, now);
 }
 
 interface Owner {

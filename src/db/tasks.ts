@@ -19,7 +19,6 @@ export interface TaskPayloads {
   make_vouchers: { batch_id: string };
 }
 export type TaskKind = keyof TaskPayloads;
-const TASK_KINDS: readonly TaskKind[] = ['settle_evidence', 'enforce', 'activate', 'make_vouchers'];
 export type Task = Row<'tasks'>;
 
 /** Writes a task; call it inside the transaction whose commit makes it true. */
@@ -56,7 +55,7 @@ export async function enqueueTask<K extends TaskKind>(
 export async function claimTasks(
   db: Db,
   now: number,
-  kinds: readonly TaskKind[] = TASK_KINDS,
+  kinds: readonly TaskKind[],
   limit = 20,
 ): Promise<Task[]> {
   return db

@@ -57,6 +57,27 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
   },
 };
 
+/**
+ * Which tasks wait for each other. Lanes keep apart what takes its time for different reasons: a guest who has paid
+ * waits neither for a router that is silent nor for a pile of vouchers.
+ */
+const LANES: { [K in TaskKind]: string } = {
+  settle_evidence: 'settle evidence',
+  activate: 'activate',
+  enforce: 'enforce',
+  disconnect_session: 'enforce',
+  make_vouchers: 'make vouchers',
+};
+
+/** Every lane with its kinds of task: each kind is in exactly one. */
+export function taskLanes(): { name: string; kinds: TaskKind[] }[] {
+  const kinds = Object.keys(LANES) as TaskKind[];
+  return [...new Set(Object.values(LANES))].map((name) => ({
+    name,
+    kinds: kinds.filter((kind) => LANES[kind] === name),
+  }));
+}
+
 async function runTask(ctx: JobContext, task: Task): Promise<void> {
   const run = KINDS[task.kind as TaskKind] as
     | ((ctx: JobContext, payload: unknown) => Promise<Done>)

@@ -7,7 +7,7 @@ import { endEntitlements } from './end-entitlements.ts';
 import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
 import { pollOrders } from './poll-orders.ts';
-import { runTasks } from './run-tasks.ts';
+import { runTasks, taskLanes } from './run-tasks.ts';
 
 interface Job {
   name: string;
@@ -22,11 +22,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
 export const jobs: Job[] = [
-  // Apart, so that a guest who has paid waits neither for a router that is silent nor for a pile of vouchers.
-  { name: 'settle evidence', every: SECOND, run: runTasks(['settle_evidence']), kicked: true },
-  { name: 'activate', every: SECOND, run: runTasks(['activate']), kicked: true },
-  { name: 'enforce', every: SECOND, run: runTasks(['enforce']), kicked: true },
-  { name: 'make vouchers', every: SECOND, run: runTasks(['make_vouchers']), kicked: true },
+  ...taskLanes().map(({ name, kinds }) => ({ name, every: SECOND, run: runTasks(kinds), kicked: true })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
   { name: 'poll orders', every: SECOND, run: pollOrders },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },

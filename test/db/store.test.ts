@@ -14,22 +14,24 @@ import { onEveryStore } from '../support/stores.ts';
 const NOW = 1_800_000_000_000;
 
 onEveryStore('tasks', (store) => {
+  const claim = (now: number) => claimTasks(store(), now, ['enforce']);
+
   it('are claimed once, and again only after the lease has run out', async () => {
     const id = await enqueueTask(store(), 'enforce', { credential_id: 'c', reason: 'test' }, NOW);
-    const [first, second] = await Promise.all([claimTasks(store(), NOW), claimTasks(store(), NOW)]);
+    const [first, second] = await Promise.all([claim(NOW), claim(NOW)]);
     expect([...first, ...second].map((task) => task.id)).toEqual([id]);
-    expect(await claimTasks(store(), NOW + LEASE_MS - 1)).toEqual([]);
-    expect((await claimTasks(store(), NOW + LEASE_MS))[0]).toMatchObject({ id, attempts: 2 });
+    expect(await claim(NOW + LEASE_MS - 1)).toEqual([]);
+    expect((await claim(NOW + LEASE_MS))[0]).toMatchObject({ id, attempts: 2 });
   });
 
   it('that are finished or not yet due are not claimed', async () => {
     const done = await enqueueTask(store(), 'enforce', { credential_id: 'a', reason: 'x' }, NOW);
     await finishTask(store(), done, 'ok', NOW);
     const later = await enqueueTask(store(), 'enforce', { credential_id: 'b', reason: 'x' }, NOW, NOW + 5000);
-    expect(await claimTasks(store(), NOW)).toEqual([]);
+    expect(await claim(NOW)).toEqual([]);
     await postponeTask(store(), later, 'again', NOW + 9000, NOW);
-    expect(await claimTasks(store(), NOW + 5000)).toEqual([]);
-    expect((await claimTasks(store(), NOW + 9000)).map((task) => task.id)).toEqual([later]);
+    expect(await claim(NOW + 5000)).toEqual([]);
+    expect((await claim(NOW + 9000)).map((task) => task.id)).toEqual([later]);
   });
 
   it('written in a transaction that fails are not there', async () => {
@@ -41,7 +43,7 @@ onEveryStore('tasks', (store) => {
           throw new Error('power');
         }),
     ).rejects.toThrow('power');
-    expect(await claimTasks(store(), NOW)).toEqual([]);
+    expect(await claim(NOW)).toEqual([]);
   });
 });
 
