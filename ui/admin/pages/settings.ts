@@ -35,7 +35,6 @@ function trimmed(values: Values): Values {
 function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: () => void }) {
   const form = useForm({
     name: settings.name,
-    currency: settings.currency,
     support_phone: settings.support_phone ?? '',
     portal_url: settings.portal_url ?? '',
     default_language: settings.default_language,
@@ -63,7 +62,6 @@ function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: 
       <${Field} form=${form} name="portal_url" label="Portal address" mono required=${false}
         placeholder="http://192.168.88.2:8081" hint="Where the hotspot sends guests" />
     </div>
-    <${Field} form=${form} name="currency" label="Currency" maxlength=${3} />
     <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
   <//><//>`;
 }

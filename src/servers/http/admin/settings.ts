@@ -27,7 +27,7 @@ const digits = z
 const business = z
   .object({
     name: z.string().trim().min(1, 'Write the name that guests see.').max(60),
-    currency: z.string().regex(/^[A-Z]{3}$/, 'Three capitals, such as KES.'),
+    currency: z.literal('KES', 'M-PESA in Kenya moves shillings: KES.'),
     support_phone: maybe(z.string().trim().max(30)),
     portal_url: maybe(httpUrl),
     appliance_address: maybe(z.union([z.ipv4(), z.ipv6()])),
