@@ -31,6 +31,8 @@ interface Session {
   begun: boolean;
   stopSent: boolean;
   stopKept: boolean;
+  /** Epoch ms of the last acknowledged report. */
+  heardAt: number;
 }
 
 interface Purchase {
@@ -64,6 +66,11 @@ const totals = {
 const violations: string[] = [];
 const [START, STOP, INTERIM] = [1, 2, 3] as const;
 let serial = 0;
+
+/** A session that missed three reports of a minute gives its place to a device that asks; this is safely before. */
+const SILENT_MS = 150_000;
+const isLive = ({ begun, stopSent, heardAt }: Session) =>
+  begun && !stopSent && Date.now() - heardAt < SILENT_MS;
 
 function demand(holds: boolean, what: string): void {
   if (!holds) violations.push(what);
@@ -152,7 +159,7 @@ async function guest(shop: Shop, asker: Asker, code: string, over: () => boolean
   const id = `8${(++serial).toString(16).padStart(7, '0')}`;
   const session: Session = {
     ...{ id, code: name, mac, className, sent: 0, kept: 0 },
-    ...{ begun: false, stopSent: false, stopKept: false },
+    ...{ begun: false, stopSent: false, stopKept: false, heardAt: 0 },
   };
   sessions.set(id, session);
   for (const status of [START, INTERIM, INTERIM, INTERIM, STOP] as const) {
@@ -163,6 +170,7 @@ async function guest(shop: Shop, asker: Asker, code: string, over: () => boolean
     if (!(await asker.account(session, status, octets))) return;
     totals.reports++;
     session.begun = true;
+    session.heardAt = Date.now();
     session.kept = octets;
     if (status === STOP) session.stopKept = true;
   }
@@ -215,7 +223,7 @@ async function checkAll(shop: Shop, asker: Asker, full: boolean): Promise<void> 
     demand(up === down / 10, `session ${session.id}: ${up} octets up to ${down} down`);
     if (session.stopKept)
       demand(found.state === 'closed', `session ${session.id} had its Stop, and is ${found.state}`);
-    else if (!session.stopSent)
+    else if (isLive(session))
       demand(
         found.state === 'open',
         `session ${session.id} had no Stop, and is ${found.state} (${found.terminate_cause})`,
@@ -225,12 +233,15 @@ async function checkAll(shop: Shop, asker: Asker, full: boolean): Promise<void> 
   demand(new Set(open.map(({ mac }) => mac)).size === open.length, 'a device has two open sessions');
 
   // Another device is refused on a credential whose one place is taken.
-  const taken = [...sessions.values()].filter(({ begun, stopSent }) => begun && !stopSent);
+  const taken = [...sessions.values()].filter(isLive);
   for (let times = 0; times < 3 && taken.length > 0; times++) {
-    const { code } = by.pick(taken);
+    const { code, heardAt } = by.pick(taken);
     if (!redeemed.has(code)) continue;
     const answer = await asker.logIn(code, code, nextMac());
-    demand(answer?.code === 3, `a second device on ${code} got ${answer ? answer.code : 'silence'}`);
+    demand(
+      answer?.code === 3,
+      `a second device on ${code} got ${answer ? answer.code : 'silence'}, ${Date.now() - heardAt} ms after its last report`,
+    );
     totals.refused++;
   }
   for (const code of [...redeemed].slice(-3)) {
