@@ -75,10 +75,11 @@ onEveryStore('an order', (store) => {
     expect(ids.size).toBe(4);
   });
 
-  it('is refused for a plan that is not on sale, or whose price M-PESA cannot move', async () => {
+  it('is refused for a plan that is not on sale to guests, or whose price M-PESA cannot move', async () => {
     const refused = [
       { state: 'hidden' },
       { state: 'archived' },
+      { kind: 'pppoe' },
       { price_cents: 0 },
       { price_cents: 2050 },
     ] as const;

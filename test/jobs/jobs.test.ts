@@ -199,6 +199,28 @@ describe('polling', () => {
     expect((await getOrder(db, order.id)).next_poll_at).toBeNull();
   });
 
+  it('asks about the others while M-PESA takes its time over one', async () => {
+    const plan = await somePlan(db);
+    await sentOrder(db, plan.id, '1');
+    await sentOrder(db, plan.id, '2', { msisdn: '254712345679' });
+    const scripted = scriptedGateway(accepted('x'));
+    let bothAsked = () => {};
+    const both = new Promise<void>((resolve) => {
+      bothAsked = resolve;
+    });
+    // No answer comes before both were asked: one after the other would wait here for ever.
+    const queryPayment: PaymentGateway['queryPayment'] = async (id) => {
+      const answer = await scripted.gateway.queryPayment(id);
+      if (scripted.queries.length === 2) bothAsked();
+      await both;
+      return answer;
+    };
+    gateway = { ...scripted.gateway, queryPayment };
+    time.now = NOW + 10_000;
+    await pollOrders(ctx);
+    expect(scripted.queries.sort()).toEqual(['ws_CO_1', 'ws_CO_2']);
+  });
+
   it('lets an order age also while no gateway is set up', async () => {
     const plan = await somePlan(db);
     const order = await sentOrder(db, plan.id, '1');
