@@ -43,19 +43,26 @@ function shorten(text: string, font: PDFFont, size: number, width: number): stri
   return fitted;
 }
 
+/**
+ * The lowest correction level: few, large modules read better from a small card than many small ones that repair each
+ * other. Dark modules side by side are one rectangle, since a renderer leaves hairlines between neighbours.
+ */
 function drawQr(page: PDFPage, text: string, x: number, y: number, size: number): void {
-  const { modules } = QRCode.create(text, { errorCorrectionLevel: 'M' });
+  const { modules } = QRCode.create(text, { errorCorrectionLevel: 'L' });
   const module = size / modules.size;
   for (let row = 0; row < modules.size; row++) {
-    for (let column = 0; column < modules.size; column++) {
-      if (!modules.get(row, column)) continue;
+    for (let start = 0; start < modules.size; start++) {
+      let end = start;
+      while (end < modules.size && modules.get(row, end)) end++;
+      if (end === start) continue;
       page.drawRectangle({
-        x: x + column * module,
+        x: x + start * module,
         y: y + size - (row + 1) * module,
-        width: module,
+        width: (end - start) * module,
         height: module,
         color: INK,
       });
+      start = end;
     }
   }
 }
@@ -71,7 +78,7 @@ function drawCard(
   page.drawRectangle({ x, y, width: CARD.width, height: CARD.height, borderColor: CUT, borderWidth: 0.5 });
   const left = x + CARD.padding;
   const top = y + CARD.height - CARD.padding;
-  const qr = sheet.portal_url ? 52 : 0;
+  const qr = sheet.portal_url ? 64 : 0;
   const width = CARD.width - 2 * CARD.padding - (qr ? qr + 6 : 0);
   const line = (text: string, font: PDFFont, size: number, down: number, color = INK) =>
     page.drawText(shorten(text, font, size, width), { x: left, y: top - down, size, font, color });
