@@ -164,7 +164,7 @@ export async function currentAccess(
     if (entitlement?.state !== 'active') return access;
     const over = endReason(entitlement, now, clockTrusted);
     if (!over) return access;
-    await endEntitlement(db, entitlement.id, over, now);
+    await db.transaction().execute((tx) => endEntitlement(tx, entitlement.id, over, now));
   }
 }
 
@@ -187,7 +187,10 @@ export async function startEntitlement(db: Db, id: string, now: number): Promise
   return started ?? getEntitlement(db, id);
 }
 
-/** Ends a running entitlement once, and has its live sessions looked after. False when it had ended before. */
+/**
+ * Ends a running entitlement once, and has its live sessions looked after: in a transaction, so that neither is without
+ * the other. False when it had ended before.
+ */
 export async function endEntitlement(db: Db, id: string, reason: string, now: number): Promise<boolean> {
   const ended = await db
     .updateTable('entitlements')

@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
 import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
@@ -76,7 +77,7 @@ export function sessionKey(report: SessionReport): string {
 export async function recordAccounting(db: Db, events: AccountingEvent[], now: number): Promise<Session[]> {
   return db.transaction().execute(async (tx) => {
     const touched = new Map<string, Session>();
-    for (const event of events) {
+    for (const event of inLockOrder(events)) {
       const sessions =
         event.kind === 'router_restart'
           ? await closeRouterSessions(tx, event)
@@ -85,6 +86,19 @@ export async function recordAccounting(db: Db, events: AccountingEvent[], now: n
     }
     return [...touched.values()];
   });
+}
+
+/**
+ * The reports of each session in their order, and the sessions in an order that is the same at every node: when a router
+ * asks two nodes at once, their commits wait for each other instead of both holding what the other wants.
+ */
+function inLockOrder(events: AccountingEvent[]): AccountingEvent[] {
+  const reports = events.filter((event) => event.kind !== 'router_restart');
+  // Where a router began again it matters what came before that.
+  if (reports.length < events.length) return events;
+  const names = (a: SessionReport, b: SessionReport) =>
+    a.acct_session_id < b.acct_session_id ? -1 : a.acct_session_id > b.acct_session_id ? 1 : 0;
+  return reports.sort(names);
 }
 
 /** An update that leaves the row as it is: it finds it, and locks it on PostgreSQL until the commit. */
@@ -210,6 +224,8 @@ async function insertSession(tx: Db, key: string, report: SessionReport, now: nu
  */
 async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promise<void> {
   if (!session.credential_id || !session.entitlement_id) return;
+  // Two Starts at two nodes: the later must see the earlier.
+  await holdRow(tx, 'credentials', session.credential_id);
   const others = (await openSessions(tx, session.credential_id)).filter(
     (other) => other.mac !== session.mac && other.disconnect_state !== 'requested',
   );
@@ -415,6 +431,7 @@ export async function replaceOldestDevices(
   now: number,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
+    await holdRow(tx, 'credentials', credentialId);
     const devices = new Map<string, Session[]>();
     for (const session of await openSessions(tx, credentialId)) {
       if (session.mac === mac || session.disconnect_state === 'requested') continue;

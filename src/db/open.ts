@@ -9,6 +9,7 @@ import {
 } from 'kysely';
 import { isPostgresUrl } from '../lib/database-url.ts';
 import type { Db, Tables } from './schema.ts';
+import { PersistentKysely } from './several-nodes.ts';
 
 /**
  * Set explicitly because the two drivers' defaults differ in silence (bun:sqlite: no foreign keys, no busy
@@ -25,6 +26,9 @@ const PRAGMAS = [
 
 /** More distinct statements than the program has; a bound all the same, since some lists build theirs. */
 const STATEMENT_CACHE = 500;
+
+/** How long a query waits for a connection: a router asks again after 3 s, and gives up after three times. */
+const CONNECT_MS = 5000;
 
 interface RawDatabase {
   prepare(sql: string): SqliteStatement;
@@ -100,10 +104,18 @@ export async function openPostgres(url: string, connections = 10): Promise<Db> {
   const types = new pg.TypeOverrides();
   for (const numeric of [pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
     types.setTypeParser(numeric, Number);
-  const pool = new pg.Pool({ connectionString: url, max: connections, types });
-  // An idle connection that breaks must not end the program: the next query opens another.
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    types,
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
+  });
+  // A connection that breaks, idle or between two statements, must not end the program: the query that needs it fails,
+  // and the next one opens another.
   pool.on('error', () => undefined);
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return new PersistentKysely({ dialect: new PostgresDialect({ pool }) });
 }
 
 /** A store where `location` says: a PostgreSQL URL, or the path of a SQLite file. */

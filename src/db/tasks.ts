@@ -2,8 +2,14 @@
 import { newId } from '../lib/ids.ts';
 import type { Db, Row } from './schema.ts';
 
-/** How long a claim holds before another worker (or this one, restarted) may take the task again. */
-export const LEASE_MS = 30_000;
+/**
+ * How long a claim holds before another node (or this one, restarted) may take the task again. Whoever works on a task
+ * renews it, so this is how long the tasks of a node that died wait for the others. The clocks of two nodes may differ by
+ * less than this.
+ */
+export const LEASE_MS = 10_000;
+/** How often a claim is renewed: two renewals may fail. */
+export const RENEW_MS = 3000;
 
 /** Every kind of task with its payload. */
 export interface TaskPayloads {
@@ -76,6 +82,21 @@ export async function claimTasks(
     )
     .returningAll()
     .execute();
+}
+
+/** Prolongs the claim on tasks that are being worked on; one that was finished, or claimed by another since, stays as it is. */
+export async function renewTasks(db: Db, tasks: readonly Task[], now: number): Promise<void> {
+  for (const { id, attempts } of tasks) {
+    await db
+      .updateTable('tasks')
+      .set({ leased_until: now + LEASE_MS })
+      .where('id', '=', id)
+      .where('state', '=', 'ready')
+      // Each claim counts one up.
+      .where('attempts', '=', attempts)
+      .where('leased_until', 'is not', null)
+      .execute();
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ import {
   claimTasks,
   finishTask,
   postponeTask,
+  RENEW_MS,
+  renewTasks,
   type Task,
   type TaskKind,
   type TaskPayloads,
@@ -108,7 +110,23 @@ export function runTasks(kinds: readonly TaskKind[]): (ctx: JobContext) => Promi
     for (;;) {
       const tasks = await claimTasks(ctx.db, ctx.clock.now(), kinds);
       if (tasks.length === 0) return;
-      await Promise.all(tasks.map((task) => runTask(ctx, task)));
+      await whileRenewing(ctx, tasks, Promise.all(tasks.map((task) => runTask(ctx, task))));
     }
   };
+}
+
+/** Keeps a claim alive until the work is done; what cannot be renewed may run a second time, which harms nothing. */
+async function whileRenewing(ctx: JobContext, tasks: readonly Task[], work: Promise<unknown>): Promise<void> {
+  let renewal: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    renewal = renewTasks(ctx.db, tasks, ctx.clock.now()).catch((error: unknown) =>
+      ctx.log.warn('tasks not renewed', { error: errorText(error) }),
+    );
+  }, RENEW_MS);
+  try {
+    await work;
+  } finally {
+    clearInterval(timer);
+    await renewal;
+  }
 }

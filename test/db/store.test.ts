@@ -7,7 +7,14 @@ import { migrations } from '../../migrations/index.ts';
 import { appliedMigrations, migrate } from '../../src/db/migrate.ts';
 import { openSqlite } from '../../src/db/open.ts';
 import { readPage } from '../../src/db/page.ts';
-import { claimTasks, enqueueTask, finishTask, LEASE_MS, postponeTask } from '../../src/db/tasks.ts';
+import {
+  claimTasks,
+  enqueueTask,
+  finishTask,
+  LEASE_MS,
+  postponeTask,
+  renewTasks,
+} from '../../src/db/tasks.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';
 
@@ -22,6 +29,21 @@ onEveryStore('tasks', (store) => {
     expect([...first, ...second].map((task) => task.id)).toEqual([id]);
     expect(await claim(NOW + LEASE_MS - 1)).toEqual([]);
     expect((await claim(NOW + LEASE_MS))[0]).toMatchObject({ id, attempts: 2 });
+  });
+
+  it('stay with whoever renews the claim, until another has taken them', async () => {
+    const id = await enqueueTask(store(), 'enforce', { credential_id: 'c', reason: 'test' }, NOW);
+    const mine = await claim(NOW);
+    await renewTasks(store(), mine, NOW + LEASE_MS - 1);
+    expect(await claim(NOW + LEASE_MS)).toEqual([]);
+    const [theirs] = await claim(NOW + 2 * LEASE_MS);
+    expect(theirs).toMatchObject({ id, attempts: 2 });
+    await renewTasks(store(), mine, NOW + 3 * LEASE_MS - 1);
+    const [third] = await claim(NOW + 3 * LEASE_MS);
+    expect(third).toMatchObject({ id, attempts: 3 });
+    await postponeTask(store(), id, 'again', NOW + 3 * LEASE_MS, NOW);
+    await renewTasks(store(), [third!], NOW + 3 * LEASE_MS);
+    expect(await claim(NOW + 3 * LEASE_MS)).toHaveLength(1);
   });
 
   it('that are finished or not yet due are not claimed', async () => {
@@ -65,6 +87,38 @@ onEveryStore('pages', (store) => {
 });
 
 const shapes: string[][] = [];
+
+onEveryStore('two transactions', (store, kind) => {
+  // The others have one connection, where a transaction waits for the one before it.
+  it.runIf(kind === 'postgresql')('that want what the other one holds both succeed', async () => {
+    const rows = ['a', 'b'];
+    for (const key of rows) {
+      await store().insertInto('settings').values({ key, value: '0', updated_at: NOW }).execute();
+    }
+    let attempts = 0;
+    let met = () => {};
+    const meeting = new Promise<void>((resolve) => {
+      met = resolve;
+    });
+    const add = (order: string[]) =>
+      store()
+        .transaction()
+        .execute(async (tx) => {
+          for (const key of order) {
+            const last = key === order.at(-1);
+            if (last) {
+              if (++attempts === 2) met();
+              await meeting;
+            }
+            await sql`update settings set updated_at = updated_at + 1 where key = ${key}`.execute(tx);
+          }
+        });
+    await Promise.all([add(['a', 'b']), add(['b', 'a'])]);
+    expect(attempts).toBe(3);
+    const stored = await store().selectFrom('settings').select('updated_at').orderBy('key').execute();
+    expect(stored.map((row) => row.updated_at)).toEqual([NOW + 2, NOW + 2]);
+  });
+});
 
 onEveryStore('the store', (store) => {
   it('enforces foreign keys', async () => {

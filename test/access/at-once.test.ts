@@ -1,0 +1,202 @@
+// What two nodes do at the same moment, and what closes sessions and entitlements, on every store.
+import { expect, it } from 'vitest';
+import { currentDeviceAccess } from '../../src/access/device-access.ts';
+import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import {
+  closeSessionsBeforeBoot,
+  closeSilentSessions,
+  closeStaleSessions,
+  credentialsOutsideHours,
+  openSessions,
+  recordAccounting,
+  replaceOldestDevices,
+} from '../../src/access/sessions.ts';
+import { cancelVoucherBatch, getVoucherBatch, redeemVoucher } from '../../src/access/vouchers.ts';
+import type { JobContext } from '../../src/jobs/context.ts';
+import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
+import { endHours } from '../../src/jobs/end-hours.ts';
+import { onEveryStore } from '../support/stores.ts';
+import { HOUR, NOW, report, someAccess, someVouchers, vault } from './fixtures.ts';
+
+const MAC = 'AA:BB:CC:00:00:01';
+const MINUTE = 60_000;
+const macOf = (n: number) => `AA:BB:CC:00:02:${n.toString(16).toUpperCase().padStart(2, '0')}`;
+
+type Access = Awaited<ReturnType<typeof someAccess>>;
+
+/** An accounting message of one device of this access. */
+function from(access: Access, mac: string, change: Parameters<typeof report>[0] = {}) {
+  const { credential, entitlement } = access;
+  return report({
+    username: credential.username,
+    acct_session_id: mac,
+    mac,
+    reference: { credential_id: credential.id, entitlement_id: entitlement.id, accept_id: mac },
+    ...change,
+  });
+}
+
+onEveryStore('at the same moment', (store) => {
+  const tasks = async (kind: string) => {
+    const rows = await store().selectFrom('tasks').selectAll().where('kind', '=', kind).execute();
+    return rows.map((row) => JSON.parse(row.payload) as Record<string, string>);
+  };
+  const jobAt = (now: number, trusted = true) => ({
+    db: store(),
+    clock: { now: () => now, monotonic: () => now },
+    knownTime: { trusted: () => trusted } as JobContext['knownTime'],
+    kick: () => undefined,
+  });
+
+  it('of several devices that start, as many stay as the plan allows', async () => {
+    for (let round = 0; round < 8; round++) {
+      const access = await someAccess(store(), { max_devices: 2 });
+      const starts = [0, 1, 2, 3, 4].map((n) => from(access, macOf(10 * round + n)));
+      await Promise.all(starts.map((start) => recordAccounting(store(), [start], NOW)));
+      const open = await openSessions(store(), access.credential.id);
+      const sentAway = open.filter((session) => session.disconnect_state === 'requested');
+      expect([open.length, sentAway.length]).toEqual([5, 3]);
+    }
+    expect(await tasks('disconnect_session')).toHaveLength(24);
+  });
+
+  it('each device that asks has another of the oldest give way', async () => {
+    const access = await someAccess(store(), { max_devices: 3, device_policy: 'replace_oldest' });
+    for (const n of [1, 2, 3]) {
+      await recordAccounting(store(), [from(access, macOf(n), { at: NOW + n })], NOW);
+    }
+    const { id } = access.credential;
+    await Promise.all([4, 5].map((n) => replaceOldestDevices(store(), id, macOf(n), 2, NOW + 10)));
+    // The first made room for one; the second found as many as it may have beside it.
+    const gone = (await openSessions(store(), id)).filter(({ disconnect_state }) => disconnect_state);
+    expect(gone.map(({ mac }) => mac)).toEqual([macOf(1)]);
+    await replaceOldestDevices(store(), id, macOf(4), 1, NOW + 11);
+    const now = (await openSessions(store(), id)).filter(({ disconnect_state }) => disconnect_state);
+    expect(now.map(({ mac }) => mac).sort()).toEqual([macOf(1), macOf(2)]);
+    expect(await tasks('disconnect_session')).toHaveLength(2);
+  });
+
+  it('reports of the same sessions, in opposite orders, are all counted once', async () => {
+    const accesses: Access[] = [];
+    for (let n = 0; n < 6; n++) accesses.push(await someAccess(store(), { quota_octets: 10 ** 9 }));
+    const told = (seconds: number) =>
+      accesses.map((access, n) =>
+        from(access, macOf(n), { kind: 'interim', session_seconds: seconds, download_octets: seconds * 10 }),
+      );
+    await recordAccounting(store(), told(1), NOW);
+    for (let seconds = 2; seconds < 6; seconds++) {
+      // Each node has got some retransmissions of what the other one has.
+      await Promise.all([
+        recordAccounting(store(), told(seconds), NOW),
+        recordAccounting(store(), told(seconds).reverse(), NOW),
+        recordAccounting(store(), told(seconds - 1).reverse(), NOW),
+      ]);
+    }
+    for (const { entitlement } of accesses) {
+      expect(await getEntitlement(store(), entitlement.id)).toMatchObject({
+        used_seconds: 5,
+        used_download_octets: 50,
+      });
+    }
+  });
+
+  it('the first report of a session reaches both nodes, and makes one session', async () => {
+    const access = await someAccess(store());
+    const start = from(access, MAC, { kind: 'interim', session_seconds: 60, upload_octets: 7 });
+    await Promise.all([1, 2, 3].map(() => recordAccounting(store(), [start], NOW)));
+    expect(await openSessions(store(), access.credential.id)).toHaveLength(1);
+    expect(await getEntitlement(store(), access.entitlement.id)).toMatchObject({
+      used_seconds: 60,
+      used_upload_octets: 7,
+    });
+  });
+
+  it('a batch is cancelled while its vouchers are redeemed: each is one or the other', async () => {
+    const { batchId, codes } = await someVouchers(store(), 20);
+    const [, ...answers] = await Promise.all([
+      cancelVoucherBatch(store(), batchId),
+      ...codes.map((code) => redeemVoucher(store(), vault, code, null, NOW)),
+    ]);
+    const redeemed = answers.filter((answer) => answer.redeemed).length;
+    expect(await getVoucherBatch(store(), batchId)).toMatchObject({
+      state: 'cancelled',
+      redeemed,
+      cancelled: 20 - redeemed,
+    });
+    const states = await store().selectFrom('vouchers').select('state').execute();
+    expect(states.filter(({ state }) => state === 'redeemed')).toHaveLength(redeemed);
+    expect(states.filter(({ state }) => state === 'cancelled')).toHaveLength(20 - redeemed);
+  });
+
+  it('a device asks by its address at both nodes as its plan runs out: it ends once, the next one counts', async () => {
+    const access = await someAccess(store());
+    const next = await access.grant();
+    await store().updateTable('credentials').set({ device_mac: MAC }).execute();
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    const at = (now: number, trusted = true) => currentDeviceAccess(store(), MAC, now, trusted);
+    expect((await at(NOW + HOUR - 1))?.entitlement?.id).toBe(access.entitlement.id);
+    expect((await at(NOW + HOUR, false))?.entitlement?.id).toBe(access.entitlement.id);
+    const found = await Promise.all([at(NOW + HOUR), at(NOW + HOUR), at(NOW + HOUR)]);
+    expect(found.map((one) => one?.entitlement?.id)).toEqual([next.id, next.id, next.id]);
+    expect(await tasks('enforce')).toEqual([{ credential_id: access.credential.id, reason: 'expired' }]);
+    expect(await currentDeviceAccess(store(), macOf(9), NOW, true)).toBeUndefined();
+  });
+
+  it('silent sessions are closed once with what they last told, those that speak are left', async () => {
+    const access = await someAccess(store(), { max_devices: 3 });
+    const other = await someAccess(store());
+    await recordAccounting(
+      store(),
+      [
+        from(access, macOf(1), { at: NOW - 5 * MINUTE }),
+        from(access, macOf(2), { at: NOW }),
+        from(other, macOf(3), { at: NOW - 5 * MINUTE, router_id: 'router-2' }),
+      ],
+      NOW,
+    );
+    const closed = await Promise.all(
+      [1, 2].map(() => closeSilentSessions(store(), access.credential.id, NOW - MINUTE)),
+    );
+    expect(closed.flat()).toMatchObject([
+      { mac: macOf(1), state: 'closed', stopped_at: NOW - 5 * MINUTE, terminate_cause: null },
+    ]);
+    expect(await closeSessionsBeforeBoot(store(), 'router-1', NOW - 2 * MINUTE)).toEqual([]);
+    const booted = await Promise.all([1, 2].map(() => closeSessionsBeforeBoot(store(), 'router-1', NOW + 1)));
+    expect(booted.flat().map(({ mac }) => mac)).toEqual([macOf(2)]);
+    const stale = await Promise.all([1, 2].map(() => closeStaleSessions(store(), NOW)));
+    expect(stale.flat().map(({ mac }) => mac)).toEqual([macOf(3)]);
+  });
+
+  it('the job that ends entitlements runs at both nodes, and ends each once', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 12; n++) {
+      const { entitlement } = await someAccess(store());
+      await startEntitlement(store(), entitlement.id, NOW + n);
+      ids.push(entitlement.id);
+    }
+    await endEntitlements(jobAt(NOW + HOUR + 20, false) as JobContext);
+    expect(await tasks('enforce')).toEqual([]);
+    await endEntitlements(jobAt(NOW + HOUR + 5) as JobContext);
+    expect(await tasks('enforce')).toHaveLength(6);
+    await Promise.all([1, 2, 3].map(() => endEntitlements(jobAt(NOW + HOUR + 20) as JobContext)));
+    expect(await tasks('enforce')).toHaveLength(12);
+    for (const id of ids) {
+      expect(await getEntitlement(store(), id)).toMatchObject({ state: 'ended', end_reason: 'expired' });
+    }
+  });
+
+  it('the job that ends hours finds who is online outside them', async () => {
+    // NOW is 11:00 in Nairobi.
+    const morning = { hours_from_minute: 8 * 60, hours_to_minute: 12 * 60, validity_seconds: 86_400 };
+    const access = await someAccess(store(), morning);
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    await recordAccounting(store(), [from(access, MAC)], NOW);
+    await endHours(jobAt(NOW + HOUR - 1));
+    expect(await tasks('enforce')).toEqual([]);
+    expect(await credentialsOutsideHours(store(), NOW + HOUR + MINUTE, 0)).toEqual([access.credential.id]);
+    await endHours(jobAt(NOW + HOUR + MINUTE));
+    expect(await tasks('enforce')).toEqual([
+      { credential_id: access.credential.id, reason: 'outside_hours' },
+    ]);
+  });
+});
