@@ -40,6 +40,8 @@ export interface SessionReport {
   session_seconds: number;
   upload_octets: number;
   download_octets: number;
+  /** The router counts no gigawords: each counter begins again at 2^32 octets. */
+  counters_wrap?: boolean;
   terminate_cause: number | null;
   /** Epoch ms of the happening, as we reckon it. */
   at: number;
@@ -148,30 +150,48 @@ type Advance = Pick<
   | 'terminate_cause'
 >;
 
+const TURN = 2 ** 32;
+
+/**
+ * A counter after a message. Less than before in a later message of a router without gigawords is a turn of its counter,
+ * unless that would be half a turn or more since the message before: then it was set back, and adds nothing.
+ */
+function grown(session: Session, report: SessionReport, name: 'upload_octets' | 'download_octets'): number {
+  const [known, told] = [session[name], report[name]];
+  if (!report.counters_wrap || report.session_seconds <= session.session_seconds)
+    return Math.max(known, told);
+  const step = told - (known % TURN);
+  if (step >= 0) return known + step;
+  return step + TURN < TURN / 2 ? known + step + TURN : known;
+}
+
 /**
  * The session after a message. Counters only grow: a late or repeated message changes nothing. Once a router sent its
- * Stop the session stays closed; one that we closed because it fell silent opens again when it speaks.
+ * Stop the session stays closed; one that we closed otherwise opens again when it tells something new.
  */
 function advance(session: Session, report: SessionReport): Advance {
   const stopped = session.state === 'closed' && session.terminate_cause !== null;
-  const closes = report.kind === 'stop' || stopped;
+  const silent = session.state === 'closed' && report.session_seconds <= session.session_seconds;
+  const closes = report.kind === 'stop' || stopped || silent;
   return {
     session_seconds: Math.max(session.session_seconds, report.session_seconds),
-    upload_octets: Math.max(session.upload_octets, report.upload_octets),
-    download_octets: Math.max(session.download_octets, report.download_octets),
+    upload_octets: grown(session, report, 'upload_octets'),
+    download_octets: grown(session, report, 'download_octets'),
     updated_at: Math.max(session.updated_at, report.at),
     ip: report.ip ?? session.ip,
     nas_source: report.nas_source ?? session.nas_source,
     state: closes ? 'closed' : 'open',
-    stopped_at: closes ? (stopped ? session.stopped_at : report.at) : null,
-    terminate_cause: stopped ? session.terminate_cause : closes ? (report.terminate_cause ?? 0) : null,
+    stopped_at:
+      stopped || (silent && report.kind !== 'stop') ? session.stopped_at : closes ? report.at : null,
+    terminate_cause:
+      !stopped && report.kind === 'stop' ? (report.terminate_cause ?? 0) : session.terminate_cause,
   };
 }
 
 async function insertSession(tx: Db, key: string, report: SessionReport, now: number): Promise<Session> {
   const owner = await findOwner(tx, report);
   if (report.kind !== 'stop' && owner && report.mac) {
-    await closeSuperseded(tx, report.router_id, owner.credential_id, report.mac, report.at);
+    await closeSuperseded(tx, report, owner.credential_id, report.mac);
   }
   if (owner && report.mac) await sawDevice(tx, owner.subscriber_id, report.mac, now);
   const inserted = await tx
@@ -281,14 +301,15 @@ async function findOwner(tx: Db, report: SessionReport): Promise<Owner | undefin
 }
 
 /** A device has one session with one router: an older one that never said Stop gives way to the new. */
-async function closeSuperseded(tx: Db, routerId: string, credentialId: string, mac: string, at: number) {
+async function closeSuperseded(tx: Db, report: SessionReport, credentialId: string, mac: string) {
   await tx
     .updateTable('sessions')
-    .set({ state: 'closed', stopped_at: at })
+    .set({ state: 'closed', stopped_at: report.at })
     .where('credential_id', '=', credentialId)
     .where('state', '=', 'open')
     .where(unindexed('mac'), '=', mac)
-    .where(unindexed('router_id'), '=', routerId)
+    .where(unindexed('router_id'), '=', report.router_id)
+    .where('started_at', '<=', report.at - report.session_seconds * 1000)
     .execute();
 }
 

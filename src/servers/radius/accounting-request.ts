@@ -1,7 +1,13 @@
 // Takes Accounting-Requests: the one place where the wire's words become ours.
 import type { AccountingEvent } from '../../access/sessions.ts';
 import { normalizeMac } from '../../lib/mac.ts';
-import { foldGigawords, getAddress, getInteger, getString } from '../../protocols/radius/attributes.ts';
+import {
+  foldGigawords,
+  getAddress,
+  getInteger,
+  getString,
+  hasAttribute,
+} from '../../protocols/radius/attributes.ts';
 import { AcctStatusType } from '../../protocols/radius/dictionary.ts';
 import type { Packet } from '../../protocols/radius/packet.ts';
 import type { Nas } from './context.ts';
@@ -43,6 +49,13 @@ export function readAccounting(
     low: 'Acct-Input-Octets' | 'Acct-Output-Octets',
     high: 'Acct-Input-Gigawords' | 'Acct-Output-Gigawords',
   ) => foldGigawords(getInteger(request, low) ?? 0, getInteger(request, high) ?? 0);
+  const port = getInteger(request, 'NAS-Port');
+  // RouterOS always sends both (routeros.md §1.5); a router that never does starts its 32 bits anew.
+  const wraps =
+    hasAttribute(request, 'Acct-Input-Octets') &&
+    hasAttribute(request, 'Acct-Output-Octets') &&
+    !hasAttribute(request, 'Acct-Input-Gigawords') &&
+    !hasAttribute(request, 'Acct-Output-Gigawords');
   return {
     kind,
     router_id: nas.id,
@@ -50,13 +63,14 @@ export function readAccounting(
     username: text(request, 'User-Name') ?? '',
     acct_session_id: sessionId,
     reference: readClass(getString(request, 'Class')) ?? null,
-    nas_port_id: text(request, 'NAS-Port-Id') ?? null,
+    nas_port_id: text(request, 'NAS-Port-Id') ?? port?.toString() ?? null,
     nas_ip: getAddress(request, 'NAS-IP-Address') ?? null,
     mac: normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? null,
     ip: getAddress(request, 'Framed-IP-Address') ?? null,
     session_seconds: getInteger(request, 'Acct-Session-Time') ?? 0,
     upload_octets: counter('Acct-Input-Octets', 'Acct-Input-Gigawords'),
     download_octets: counter('Acct-Output-Octets', 'Acct-Output-Gigawords'),
+    counters_wrap: wraps,
     terminate_cause: kind === 'stop' ? (getInteger(request, 'Acct-Terminate-Cause') ?? 0) : null,
     at,
   };

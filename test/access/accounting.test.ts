@@ -1,0 +1,402 @@
+// Accounting as a whole: whatever the network does to the routers' messages, the sums are those of what happened.
+import { expect, it } from 'vitest';
+import { getEntitlement } from '../../src/access/entitlements.ts';
+import {
+  type AccountingEvent,
+  closeStaleSessions,
+  recordAccounting,
+  type Session,
+  type SessionReport,
+} from '../../src/access/sessions.ts';
+import type { Db } from '../../src/db/schema.ts';
+import { DAY_MS, dayOf } from '../../src/lib/days.ts';
+import { type Chance, chance } from '../protocols/radius/material.ts';
+import { onEveryStore } from '../support/stores.ts';
+import { NOW, report, someAccess } from './fixtures.ts';
+
+const WORD = 2 ** 32;
+const MINUTE = 60_000;
+
+type Access = Awaited<ReturnType<typeof someAccess>>;
+
+interface Counters {
+  session_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+}
+
+const NOTHING: Counters = { session_seconds: 0, upload_octets: 0, download_octets: 0 };
+
+/** Each counter for itself: the most that was told. */
+function most(a: Counters, b: Counters): Counters {
+  return {
+    session_seconds: Math.max(a.session_seconds, b.session_seconds),
+    upload_octets: Math.max(a.upload_octets, b.upload_octets),
+    download_octets: Math.max(a.download_octets, b.download_octets),
+  };
+}
+
+function plus(a: Counters, b: Counters, sign: 1 | -1 = 1): Counters {
+  return {
+    session_seconds: a.session_seconds + sign * b.session_seconds,
+    upload_octets: a.upload_octets + sign * b.upload_octets,
+    download_octets: a.download_octets + sign * b.download_octets,
+  };
+}
+
+function countersOf({ session_seconds, upload_octets, download_octets }: Counters): Counters {
+  return { session_seconds, upload_octets, download_octets };
+}
+
+function named(access: Access, acceptId: string) {
+  return {
+    username: access.credential.username,
+    reference: {
+      credential_id: access.credential.id,
+      entitlement_id: access.entitlement.id,
+      accept_id: acceptId,
+    },
+  };
+}
+
+async function all(db: Db): Promise<Session[]> {
+  return db.selectFrom('sessions').selectAll().orderBy('started_at').orderBy('id').execute();
+}
+
+async function usedBy(db: Db, access: Access): Promise<Counters> {
+  const { used_seconds, used_upload_octets, used_download_octets } = await getEntitlement(
+    db,
+    access.entitlement.id,
+  );
+  return {
+    session_seconds: used_seconds,
+    upload_octets: used_upload_octets,
+    download_octets: used_download_octets,
+  };
+}
+
+/** What is stored of every day, entitlement and router, by those three. */
+async function rollups(db: Db): Promise<Record<string, Counters>> {
+  const rows = await db.selectFrom('daily_usage').selectAll().execute();
+  return Object.fromEntries(
+    rows.map((row) => [
+      `${row.day} ${row.entitlement_id} ${row.router_id}`,
+      {
+        session_seconds: row.online_seconds,
+        upload_octets: row.upload_octets,
+        download_octets: row.download_octets,
+      },
+    ]),
+  );
+}
+
+interface Truth {
+  /** Different for each session that there was. */
+  name: string;
+  access: Access;
+  router_id: string;
+  counters: Counters;
+  stopped: boolean;
+}
+
+interface Delivery {
+  event: AccountingEvent;
+  truth: Truth | undefined;
+  /** When it reaches us. */
+  now: number;
+}
+
+/** How the network treats one message: late, more than once, with or without its age. */
+function deliver(event: AccountingEvent, truth: Truth | undefined, by: Chance): Delivery[] {
+  const copies = by.pick([1, 1, 1, 2, 2, 3]);
+  return Array.from({ length: copies }, (_, copy) => {
+    const late = by.below(3) === 0 ? by.below(copy === 0 ? 20 : 180) * MINUTE : by.below(300);
+    const now = event.at + late;
+    // A retransmission says its age in Acct-Delay-Time; what the network itself repeats does not.
+    return { event: by.below(2) === 0 ? event : { ...event, at: now }, truth, now };
+  });
+}
+
+/** Two routers for two days, each rebooted a few times; their session ids begin again with each boot. */
+function someHistory(accesses: Access[], by: Chance): { truths: Truth[]; deliveries: Delivery[] } {
+  const truths: Truth[] = [];
+  const deliveries: Delivery[] = [];
+  for (const router_id of ['router-1', 'router-2']) {
+    let boot = NOW;
+    while (boot < NOW + 2 * DAY_MS) {
+      const down = boot + (4 + by.below(20)) * 60 * MINUTE;
+      deliveries.push(...deliver({ kind: 'router_restart', router_id, at: boot }, undefined, by));
+      for (let count = 0; count < 4; count++) {
+        const access = by.pick(accesses);
+        const truth: Truth = {
+          name: `${router_id} ${boot} ${count}`,
+          access,
+          router_id,
+          counters: NOTHING,
+          stopped: false,
+        };
+        truths.push(truth);
+        const startedAt = boot + by.below(120) * MINUTE;
+        const message = (kind: SessionReport['kind']): SessionReport => ({
+          ...report({ kind, router_id, ...named(access, truth.name), ...truth.counters }),
+          acct_session_id: `8010000${count}`,
+          nas_port_id: 'bridge',
+          mac: `AA:BB:CC:00:00:0${by.below(3)}`,
+          at: startedAt + truth.counters.session_seconds * 1000,
+          terminate_cause: kind === 'stop' ? 1 : null,
+        });
+        if (by.below(5) > 0) deliveries.push(...deliver(message('start'), truth, by));
+        const interims = by.below(7);
+        for (let interim = 1; interim <= interims; interim++) {
+          truth.counters = plus(truth.counters, {
+            session_seconds: 1 + by.below(600),
+            upload_octets: by.below(3) === 0 ? 0 : by.below(2 ** 20),
+            download_octets: by.below(2 ** 30) * by.pick([0, 1, 9]),
+          });
+          // What nothing later tells again must not be lost: the router repeats it until it is acknowledged.
+          const lost = interim < interims && by.below(3) === 0;
+          if (!lost) deliveries.push(...deliver(message('interim'), truth, by));
+        }
+        truth.stopped = by.below(4) > 0;
+        if (truth.stopped) {
+          truth.counters = plus(truth.counters, {
+            session_seconds: by.below(600),
+            upload_octets: by.below(WORD),
+            download_octets: by.below(5),
+          });
+          deliveries.push(...deliver(message('stop'), truth, by));
+        }
+      }
+      boot = down;
+    }
+  }
+  return { truths, deliveries: deliveries.sort((a, b) => a.now - b.now) };
+}
+
+onEveryStore('a history of sessions', (store, kind) => {
+  const seeds = kind === 'pglite' ? [1, 2] : [1, 2, 3, 4, 5, 6, 7, 8];
+  it.each(seeds)(
+    'of seed %i comes out exact, whatever is lost, repeated, late or out of order',
+    async (seed) => {
+      const by = chance(seed * 7919);
+      const accesses: Access[] = [];
+      for (let count = 0; count < 3; count++) {
+        accesses.push(await someAccess(store(), { max_devices: 9, validity_seconds: 90 * 86_400 }));
+      }
+      const { truths, deliveries } = someHistory(accesses, by);
+      const told = new Map<Truth, Counters>();
+      const days: Record<string, Counters> = {};
+      for (let at = 0; at < deliveries.length; ) {
+        const batch = deliveries.slice(at, at + 1 + by.below(30));
+        at += batch.length;
+        const now = batch.at(-1)?.now ?? NOW;
+        for (const { event, truth } of batch) {
+          if (!truth || event.kind === 'router_restart') continue;
+          const before = told.get(truth) ?? NOTHING;
+          const after = most(before, countersOf(event));
+          told.set(truth, after);
+          const growth = plus(after, before, -1);
+          const day = `${dayOf(now)} ${truth.access.entitlement.id} ${truth.router_id}`;
+          if (Object.values(growth).some((counter) => counter > 0)) {
+            days[day] = plus(days[day] ?? NOTHING, growth);
+          }
+        }
+        await recordAccounting(
+          store(),
+          batch.map(({ event }) => event),
+          now,
+        );
+      }
+      // A session of which nothing at all arrived has used nothing.
+      const seen = truths.filter((truth) => told.has(truth));
+      for (const truth of seen) expect(told.get(truth)).toEqual(truth.counters);
+
+      async function expectTruth() {
+        const sessions = await all(store());
+        const shown = (router: string, username: string, counters: Counters) =>
+          JSON.stringify([router, username, countersOf(counters)]);
+        expect(sessions.map((one) => shown(one.router_id, one.username, one)).sort()).toEqual(
+          seen
+            .map(({ router_id, access, counters }) => shown(router_id, access.credential.username, counters))
+            .sort(),
+        );
+        for (const access of accesses) {
+          const own = seen.filter((truth) => truth.access === access);
+          const sum = own.reduce((total, { counters }) => plus(total, counters), NOTHING);
+          expect(await usedBy(store(), access)).toEqual(sum);
+        }
+        expect(await rollups(store())).toEqual(days);
+        expect(sessions.filter((one) => one.terminate_cause !== null)).toHaveLength(
+          seen.filter(({ stopped }) => stopped).length,
+        );
+      }
+      await expectTruth();
+
+      // Long after the duplicate cache forgot it, all of it comes again, in any order: nothing moves, nothing opens.
+      const later = (deliveries.at(-1)?.now ?? NOW) + DAY_MS;
+      await closeStaleSessions(store(), later);
+      const again = deliveries
+        .map(({ event }) => ({ event: { ...event, at: later }, order: by.below(1e9) }))
+        .sort((a, b) => a.order - b.order)
+        .map(({ event }) => event);
+      for (let at = 0; at < again.length; at += 50) {
+        await recordAccounting(store(), again.slice(at, at + 50), later);
+      }
+      await expectTruth();
+      expect((await all(store())).filter((one) => one.state === 'open')).toEqual([]);
+    },
+  );
+});
+
+onEveryStore('an accounting message', (store) => {
+  it('with an id that another router, user or port has is of another session', async () => {
+    const access = await someAccess(store(), { max_devices: 9 });
+    const other = await someAccess(store());
+    const base: Partial<SessionReport> = { ...named(access, 'a'), reference: null };
+    const told = [
+      report({ ...base, kind: 'interim', upload_octets: 1, session_seconds: 1 }),
+      report({ ...base, kind: 'interim', upload_octets: 10, session_seconds: 1, router_id: 'router-2' }),
+      report({ ...base, kind: 'interim', upload_octets: 100, session_seconds: 1, nas_port_id: 'ether2' }),
+      report({
+        ...base,
+        kind: 'interim',
+        upload_octets: 1000,
+        session_seconds: 1,
+        acct_session_id: '80100015',
+      }),
+      report({
+        ...base,
+        ...{ kind: 'interim', upload_octets: 10_000, session_seconds: 1 },
+        username: other.credential.username,
+      }),
+    ];
+    await recordAccounting(store(), told, NOW);
+    await recordAccounting(store(), told.toReversed(), NOW + MINUTE);
+    const octets = (await all(store())).map((session) => session.upload_octets);
+    expect(octets.sort((a, b) => a - b)).toEqual([1, 10, 100, 1000, 10_000]);
+  });
+
+  it('that is repeated does not open a session that was closed for its silence or by a restart', async () => {
+    const access = await someAccess(store(), { max_devices: 9 });
+    const interim = (acct_session_id: string, mac: string, at: number) =>
+      report({
+        ...named(access, acct_session_id),
+        ...{ kind: 'interim', acct_session_id, mac, at, session_seconds: 300, upload_octets: 7 },
+      });
+    const silent = interim('s1', 'AA:BB:CC:00:00:01', NOW);
+    const restarted = interim('s2', 'AA:BB:CC:00:00:02', NOW + MINUTE);
+    await recordAccounting(store(), [silent], NOW);
+    expect(await closeStaleSessions(store(), NOW + 1)).toHaveLength(1);
+    await recordAccounting(store(), [restarted], NOW + MINUTE);
+    await recordAccounting(
+      store(),
+      [{ kind: 'router_restart', router_id: 'router-1', at: NOW + 2 * MINUTE }],
+      NOW + 2 * MINUTE,
+    );
+    await recordAccounting(store(), [restarted, silent], NOW + 3 * MINUTE);
+    const later = { at: NOW + 3 * MINUTE };
+    const zero = { kind: 'start' as const, session_seconds: 0, upload_octets: 0 };
+    await recordAccounting(
+      store(),
+      [
+        { ...restarted, ...later },
+        { ...silent, ...later },
+        { ...restarted, ...zero, ...later },
+      ],
+      NOW + 3 * MINUTE,
+    );
+    expect((await all(store())).map((session) => [session.state, session.upload_octets])).toEqual([
+      ['closed', 7],
+      ['closed', 7],
+    ]);
+    // Later counters prove that it lives.
+    await recordAccounting(store(), [{ ...silent, ...later, session_seconds: 301 }], NOW + 3 * MINUTE);
+    expect((await all(store())).filter((session) => session.state === 'open')).toHaveLength(1);
+  });
+
+  it('that arrives late, the first of an older session, leaves the newer one open', async () => {
+    const access = await someAccess(store());
+    const newer = report({ ...named(access, 'a2'), acct_session_id: 's2', at: NOW + 600_000 });
+    const older = report({
+      ...named(access, 'a1'),
+      ...{
+        kind: 'interim',
+        acct_session_id: 's1',
+        session_seconds: 500,
+        upload_octets: 5,
+        at: NOW + 500_000,
+      },
+    });
+    await recordAccounting(store(), [newer, older], NOW + 601_000);
+    const stored = (await all(store())).find((session) => session.acct_session_id === 's2');
+    expect(stored).toMatchObject({ state: 'open' });
+    expect(await usedBy(store(), access)).toMatchObject({ session_seconds: 500, upload_octets: 5 });
+  });
+
+  it('of a router without gigawords counts on where its counters begin again at 2^32', async () => {
+    const access = await someAccess(store());
+    const told = (session_seconds: number, upload: number, download: number, change = {}): SessionReport =>
+      report({
+        ...named(access, 'a'),
+        ...{ kind: 'interim', session_seconds, counters_wrap: true, at: NOW + session_seconds * 1000 },
+        upload_octets: upload % WORD,
+        download_octets: download % WORD,
+        ...change,
+      });
+    const messages = [
+      told(60, 100, WORD - 1000),
+      told(120, 200, WORD + 500),
+      told(180, 300, WORD + 2 ** 31 + 7),
+      told(240, 400, 2 * WORD - 1),
+      told(300, WORD - 1, 2 * WORD),
+      told(360, WORD, 2 * WORD + 5, { kind: 'stop' }),
+    ];
+    // Repeated and late ones are not taken for another turn.
+    for (const [index, message] of messages.entries()) {
+      await recordAccounting(store(), [message, ...messages.slice(0, index), message], NOW);
+    }
+    const truth = { session_seconds: 360, upload_octets: WORD, download_octets: 2 * WORD + 5 };
+    expect(await usedBy(store(), access)).toEqual(truth);
+    expect(await all(store())).toMatchObject([{ ...truth, state: 'closed' }]);
+  });
+
+  it('whose counters went back, though its router could count on, takes nothing away and adds nothing', async () => {
+    const access = await someAccess(store());
+    const told = (session_seconds: number, octets: number, counters_wrap: boolean): SessionReport =>
+      report({
+        ...named(access, 'a'),
+        ...{ kind: 'interim', session_seconds, counters_wrap, at: NOW + session_seconds * 1000 },
+        upload_octets: octets,
+        download_octets: octets,
+      });
+    await recordAccounting(store(), [told(60, WORD - 1, false), told(120, 5, false)], NOW);
+    expect(await usedBy(store(), access)).toMatchObject({ session_seconds: 120, upload_octets: WORD - 1 });
+    // Half way round or more is no wrap between two reports: it is a counter that was set to zero.
+    await recordAccounting(store(), [{ ...told(180, 1000, true), kind: 'interim' }], NOW);
+    expect(await usedBy(store(), access)).toMatchObject({ session_seconds: 180, upload_octets: WORD + 1000 });
+    await recordAccounting(store(), [told(240, 900, true)], NOW);
+    expect(await usedBy(store(), access)).toMatchObject({ session_seconds: 240, upload_octets: WORD + 1000 });
+  });
+
+  it('of a Stop before everything else closes for good, and is completed by what comes later', async () => {
+    const access = await someAccess(store());
+    const told = (kind: SessionReport['kind'], session_seconds: number, octets: number): SessionReport =>
+      report({
+        ...named(access, 'a'),
+        ...{ kind, session_seconds, at: NOW + session_seconds * 1000, terminate_cause: null },
+        upload_octets: octets,
+        download_octets: 2 * octets,
+      });
+    // A Stop may carry less than the interim before it: some routers send it without counters.
+    await recordAccounting(store(), [{ ...told('stop', 0, 0), at: NOW + 700_000, terminate_cause: 2 }], NOW);
+    await recordAccounting(store(), [told('interim', 600, 50), told('start', 0, 0)], NOW);
+    expect(await all(store())).toMatchObject([
+      { state: 'closed', terminate_cause: 2, stopped_at: NOW + 700_000, session_seconds: 600 },
+    ]);
+    expect(await usedBy(store(), access)).toEqual({
+      session_seconds: 600,
+      upload_octets: 50,
+      download_octets: 100,
+    });
+  });
+});
