@@ -58,16 +58,16 @@ function forKysely(raw: RawDatabase): SqliteDatabase {
   };
 }
 
-async function openSqliteFile(path: string): Promise<RawDatabase> {
+async function openSqliteFile(path: string, pragmas: readonly string[] = PRAGMAS): Promise<RawDatabase> {
   if ('Bun' in globalThis) {
     const { Database } = await import('bun:sqlite');
     const database = new Database(path, { create: true, readwrite: true });
-    for (const pragma of PRAGMAS) database.run(`pragma ${pragma}`);
+    for (const pragma of pragmas) database.run(`pragma ${pragma}`);
     return database as unknown as RawDatabase;
   }
   const { default: Database } = await import('better-sqlite3');
   const database = new Database(path);
-  for (const pragma of PRAGMAS) database.pragma(pragma);
+  for (const pragma of pragmas) database.pragma(pragma);
   return database as unknown as RawDatabase;
 }
 
@@ -96,6 +96,20 @@ export function onSqlite(database: SqliteDatabase): Db {
 /** A store on a SQLite file; `:memory:` for one that is gone when it closes. */
 export async function openSqlite(path: string): Promise<Db> {
   return onSqlite(forKysely(await openSqliteFile(path)));
+}
+
+/**
+ * A connection beside the main one, for reading much at once: it changes no row (checkpoints aside) and keeps few
+ * pages in memory. The store must exist and be migrated.
+ */
+export async function openReader(location: string): Promise<Db> {
+  if (isPostgresUrl(location)) return openPostgres(location, 2);
+  const raw = await openSqliteFile(location, [
+    'busy_timeout = 5000',
+    'query_only = ON',
+    'temp_store = MEMORY',
+  ]);
+  return onSqlite(forKysely(raw));
 }
 
 /** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */

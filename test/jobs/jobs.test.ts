@@ -8,6 +8,7 @@ import { getOrder, LIVE_MS } from '../../src/billing/orders.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { enqueueTask, LEASE_MS, type TaskKind } from '../../src/db/tasks.ts';
+import { heavyHere } from '../../src/heavy/run.ts';
 import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
@@ -44,6 +45,7 @@ beforeEach(async () => {
     gateways: { mpesa: async () => gateway },
     enforcement: { db, vault, clock, clockTrusted: () => knownTime.trusted() },
     knownTime,
+    heavy: heavyHere({ db, vault }),
     live: { publish: (kind: string, event: object) => void published.push({ kind, event }) },
     interimSeconds: 60,
     kick: () => {
