@@ -1,9 +1,7 @@
 // Every migration in the order it runs. Append only.
 import type { Migration } from 'kysely';
 import * as start from './0001-start.ts';
-import * as usage from './0005-usage.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
-  '0005-usage': usage,
 };

@@ -4,13 +4,15 @@ import { createGateways, type GatewayOutside } from './billing/gateways.ts';
 import { mpesaGateway } from './billing/mpesa.ts';
 import type { MpesaSettings } from './billing/mpesa-settings.ts';
 import type { Address, Config } from './config.ts';
+import { cannotOpen } from './db/cannot-open.ts';
+import { diskTrouble } from './db/disk.ts';
+import { createDiskWatch } from './db/disk-watch.ts';
 import { openVault } from './db/key-file.ts';
 import { createKnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
 import { openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { releaseTasks } from './db/tasks.ts';
-import { heavyHere, heavyInWorker } from './heavy/run.ts';
 import type { JobContext } from './jobs/context.ts';
 import { type Schedule, startJobs } from './jobs/schedule.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
@@ -107,15 +109,31 @@ export interface App {
   stop(): Promise<void>;
 }
 
+/** The data folder, made where it is missing, with its key. */
+function openFolder(dir: string): Vault {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    return openVault(dir);
+  } catch (error) {
+    throw cannotOpen(dir, error);
+  }
+}
+
 /** Opens the data folder and brings the database to this version. Nothing listens until start(). */
 export async function createApp(config: Config, outside: Partial<Outside> = {}): Promise<App> {
   const clock = outside.clock ?? systemClock;
-  const log = outside.log ?? createLog(config.log_level);
-  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
-  const vault = openVault(config.data_dir);
+  const out = outside.log ?? createLog(config.log_level);
+  const vault = openFolder(config.data_dir);
   const db = await openStore(config.database);
+  const disk = createDiskWatch(db, config.data_dir, clock, out);
+  const { log } = disk;
   const isFile = !isPostgresUrl(config.database) && config.database !== ':memory:';
-  const migrated = await migrate(db, { now: clock.now(), ...(isFile ? { file: config.database } : {}) });
+  const migrated = await migrate(db, {
+    now: clock.now(),
+    ...(isFile ? { file: config.database } : {}),
+  }).catch((error: unknown) => {
+    throw cannotOpen(config.database, error);
+  });
   if (migrated.applied.length > 0) log.info('database migrated', { ...migrated });
 
   const knownTime = createKnownTime(db, clock);
@@ -130,11 +148,6 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   const gateways = createGateways(db, vault, gatewayOutside);
   const enforcement: EnforceContext = { db, vault, clock, clockTrusted: () => knownTime.trusted() };
   const live = createLive();
-  // A store in memory is seen by its own connection alone; Node runs no TypeScript in a worker.
-  const heavy =
-    'Bun' in globalThis && config.database !== ':memory:'
-      ? heavyInWorker({ database: config.database, data_dir: config.data_dir }, log)
-      : heavyHere({ db, vault });
   const signIns = createSignInLog();
   const radius = createRadiusListeners(
     {
@@ -168,11 +181,11 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     enforcement,
     radius,
     signIns,
-    heavy,
     live,
     kick,
     ports: () => ports,
     clockState: () => knownTime.state(),
+    diskState: () => disk.state(),
   };
   const doors = {
     admin: createAdminDoor(http),
@@ -187,7 +200,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     gateways,
     enforcement,
     knownTime,
-    heavy,
+    disk,
     live,
     interimSeconds: config.interim_seconds,
     kick,
@@ -212,9 +225,16 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
         radius_auth: bound.auth.port,
         radius_acct: bound.acct.port,
       });
-      await knownTime.remember();
-      // A SQLite file has one program; with PostgreSQL another node may be at work.
-      if (isFile) await releaseTasks(db);
+      try {
+        await knownTime.remember();
+        // A SQLite file has one program; with PostgreSQL another node may be at work.
+        if (isFile) await releaseTasks(db);
+      } catch (error) {
+        // Who is online already is answered from what can be read; the rest waits for the disk.
+        if (!diskTrouble(error)) throw error;
+        log.error('nothing written at the start', { error });
+      }
+      await disk.check();
       schedule = startJobs(jobContext);
       schedule.kick();
       const addresses = {
@@ -233,7 +253,6 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await radius.stop();
       await schedule?.stop();
       await training.stop();
-      await heavy.stop();
       await db.destroy();
     },
   };

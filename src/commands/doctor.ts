@@ -3,10 +3,11 @@ import { statSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { AppError } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import { isPostgresUrl } from '../lib/database-url.ts';
 import type { Command } from './command.ts';
 import type { Check } from './doctor/check.ts';
 import { checkDoors } from './doctor/doors.ts';
-import { checkFolder, checkKeyFile, checkSpace } from './doctor/folder.ts';
+import { checkDiskClock, checkFolder, checkKeyFile, checkSpace } from './doctor/folder.ts';
 import { checkStore } from './doctor/store.ts';
 
 /** Every check, in the order a person would go through them. Changes nothing. */
@@ -19,6 +20,7 @@ export async function examine(config: Config, clock: Clock = systemClock): Promi
     folder,
     key,
     checkSpace(config.data_dir, size),
+    ...(isPostgresUrl(config.database) ? [] : [checkDiskClock(config.database, clock.now())]),
     ...(await checkStore(config, vault, clock)),
     ...(await checkDoors(config)),
   ];

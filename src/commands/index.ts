@@ -1,6 +1,7 @@
 // Every command: its name leads to its file.
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
+import { asDiskError } from '../db/disk.ts';
 import { AppError } from '../errors.ts';
 import { account } from './account.ts';
 import { backup } from './backup.ts';
@@ -90,14 +91,14 @@ export async function runCommand(
     await command.run({ config, words: positionals, flags, readStdin, print });
     return 0;
   } catch (error) {
-    const known = error instanceof AppError;
+    const known = error instanceof AppError ? error : asDiskError(error);
     const lines = [
-      `karibu: ${(error as Error).message}`,
-      known && error.hint,
-      known && error.cause && String(error.cause),
+      `karibu: ${(known ?? (error as Error)).message}`,
+      known?.hint,
+      known?.cause && String(known.cause),
     ];
     process.stderr.write(`${lines.filter(Boolean).join('\n')}\n`);
     if (!known) process.stderr.write(`${(error as Error).stack}\n`);
-    return known && error.code === 'invalid' ? 2 : 1;
+    return known?.code === 'invalid' ? 2 : 1;
   }
 }

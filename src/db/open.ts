@@ -8,6 +8,7 @@ import {
   type SqliteStatement,
 } from 'kysely';
 import { isPostgresUrl } from '../lib/database-url.ts';
+import { cannotOpen } from './cannot-open.ts';
 import type { Db, Tables } from './schema.ts';
 import { PersistentKysely } from './several-nodes.ts';
 
@@ -31,8 +32,25 @@ const STATEMENT_CACHE = 500;
 const CONNECT_MS = 5000;
 
 interface RawDatabase {
+  readonly inTransaction: boolean;
   prepare(sql: string): SqliteStatement;
   close(): void;
+}
+
+/**
+ * A rollback that does nothing where SQLite has rolled back by itself, as it does when the disk is full or fails
+ * (sqlite.org/lang_transaction.html §3): its complaint that there is nothing to roll back would hide what happened.
+ */
+function rollbackOf(raw: RawDatabase): SqliteStatement & { finalize(): void } {
+  const statement = raw.prepare('rollback') as SqliteStatement & { finalize?(): void };
+  const nothing = { changes: 0, lastInsertRowid: 0 };
+  return {
+    finalize: () => statement.finalize?.(),
+    reader: false,
+    all: () => [],
+    run: () => (raw.inTransaction ? statement.run([]) : nothing),
+    *iterate() {},
+  };
 }
 
 /** Keeps compiled statements, and takes the write lock where a transaction begins instead of half-way through. */
@@ -44,7 +62,7 @@ function forKysely(raw: RawDatabase): SqliteDatabase {
       let statement = statements.get(text);
       if (!statement) {
         if (statements.size >= STATEMENT_CACHE) statements.clear();
-        statement = raw.prepare(text);
+        statement = text === 'rollback' ? rollbackOf(raw) : raw.prepare(text);
         statements.set(text, statement);
       }
       return statement;
@@ -58,16 +76,16 @@ function forKysely(raw: RawDatabase): SqliteDatabase {
   };
 }
 
-async function openSqliteFile(path: string, pragmas: readonly string[] = PRAGMAS): Promise<RawDatabase> {
+async function openSqliteFile(path: string): Promise<RawDatabase> {
   if ('Bun' in globalThis) {
     const { Database } = await import('bun:sqlite');
     const database = new Database(path, { create: true, readwrite: true });
-    for (const pragma of pragmas) database.run(`pragma ${pragma}`);
+    for (const pragma of PRAGMAS) database.run(`pragma ${pragma}`);
     return database as unknown as RawDatabase;
   }
   const { default: Database } = await import('better-sqlite3');
   const database = new Database(path);
-  for (const pragma of pragmas) database.pragma(pragma);
+  for (const pragma of PRAGMAS) database.pragma(pragma);
   return database as unknown as RawDatabase;
 }
 
@@ -98,20 +116,6 @@ export async function openSqlite(path: string): Promise<Db> {
   return onSqlite(forKysely(await openSqliteFile(path)));
 }
 
-/**
- * A connection beside the main one, for reading much at once: it changes no row (checkpoints aside) and keeps few
- * pages in memory. The store must exist and be migrated.
- */
-export async function openReader(location: string): Promise<Db> {
-  if (isPostgresUrl(location)) return openPostgres(location, 2);
-  const raw = await openSqliteFile(location, [
-    'busy_timeout = 5000',
-    'query_only = ON',
-    'temp_store = MEMORY',
-  ]);
-  return onSqlite(forKysely(raw));
-}
-
 /** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */
 export async function openPostgres(url: string, connections = 10): Promise<Db> {
   const { default: pg } = await import('pg');
@@ -132,7 +136,15 @@ export async function openPostgres(url: string, connections = 10): Promise<Db> {
   return new PersistentKysely({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** A store where `location` says: a PostgreSQL URL, or the path of a SQLite file. */
-export function openStore(location: string): Promise<Db> {
-  return isPostgresUrl(location) ? openPostgres(location) : openSqlite(location);
+/**
+ * A store where `location` says: a PostgreSQL URL, or the path of a SQLite file.
+ * @throws `unavailable`, saying why, for a file that cannot be opened.
+ */
+export async function openStore(location: string): Promise<Db> {
+  if (isPostgresUrl(location)) return openPostgres(location);
+  try {
+    return await openSqlite(location);
+  } catch (error) {
+    throw cannotOpen(location, error);
+  }
 }

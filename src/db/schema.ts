@@ -236,13 +236,6 @@ export interface SessionsTable {
   disconnect_at: number | null;
 }
 
-/** A source of a router that has sent a right Message-Authenticator. */
-export interface SigningSourcesTable {
-  router_id: string;
-  source: string;
-  since_at: number;
-}
-
 export interface DailyUsageTable {
   day: string;
   entitlement_id: string;
@@ -358,7 +351,6 @@ export interface Tables {
   entitlements: EntitlementsTable;
   sessions: SessionsTable;
   daily_usage: DailyUsageTable;
-  signing_sources: SigningSourcesTable;
   orders: OrdersTable;
   payments: PaymentsTable;
   evidence: EvidenceTable;

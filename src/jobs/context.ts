@@ -1,8 +1,8 @@
 // What the jobs need of the program.
 import type { Gateways } from '../billing/gateways.ts';
+import type { DiskWatch } from '../db/disk-watch.ts';
 import type { KnownTime } from '../db/known-time.ts';
 import type { Db } from '../db/schema.ts';
-import type { Heavy } from '../heavy/run.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Vault } from '../lib/secrets.ts';
 import type { Log } from '../log.ts';
@@ -25,7 +25,7 @@ export interface JobContext {
   gateways: Gateways;
   enforcement: EnforceContext;
   knownTime: KnownTime;
-  heavy: Heavy;
+  disk: DiskWatch;
   live: Publisher;
   interimSeconds: number;
   /** Has waiting tasks run now. */

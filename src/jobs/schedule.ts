@@ -1,5 +1,6 @@
 // Every job there is, and when it runs.
 import cron from 'node-cron';
+import { checkDisk } from './check-disk.ts';
 import { checkRouters } from './check-routers.ts';
 import { closeStale } from './close-stale-sessions.ts';
 import type { JobContext } from './context.ts';
@@ -25,6 +26,8 @@ export const jobs: Job[] = [
   ...taskLanes().map(({ name, kinds }) => ({ name, every: SECOND, run: runTasks(kinds), kicked: true })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
   { name: 'poll orders', every: SECOND, run: pollOrders },
+  // Also how long it takes at most until what the disk refused is taken again.
+  { name: 'check disk', every: 5 * SECOND, run: checkDisk },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },
   { name: 'remember the time', every: MINUTE, run: (ctx) => ctx.knownTime.remember() },

@@ -1,5 +1,5 @@
 // The doctor: names what is wrong, and only that.
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -16,7 +16,9 @@ import { configFor, NOW, storeFolder, temporaryFolder, withDb } from './store-fo
 const clockAt = (at: number): Clock => ({ now: () => at, monotonic: () => 0 });
 
 /** Check → state, of those that are not ok. */
-async function complaints(config: Config, at = NOW): Promise<Record<string, string>> {
+async function complaints(config: Config, at = NOW, written = at): Promise<Record<string, string>> {
+  // The disk's stamps are of this machine's clock, the tests have one of their own.
+  if (existsSync(config.database)) utimesSync(config.database, written / 1000, written / 1000);
   const checks = await examine(config, clockAt(at));
   return Object.fromEntries(
     checks.filter((check) => check.state !== 'ok').map((check) => [check.check, check.state]),
@@ -86,4 +88,10 @@ test('a port that Karibu holds is fine, one that another program holds is not', 
   expect(await complaints(config)).toEqual(EMPTY);
   answer = '<title>Something else</title>';
   expect(await complaints(config)).toEqual({ ...EMPTY, 'portal door': 'fail' });
+});
+
+test('a database that was written later than the clock says is noticed', async () => {
+  const config = await storeFolder();
+  expect(await complaints(config, NOW, NOW + 60_000)).toEqual(EMPTY);
+  expect(await complaints(config, NOW, NOW + 3_600_000)).toEqual({ 'clock of the disk': 'warn', ...EMPTY });
 });

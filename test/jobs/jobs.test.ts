@@ -1,14 +1,15 @@
 // What runs by itself: settling, activating, asking, ending, closing, forgetting; once each, and again after a failure.
+import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { recordAccounting } from '../../src/access/sessions.ts';
 import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.ts';
 import type { PaymentGateway } from '../../src/billing/gateways.ts';
 import { getOrder, LIVE_MS } from '../../src/billing/orders.ts';
+import { createDiskWatch } from '../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { enqueueTask, LEASE_MS, type TaskKind } from '../../src/db/tasks.ts';
-import { heavyHere } from '../../src/heavy/run.ts';
 import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
@@ -45,7 +46,7 @@ beforeEach(async () => {
     gateways: { mpesa: async () => gateway },
     enforcement: { db, vault, clock, clockTrusted: () => knownTime.trusted() },
     knownTime,
-    heavy: heavyHere({ db, vault }),
+    disk: createDiskWatch(db, tmpdir(), clock, silentLog),
     live: { publish: (kind: string, event: object) => void published.push({ kind, event }) },
     interimSeconds: 60,
     kick: () => {

@@ -13,8 +13,7 @@ const underDb = ['lib', ...ground];
 const underAccess = ['db', ...underDb];
 const underTrades = ['access', ...underAccess];
 const trades = ['operators', 'reports', 'network', 'messaging', 'billing'];
-const underHeavy = [...trades, ...underTrades];
-const underServers = ['heavy', ...underHeavy, 'assets', 'config'];
+const underServers = [...trades, ...underTrades, 'assets', 'config'];
 const underApp = ['servers', 'jobs', ...underServers, 'protocols', 'simulators'];
 
 /** Layer → the layers that it may import, itself aside. A layer is a folder or a file directly in `src`. */
@@ -37,7 +36,6 @@ export const MAY_IMPORT: Record<string, string[]> = {
   reports: underTrades,
   // Billing enqueues a task instead of calling the network.
   billing: ['operators', 'messaging', 'reports', 'protocols', ...underTrades],
-  heavy: underHeavy,
   jobs: underServers,
   servers: [...underServers, 'protocols'],
   app: underApp,

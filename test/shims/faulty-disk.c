@@ -7,7 +7,7 @@
  *   FAULTY_DISK_CONTROL   a file whose text says how the disk is now; it may change at any time:
  *       full      what takes space fails with ENOSPC (harsher than a real one, where a file can still be overwritten);
  *                 statfs tells of no free space
- *       low       statfs tells of 1 % free space; nothing fails
+ *       low       statfs tells of 200 MB free space; nothing fails
  *       readonly  what changes anything fails with EROFS, as after ext4's errors=remount-ro; reads go on
  *       broken    fsync and fdatasync fail with EIO
  *       nothing, or no such file: the disk is well
@@ -332,14 +332,14 @@ int access(const char *path, int wanted) {
   return syscall(SYS_faccessat, AT_FDCWD, path, wanted);
 }
 
-static long share_of(long blocks) {
+static long free_blocks_of(long block_size) {
   enum mode now = mode();
-  return now == FULL ? 0 : now == LOW ? blocks / 100 : -1;
+  return now == FULL ? 0 : now == LOW && block_size > 0 ? 200000000 / block_size : -1;
 }
 
 #define TELL(answer, concerned) \
   do { \
-    long free_blocks = share_of((answer)->f_blocks); \
+    long free_blocks = free_blocks_of((answer)->f_bsize); \
     if (free_blocks >= 0 && (concerned)) (answer)->f_bavail = (answer)->f_bfree = free_blocks; \
   } while (0)
 

@@ -36,10 +36,10 @@ attempt('mkdir', () => fs.mkdirSync(disk + '/folder-' + mode));
 attempt('rename', () => fs.renameSync(disk + '/file', disk + '/renamed'));
 attempt('access', () => fs.accessSync(disk, fs.constants.W_OK));
 attempt('elsewhere', () => fs.writeFileSync(control + '.other', 'x'));
-const { bavail, blocks } = fs.statfsSync(disk);
+const { bavail, bsize } = fs.statfsSync(disk);
 const began = Date.now();
 try { fs.fsyncSync(file); } catch (error) { said.last = error.code; }
-console.log(JSON.stringify({ ...said, free: bavail * 100 <= blocks ? (bavail === 0 ? 'none' : 'little') : 'enough', ms: Date.now() - began }));
+console.log(JSON.stringify({ ...said, free: bavail * bsize <= 200e6 ? (bavail === 0 ? 'none' : 'little') : 'enough', ms: Date.now() - began }));
 `;
 
 function run(mode: string, flushMs = 0) {

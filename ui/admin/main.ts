@@ -23,6 +23,9 @@ type Stage =
   | { is: 'signed-out' }
   | { is: 'signed-in'; me: Me };
 
+/** How old may be what the frame shows of the box: its clock, its disk. */
+const LOOK_MS = 15_000;
+
 function App() {
   const [stage, setStage] = useState<Stage>({ is: 'starting' });
 
@@ -44,6 +47,26 @@ function App() {
     whenSignedOut(() => void start());
     void start();
   }, [start]);
+
+  const signedIn = stage.is === 'signed-in';
+  useEffect(() => {
+    if (!signedIn) return;
+    const look = async () => {
+      if (document.visibilityState !== 'visible') return;
+      // A box that does not answer is told of by the page itself.
+      const me = await get<Me>('/auth/me').catch(() => undefined);
+      if (!me) return;
+      setStage((now) =>
+        now.is === 'signed-in' && JSON.stringify(now.me) !== JSON.stringify(me) ? { ...now, me } : now,
+      );
+    };
+    const timer = window.setInterval(() => void look(), LOOK_MS);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      window.clearInterval(timer);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [signedIn]);
 
   const live = stage.is === 'signed-in' && hearsLive(stage.me.account.role);
   useEffect(() => {

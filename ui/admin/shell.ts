@@ -1,6 +1,7 @@
 // The frame round every page: side rail on a desktop, tab bar on a phone.
 import { html } from '../shared/html.ts';
 import { AccountMenu } from './account-menu.ts';
+import { DiskBanner } from './disk-banner.ts';
 import { useConnected } from './live.ts';
 import { usePlace } from './navigation.ts';
 import { pageFor, pageName } from './page-for.ts';
@@ -28,6 +29,7 @@ export function Shell(props: { me: Me; onSignedOut: () => Promise<void> }) {
     <a class="skip" href="#page">Skip to the page</a>
     <${Rail} me=${me} current=${current} onSignedOut=${props.onSignedOut} />
     <main id="page" class="page" tabindex="-1">
+      <${DiskBanner} disk=${me.disk} />
       ${
         !me.clock.trusted &&
         html`<div class="banner warn" role="alert"><${Icon} name="warning" /><p>

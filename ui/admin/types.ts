@@ -12,6 +12,12 @@ export interface Me {
   business_name: string;
   version: string;
   clock: { trusted: boolean; message?: string };
+  disk: {
+    ok: boolean;
+    problem?: 'full' | 'read_only' | 'failing' | 'low';
+    message?: string;
+    hint?: string;
+  };
 }
 
 /** What a plan need not have, and an entitlement copies. */

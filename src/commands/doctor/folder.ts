@@ -1,6 +1,7 @@
 // Looks at the data folder: who may read it, its key, the room on its disk.
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DISK_WORDS, diskTrouble, GOOD_FREE, LEAST_FREE, lookAtDisk, megabytes } from '../../db/disk.ts';
 import { KEY_FILE } from '../../db/key-file.ts';
 import { errorText } from '../../errors.ts';
 import type { Vault } from '../../lib/secrets.ts';
@@ -18,6 +19,9 @@ export function checkFolder(dir: string): Check {
   try {
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
+    if (diskTrouble(error) === 'read_only') {
+      return fail(name, `${dir} is on a disk that is read-only.`, DISK_WORDS.read_only.hint);
+    }
     return fail(name, `${dir}: ${errorText(error)}`, 'It must belong to the user that Karibu runs as.');
   }
   const says = `${dir}, mode ${modeOf(stats.mode)}`;
@@ -55,20 +59,34 @@ export function checkKeyFile(dir: string): { check: Check; vault?: Vault } {
   return { check: ok(name, `${path}, mode ${modeOf(mode)}`), vault };
 }
 
-const MB = 1_000_000;
-const LEAST_FREE = 100 * MB;
-const GOOD_FREE = 500 * MB;
-
 /** `needed` is what a copy of the database takes: a migration and a backup make one. */
 export function checkSpace(dir: string, needed: number): Check {
   const name = 'disk space';
-  const { bavail, bsize } = statfsSync(dir);
-  const free = bavail * bsize;
-  const says = `${Math.floor(free / MB).toLocaleString('en-US')} MB free`;
+  const { free_octets: free } = lookAtDisk(dir);
+  const says = `${megabytes(free)} free`;
   if (free < LEAST_FREE)
     return fail(name, `${says}.`, 'Make room, or payments and sessions cannot be written.');
   if (free < GOOD_FREE + needed) {
     return warn(name, `${says}.`, 'Make room: an update copies the database first.');
   }
   return ok(name, says);
+}
+
+/** Files are stamped by the same clock; NTP may step it back a little. */
+const AHEAD_MS = 120_000;
+
+/** The clock beside what the disk remembers of it: a file of the database written later than now. */
+export function checkDiskClock(database: string, now: number): Check {
+  const name = 'clock of the disk';
+  const written = [database, `${database}-wal`]
+    .map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+    .reduce((latest, at) => Math.max(latest, at), 0);
+  const text = new Date(written).toISOString().slice(0, 16).replace('T', ' ');
+  if (written === 0) return ok(name, 'nothing is written yet');
+  if (written <= now + AHEAD_MS) return ok(name, `the database was last written ${text} UTC`);
+  return warn(
+    name,
+    `The database was last written ${text} UTC, which is later than this box says it is.`,
+    'Set the time, or let it be set: timedatectl set-ntp true',
+  );
 }

@@ -1,8 +1,8 @@
 // What the HTTP handlers need of the program.
 import type { Gateways, PaymentGateway } from '../../billing/gateways.ts';
 import type { MpesaSettings } from '../../billing/mpesa-settings.ts';
+import type { DiskState } from '../../db/disk-watch.ts';
 import type { Db } from '../../db/schema.ts';
-import type { Heavy } from '../../heavy/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Vault } from '../../lib/secrets.ts';
 import type { Log } from '../../log.ts';
@@ -22,13 +22,13 @@ export interface HttpContext {
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;
-  heavy: Heavy;
   live: Live;
   /** Has waiting tasks run now instead of at the next second. */
   kick(): void;
   /** Bound addresses, once listening: where routers, phones and gateways reach this box. */
   ports(): { portal: number; callback: number; radius_auth: number; radius_acct: number };
   clockState(): { trusted: boolean; message?: string };
+  diskState(): DiskState;
 }
 
 /** What the listener adds to each request. */

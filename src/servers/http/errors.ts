@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { asDiskError, diskTrouble } from '../../db/disk.ts';
 import { AppError, type ErrorCode } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 
@@ -34,6 +35,8 @@ export function asAppError(error: unknown): AppError {
     if (error.status === 413) return new AppError('invalid', 'The request is too large.');
     if (error.status < 500) return new AppError('invalid', error.message || 'The request is not right.');
   }
+  const disk = asDiskError(error);
+  if (disk) return disk;
   return new AppError('internal', 'Something went wrong on our side.', {
     cause: error,
     hint: 'Try again. If it stays, look at the log.',
@@ -62,10 +65,15 @@ export function problem(c: Context, error: AppError, status = STATUSES[error.cod
   );
 }
 
+/** Whether an error is one that the log must know of: nobody foresaw it, or the disk is at fault. */
+export function isForLog(thrown: unknown): boolean {
+  return asAppError(thrown).code === 'internal' || diskTrouble(thrown) !== undefined;
+}
+
 /** Answers a thrown error; what nobody foresaw is logged here, once. */
 export function answerError(c: Context, thrown: unknown, log: Log): Response {
   const error = asAppError(thrown);
-  if (error.code === 'internal')
+  if (isForLog(thrown))
     log.error('request failed', { error: thrown, path: c.req.path, method: c.req.method });
   return problem(c, error, statusOf(thrown));
 }

@@ -1,4 +1,5 @@
 // Commits together what arrives together: while one commit is under way, the next group gathers.
+import { diskTrouble } from '../../db/disk.ts';
 
 export interface GroupCommit<T> {
   /** Resolves when the item is on disk; rejects when its group could not be committed. */
@@ -28,8 +29,8 @@ export function createGroupCommit<T>(commit: (items: T[]) => Promise<void>, most
         await commit(group.map((entry) => entry.item));
         for (const entry of group) entry.done();
       } catch (error) {
-        // One item that the store refuses must not keep the others from the disk for ever.
-        if (group.length === 1) group[0]?.failed(error);
+        // One item that the store refuses must not keep the others from the disk for ever; a disk refuses them all.
+        if (group.length === 1 || diskTrouble(error)) for (const entry of group) entry.failed(error);
         else for (const entry of group) await commit([entry.item]).then(entry.done, entry.failed);
       }
     }

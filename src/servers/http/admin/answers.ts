@@ -311,6 +311,12 @@ export const meAnswer = z.strictObject({
   business_name: text,
   version: text,
   clock: z.strictObject({ trusted: z.boolean(), message: z.string().optional() }),
+  disk: z.strictObject({
+    ok: z.boolean(),
+    problem: z.enum(['full', 'read_only', 'failing', 'low']).optional(),
+    message: z.string().optional(),
+    hint: z.string().optional(),
+  }),
 });
 
 export const auditAnswer = z.strictObject({

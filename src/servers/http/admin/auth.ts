@@ -145,6 +145,7 @@ export function authRoutes() {
         business_name: (await readBusiness(ctx.db)).name,
         version,
         clock: ctx.clockState(),
+        disk: ctx.diskState(),
       }),
     }),
     route({

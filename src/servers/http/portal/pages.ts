@@ -7,13 +7,14 @@ import { type AccessRecord, currentAccess, getEntitlement } from '../../../acces
 import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
 import { openSessions } from '../../../access/sessions.ts';
 import { findOrder, LIVE_MS, type Order } from '../../../billing/orders.ts';
+import { diskTrouble } from '../../../db/disk.ts';
 import { AppError } from '../../../errors.ts';
 import { isId } from '../../../lib/ids.ts';
 import { maskMsisdn } from '../../../lib/msisdn.ts';
 import { allRouters } from '../../../network/routers.ts';
 import { readBusiness } from '../../../operators/business.ts';
 import type { HttpEnv } from '../context.ts';
-import { asAppError, STATUSES, statusOf } from '../errors.ts';
+import { asAppError, isForLog, STATUSES, statusOf } from '../errors.ts';
 import { refuseNul } from '../input.ts';
 import type { PortalContext } from './context.ts';
 import { rememberCredential, rememberedCredential } from './device-cookie.ts';
@@ -210,6 +211,8 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
   });
 
   async function showBuy(c: Context<Env>, visitor: Visit, plan: Plan, msisdn: string | null, error: unknown) {
+    // When the disk fails, nobody can say whether the phone was asked.
+    if (diskTrouble(error)) throw error;
     const failure = error ? asAppError(error) : undefined;
     if (
       failure &&
@@ -377,7 +380,7 @@ const ERROR_KINDS = {
 /** Any page that could not be shown, with a way back. */
 export async function showError(ctx: PortalContext, c: Context<Env>, thrown: unknown): Promise<Response> {
   const error = asAppError(thrown);
-  if (error.code === 'internal') ctx.log.error('portal page failed', { error: thrown, path: c.req.path });
+  if (isForLog(thrown)) ctx.log.error('portal page failed', { error: thrown, path: c.req.path });
   const kind = ERROR_KINDS[error.code as keyof typeof ERROR_KINDS] ?? 'server_error';
   // The error page must come even when the store is what failed.
   const { page } = await visit(ctx, c).catch(() => ({
