@@ -1,16 +1,11 @@
 // Opens the store: SQLite in a file or in memory, or PostgreSQL. The one place that knows which.
-import {
-  Kysely,
-  PostgresDialect,
-  type SqliteDatabase,
-  SqliteDialect,
-  SqliteQueryCompiler,
-  type SqliteStatement,
-} from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import { isPostgresUrl } from '../lib/database-url.ts';
 import { cannotOpen } from './cannot-open.ts';
+import { createFlush } from './flush.ts';
 import type { Db, Tables } from './schema.ts';
 import { PersistentKysely } from './several-nodes.ts';
+import { KaribuSqliteDialect, keepStatements, type SqliteConnection, type SqliteParts } from './sqlite.ts';
 
 /**
  * Set explicitly because the two drivers' defaults differ in silence (bun:sqlite: no foreign keys, no busy
@@ -19,101 +14,64 @@ import { PersistentKysely } from './several-nodes.ts';
 const PRAGMAS = [
   'busy_timeout = 5000',
   'journal_mode = WAL',
-  'synchronous = FULL',
+  // A commit is flushed before anybody is told of it: see flush.ts. FULL would flush it on the event loop.
+  'synchronous = NORMAL',
   'foreign_keys = ON',
-  'cache_size = -65536',
   'temp_store = MEMORY',
 ];
+const WRITER = ['cache_size = -65536'];
+const READER = ['cache_size = -2048', `mmap_size = ${4 * 2 ** 30}`, 'query_only = ON'];
 
-/** More distinct statements than the program has; a bound all the same, since some lists build theirs. */
-const STATEMENT_CACHE = 500;
+type Connect = (path: string, pragmas: readonly string[]) => SqliteConnection;
 
 /** How long a query waits for a connection: a router asks again after 3 s, and gives up after three times. */
 const CONNECT_MS = 5000;
 
-interface RawDatabase {
-  readonly inTransaction: boolean;
-  prepare(sql: string): SqliteStatement;
-  close(): void;
-}
-
-/**
- * A rollback that does nothing where SQLite has rolled back by itself, as it does when the disk is full or fails
- * (sqlite.org/lang_transaction.html §3): its complaint that there is nothing to roll back would hide what happened.
- */
-function rollbackOf(raw: RawDatabase): SqliteStatement & { finalize(): void } {
-  const statement = raw.prepare('rollback') as SqliteStatement & { finalize?(): void };
-  const nothing = { changes: 0, lastInsertRowid: 0 };
-  return {
-    finalize: () => statement.finalize?.(),
-    reader: false,
-    all: () => [],
-    run: () => (raw.inTransaction ? statement.run([]) : nothing),
-    *iterate() {},
-  };
-}
-
-/** Keeps compiled statements, and takes the write lock where a transaction begins instead of half-way through. */
-function forKysely(raw: RawDatabase): SqliteDatabase {
-  const statements = new Map<string, SqliteStatement>();
-  return {
-    prepare(sql) {
-      const text = sql === 'begin' ? 'begin immediate' : sql;
-      let statement = statements.get(text);
-      if (!statement) {
-        if (statements.size >= STATEMENT_CACHE) statements.clear();
-        statement = text === 'rollback' ? rollbackOf(raw) : raw.prepare(text);
-        statements.set(text, statement);
-      }
-      return statement;
-    },
-    close() {
-      // bun:sqlite keeps a database with living statements open, its journal and locks included, until they are collected.
-      for (const statement of statements.values()) (statement as { finalize?(): void }).finalize?.();
-      statements.clear();
-      raw.close();
-    },
-  };
-}
-
-async function openSqliteFile(path: string): Promise<RawDatabase> {
+async function loadDriver(): Promise<Connect> {
   if ('Bun' in globalThis) {
     const { Database } = await import('bun:sqlite');
-    const database = new Database(path, { create: true, readwrite: true });
-    for (const pragma of PRAGMAS) database.run(`pragma ${pragma}`);
-    return database as unknown as RawDatabase;
+    return (path, pragmas) => {
+      const database = new Database(path, { create: true, readwrite: true });
+      for (const pragma of pragmas) database.run(`pragma ${pragma}`);
+      return keepStatements(database as unknown as SqliteConnection);
+    };
   }
   const { default: Database } = await import('better-sqlite3');
-  const database = new Database(path);
-  for (const pragma of PRAGMAS) database.pragma(pragma);
-  return database as unknown as RawDatabase;
+  return (path, pragmas) => {
+    const database = new Database(path);
+    for (const pragma of pragmas) database.pragma(pragma);
+    return keepStatements(database as unknown as SqliteConnection);
+  };
 }
 
-/**
- * Writes a parameter as `+?`, which means the same. With a bare `?` beside `=` or in a limit SQLite (seen in 3.54) plans
- * by the value it is bound to, so it prepares the statement anew each time it runs: up to three times the cost of
- * running it. The plans are then also the same whatever is looked for.
- */
-class SteadyQueryCompiler extends SqliteQueryCompiler {
-  protected override getCurrentParameterPlaceholder(): string {
-    return '+?';
-  }
-}
-
-class SteadySqliteDialect extends SqliteDialect {
-  override createQueryCompiler(): SqliteQueryCompiler {
-    return new SteadyQueryCompiler();
-  }
-}
-
-/** A store on an open SQLite database, with the statements as they are written here. */
-export function onSqlite(database: SqliteDatabase): Db {
-  return new Kysely<Tables>({ dialect: new SteadySqliteDialect({ database }) });
+/** A store on open SQLite connections. */
+export function onSqlite(parts: SqliteParts): Db {
+  return new Kysely<Tables>({ dialect: new KaribuSqliteDialect(parts) });
 }
 
 /** A store on a SQLite file; `:memory:` for one that is gone when it closes. */
 export async function openSqlite(path: string): Promise<Db> {
-  return onSqlite(forKysely(await openSqliteFile(path)));
+  const connect = await loadDriver();
+  const writer = connect(path, [...PRAGMAS, ...WRITER]);
+  if (path === ':memory:') return onSqlite({ writer });
+  return onSqlite({
+    writer,
+    openReader: () => connect(path, [...PRAGMAS, ...READER]),
+    flush: createFlush(`${path}-wal`, () => checkpoint(writer)),
+  });
+}
+
+/** Copies all of the log into the database, flushing both; throws when it cannot. */
+function checkpoint(connection: SqliteConnection): void {
+  const [row] = connection.prepare('pragma wal_checkpoint(full)').all([]) as Checkpoint[];
+  const whole = row !== undefined && row.busy === 0 && row.log === row.checkpointed;
+  if (!whole) throw new Error('The disk did not take the log.');
+}
+
+interface Checkpoint {
+  busy: number;
+  log: number;
+  checkpointed: number;
 }
 
 /** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */

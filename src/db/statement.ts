@@ -1,6 +1,7 @@
 // Statements that run for every packet: compiled once for a store, run with other values each time.
 import type { CompiledQuery, DialectAdapter, RawBuilder } from 'kysely';
 import type { Db } from './schema.ts';
+import { DirectSqliteAdapter } from './sqlite.ts';
 
 /** Runs in a store or a transaction; the values stand in the order of the parameters. */
 export type Statement<R> = (db: Db, values: readonly unknown[]) => Promise<R[]>;
@@ -11,14 +12,19 @@ export type Statement<R> = (db: Db, values: readonly unknown[]) => Promise<R[]>;
  */
 export function statement<R>(text: RawBuilder<R>): Statement<R> {
   // A transaction has the adapter of its store.
-  const compiled = new WeakMap<DialectAdapter, CompiledQuery<R>>();
+  const compiled = new WeakMap<DialectAdapter, { query: CompiledQuery<R>; reads: boolean }>();
   return async (db, values) => {
     const { adapter } = db.getExecutor();
+    const direct = adapter instanceof DirectSqliteAdapter ? adapter.direct : undefined;
     let known = compiled.get(adapter);
     if (!known) {
-      known = text.compile(db);
+      const query = text.compile(db);
+      known = { query, reads: direct?.reads(query.sql) === true };
       compiled.set(adapter, known);
     }
-    return (await db.executeQuery<R>({ ...known, parameters: values })).rows;
+    const { query, reads } = known;
+    if (direct && db.isTransaction) return direct.inTransaction(query.sql, values) as R[];
+    if (direct && reads) return direct.read(query.sql, values) as R[];
+    return (await db.executeQuery<R>({ ...query, parameters: values })).rows;
   };
 }

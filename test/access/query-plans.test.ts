@@ -1,5 +1,4 @@
 // No statement on a path that grows may read a whole table: SQLite's own plan says what it reads.
-import type { SqliteDatabase } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listCredentials } from '../../src/access/credentials.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
@@ -23,6 +22,7 @@ import { listPayments } from '../../src/billing/payments.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { onSqlite } from '../../src/db/open.ts';
 import type { Db } from '../../src/db/schema.ts';
+import type { SqliteConnection } from '../../src/db/sqlite.ts';
 import { claimTasks, forgetTasks } from '../../src/db/tasks.ts';
 import { listMessages } from '../../src/messaging/outbox.ts';
 import { listAudit } from '../../src/operators/audit.ts';
@@ -32,8 +32,8 @@ import { NOW, report, someAccess, vault } from './fixtures.ts';
 /** Tables that stay small however long a business runs, under the names that statements give them. */
 const SMALL = ['routers', 'plans', 'settings', 'accounts'];
 
-interface Raw extends SqliteDatabase {
-  prepare(sql: string): ReturnType<SqliteDatabase['prepare']> & { all(...values: unknown[]): unknown };
+interface Raw extends SqliteConnection {
+  prepare(sql: string): ReturnType<SqliteConnection['prepare']> & { all(...values: unknown[]): unknown };
 }
 
 const statements: string[] = [];
@@ -54,17 +54,20 @@ async function openRaw(): Promise<Raw> {
 
 beforeAll(async () => {
   raw = await openRaw();
-  const database: SqliteDatabase = {
+  const writer: SqliteConnection = {
+    get inTransaction() {
+      return raw.inTransaction;
+    },
     prepare(sql) {
       statements.push(sql);
       return raw.prepare(sql);
     },
     close: () => raw.close(),
   };
-  db = onSqlite(database);
+  db = onSqlite({ writer });
   await migrate(db, { now: 0 });
   explainer = await openRaw();
-  const second = onSqlite(explainer);
+  const second = onSqlite({ writer: explainer });
   await migrate(second, { now: 0 });
   access = await someAccess(db);
 });

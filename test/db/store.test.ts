@@ -189,7 +189,7 @@ describe('migrating a SQLite file', () => {
       return Object.values(rows[0] ?? {})[0];
     };
     expect(await pragma('journal_mode')).toBe('wal');
-    expect(await pragma('synchronous')).toBe(2);
+    expect(await pragma('synchronous')).toBe(1);
     expect(await pragma('foreign_keys')).toBe(1);
     expect(await pragma('busy_timeout')).toBe(5000);
     await db.destroy();

@@ -1,0 +1,255 @@
+// SQLite behind Kysely: one connection that writes, one that reads for the packets, commits told when they are on disk.
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  type QueryCompiler,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteQueryCompiler,
+} from 'kysely';
+import type { Flush } from './flush.ts';
+
+export interface SqliteStatement {
+  /** Whether it gives rows. */
+  readonly reader: boolean;
+  /** Whether it leaves the file as it is. */
+  readonly readonly: boolean;
+  all(parameters: readonly unknown[]): unknown[];
+  run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+  finalize?(): void;
+}
+
+/** What bun:sqlite and better-sqlite3 have in common. */
+export interface SqliteConnection {
+  readonly inTransaction: boolean;
+  prepare(sql: string): SqliteStatement;
+  close(): void;
+}
+
+/** More distinct statements than the program has; a bound all the same, since some lists build theirs. */
+const STATEMENT_CACHE = 500;
+
+/** Keeps compiled statements; its close ends them too. */
+export function keepStatements(raw: SqliteConnection): SqliteConnection {
+  const statements = new Map<string, SqliteStatement>();
+  return {
+    get inTransaction() {
+      return raw.inTransaction;
+    },
+    prepare(sql) {
+      let statement = statements.get(sql);
+      if (!statement) {
+        if (statements.size >= STATEMENT_CACHE) statements.clear();
+        statement = raw.prepare(sql);
+        statements.set(sql, statement);
+      }
+      return statement;
+    },
+    close() {
+      // bun:sqlite keeps a database with living statements open, its journal and locks included, until they are collected.
+      for (const statement of statements.values()) statement.finalize?.();
+      statements.clear();
+      raw.close();
+    },
+  };
+}
+
+export interface SqliteParts {
+  writer: SqliteConnection;
+  /** Opens another connection to the same file, for what packets read; where there is none they read as all others do. */
+  openReader?(): SqliteConnection;
+  /** Without one a commit counts as durable at once. */
+  flush?: Flush;
+}
+
+/**
+ * Runs statements without Kysely's journey, for the few that run for every packet. Reads outside a transaction share a
+ * snapshot as long as the event loop is busy with what it has received: to begin one costs as much as the reading.
+ * Whatever commits ends the snapshot, so nobody reads what was before his own write.
+ */
+export class DirectStatements {
+  readonly #parts: SqliteParts;
+  #reader: SqliteConnection | undefined;
+  #reading = false;
+
+  constructor(parts: SqliteParts) {
+    this.#parts = parts;
+  }
+
+  /** On the writing connection, whose transaction must be the caller's. */
+  inTransaction(sql: string, parameters: readonly unknown[]): unknown[] {
+    return this.#parts.writer.prepare(sql).all(parameters);
+  }
+
+  /** Whether the statement can be run by `read`. */
+  reads(sql: string): boolean {
+    return this.#parts.openReader !== undefined && this.#parts.writer.prepare(sql).readonly;
+  }
+
+  /** On the reading connection: what is committed. Only for what `reads` says. */
+  read(sql: string, parameters: readonly unknown[]): unknown[] {
+    this.#reader ??= this.#parts.openReader?.();
+    const reader = this.#reader as SqliteConnection;
+    if (!this.#reading) {
+      reader.prepare('begin').run([]);
+      this.#reading = true;
+      setImmediate(() => this.endSnapshot());
+    }
+    return reader.prepare(sql).all(parameters);
+  }
+
+  endSnapshot(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#reader?.prepare('commit').run([]);
+  }
+
+  close(): void {
+    this.endSnapshot();
+    this.#reader?.close();
+    this.#reader = undefined;
+  }
+}
+
+/** How a `Statement` finds the direct way from the store it is given. */
+export class DirectSqliteAdapter extends SqliteAdapter {
+  readonly direct: DirectStatements;
+
+  constructor(direct: DirectStatements) {
+    super();
+    this.direct = direct;
+  }
+}
+
+/** The writing connection in one caller's hands, from its acquisition to its release. */
+class Hold implements DatabaseConnection {
+  readonly #driver: SqliteDriver;
+  inTransaction = false;
+  committed = false;
+  released = false;
+
+  constructor(driver: SqliteDriver) {
+    this.#driver = driver;
+  }
+
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    const statement = this.#driver.writer.prepare(sql);
+    let result: QueryResult<R>;
+    if (statement.reader) {
+      result = { rows: statement.all(parameters) as R[] };
+    } else {
+      const { changes, lastInsertRowid } = statement.run(parameters);
+      result = { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+    }
+    if (!this.inTransaction && !statement.readonly) await this.#driver.acknowledge(this);
+    return result;
+  }
+
+  // biome-ignore lint/correctness/useYield: nothing in the program streams rows.
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('This store does not stream');
+  }
+}
+
+/**
+ * Kysely's driver on one writing connection. A transaction takes the write lock where it begins instead of half-way
+ * through. Whoever has committed hands the connection on before waiting for the disk: the commits of all that wait
+ * share one flush.
+ */
+class SqliteDriver implements Driver {
+  readonly writer: SqliteConnection;
+  readonly #direct: DirectStatements;
+  readonly #parts: SqliteParts;
+  readonly #queue: (() => void)[] = [];
+  #held = false;
+
+  constructor(parts: SqliteParts, direct: DirectStatements) {
+    this.writer = parts.writer;
+    this.#parts = parts;
+    this.#direct = direct;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<Hold> {
+    if (this.#held) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    this.#held = true;
+    return new Hold(this);
+  }
+
+  async releaseConnection(hold: Hold): Promise<void> {
+    if (hold.released) return;
+    hold.released = true;
+    const next = this.#queue.shift();
+    if (next) next();
+    else this.#held = false;
+  }
+
+  async acknowledge(hold: Hold): Promise<void> {
+    this.#direct.endSnapshot();
+    await this.releaseConnection(hold);
+    await this.#parts.flush?.flushed();
+  }
+
+  async beginTransaction(hold: Hold): Promise<void> {
+    this.writer.prepare('begin immediate').run([]);
+    hold.inTransaction = true;
+  }
+
+  async commitTransaction(hold: Hold): Promise<void> {
+    this.writer.prepare('commit').run([]);
+    hold.committed = true;
+    await this.acknowledge(hold);
+  }
+
+  async rollbackTransaction(hold: Hold): Promise<void> {
+    // Kysely also rolls back when only the flush has failed: that commit cannot be taken back.
+    if (hold.committed) return;
+    // SQLite has rolled back by itself where the disk is full or fails (sqlite.org/lang_transaction.html §3): its complaint
+    // that there is nothing to roll back would hide what happened.
+    if (!this.writer.inTransaction) return;
+    this.writer.prepare('rollback').run([]);
+  }
+
+  async destroy(): Promise<void> {
+    this.#direct.close();
+    this.writer.close();
+    await this.#parts.flush?.close();
+  }
+}
+
+/**
+ * Writes a parameter as `+?`, which means the same. With a bare `?` beside `=` or in a limit SQLite (seen in 3.54) plans
+ * by the value it is bound to, so it prepares the statement anew each time it runs: up to three times the cost of
+ * running it. The plans are then also the same whatever is looked for.
+ */
+class SteadyQueryCompiler extends SqliteQueryCompiler {
+  protected override getCurrentParameterPlaceholder(): string {
+    return '+?';
+  }
+}
+
+export class KaribuSqliteDialect extends SqliteDialect {
+  readonly #parts: SqliteParts;
+  readonly #direct: DirectStatements;
+
+  constructor(parts: SqliteParts) {
+    super({ database: parts.writer as never });
+    this.#parts = parts;
+    this.#direct = new DirectStatements(parts);
+  }
+
+  override createDriver(): Driver {
+    return new SqliteDriver(this.#parts, this.#direct);
+  }
+
+  override createQueryCompiler(): QueryCompiler {
+    return new SteadyQueryCompiler();
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new DirectSqliteAdapter(this.#direct);
+  }
+}
