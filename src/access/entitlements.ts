@@ -115,7 +115,8 @@ const accessStatement = statement(
       c.state as credential_state,
       s.state as subscriber_state,
       (select count(distinct coalesce(x.mac, x.id)) from sessions x
-        where x.credential_id = c.id and x.state = 'open' and coalesce(x.mac, '') <> ${''}) as other_devices,
+        where x.credential_id = c.id and x.state = 'open' and x.gave_way_at is null
+          and coalesce(x.mac, '') <> ${''}) as other_devices,
       e.id as entitlement_id, e.plan_id, e.state, e.ends_at, e.not_before_at, e.end_reason, e.used_seconds, e.used_upload_octets,
       e.used_download_octets, ${sql.join(TERM_NAMES.map((name) => sql.ref(`e.${name}`)))}
     from credentials c

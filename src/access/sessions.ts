@@ -247,7 +247,7 @@ async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promis
   // Two Starts at two nodes: the later must see the earlier.
   await holdRow(tx, 'credentials', session.credential_id);
   const others = (await openSessions(tx, session.credential_id)).filter(
-    (other) => other.mac !== session.mac && other.disconnect_state !== 'requested',
+    (other) => other.mac !== session.mac && other.gave_way_at === null,
   );
   if (others.length === 0) return;
   const entitlement = await tx
@@ -257,8 +257,14 @@ async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promis
     .executeTakeFirst();
   const devices = new Set(others.map((other) => other.mac ?? other.id)).size;
   if (!entitlement || devices < entitlement.max_devices) return;
-  await recordDisconnect(tx, session.id, 'requested', 'too_many_devices', now);
-  await enqueueTask(tx, 'disconnect_session', { session_id: session.id, reason: 'too_many_devices' }, now);
+  await giveWay(tx, session.id, 'too_many_devices', now);
+}
+
+/** Has a live session ended for the sake of another device; from now on it holds no place. */
+export async function giveWay(tx: Db, id: string, reason: string, now: number): Promise<void> {
+  await tx.updateTable('sessions').set({ gave_way_at: now }).where('id', '=', id).execute();
+  await recordDisconnect(tx, id, 'requested', reason, now);
+  await enqueueTask(tx, 'disconnect_session', { session_id: id, reason }, now);
 }
 
 interface Owner {
@@ -440,40 +446,6 @@ export async function countOpenByRouter(db: Db): Promise<Map<string, number>> {
   return new Map(rows.map((row) => [row.router_id, Number(row.count)]));
 }
 
-/**
- * Has the oldest devices of a credential disconnected until `beside` are left next to the one that asks. A device that
- * was told to go already is not counted again: whoever knocks twice costs nobody else their place.
- */
-export async function replaceOldestDevices(
-  db: Db,
-  credentialId: string,
-  mac: string,
-  beside: number,
-  now: number,
-): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    await holdRow(tx, 'credentials', credentialId);
-    const devices = new Map<string, Session[]>();
-    for (const session of await openSessions(tx, credentialId)) {
-      if (session.mac === mac || session.disconnect_state === 'requested') continue;
-      const device = session.mac ?? session.id;
-      devices.set(device, [...(devices.get(device) ?? []), session]);
-    }
-    const since = (sessions: Session[]) => Math.min(...sessions.map((session) => session.started_at));
-    const oldestFirst = [...devices.values()].sort((a, b) => since(a) - since(b));
-    const leaving = oldestFirst.slice(0, Math.max(0, oldestFirst.length - beside));
-    for (const session of leaving.flat()) {
-      await recordDisconnect(tx, session.id, 'requested', 'replaced_by_device', now);
-      await enqueueTask(
-        tx,
-        'disconnect_session',
-        { session_id: session.id, reason: 'replaced_by_device' },
-        now,
-      );
-    }
-  });
-}
-
 /** Records how far a Disconnect or change of a live session has come. */
 export async function recordDisconnect(
   db: Db,
@@ -490,6 +462,21 @@ export async function recordDisconnect(
     .executeTakeFirst();
   if (!session) throw noSuchSession();
   return session;
+}
+
+/** Records what a router answered to a change of a live session's rate and end. */
+export async function recordChange(
+  db: Db,
+  id: string,
+  state: NonNullable<Session['change_state']>,
+  detail: string,
+  now: number,
+): Promise<void> {
+  await db
+    .updateTable('sessions')
+    .set({ change_state: state, change_detail: detail, change_at: now })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** Lets a live session count for the entitlement that now carries it. */

@@ -41,6 +41,11 @@ export async function listPayments(
   return readPage(query, 'm.id', page);
 }
 
+/** The payment with this M-PESA receipt, in capitals. */
+export async function findPaymentByReceipt(db: Db, receipt: string): Promise<Payment | undefined> {
+  return db.selectFrom('payments').selectAll().where('receipt', '=', receipt).executeTakeFirst();
+}
+
 export async function getPayment(db: Db, id: string): Promise<PaymentView> {
   const payment = await viewQuery(db).where('m.id', '=', id).executeTakeFirst();
   if (!payment) throw new AppError('not_found', 'There is no such payment.');

@@ -234,6 +234,12 @@ export interface SessionsTable {
   disconnect_state: 'requested' | 'ack' | 'nak' | 'timeout' | 'api' | 'failed' | null;
   disconnect_detail: string | null;
   disconnect_at: number | null;
+  /** When another device took its place: from then on it holds none, however long its router keeps it. */
+  gave_way_at: number | null;
+  /** What the router answered to the last change of rate or end. */
+  change_state: 'ack' | 'nak' | 'timeout' | 'failed' | null;
+  change_detail: string | null;
+  change_at: number | null;
 }
 
 export interface DailyUsageTable {

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import { replaceOldestDevices } from '../../src/access/places.ts';
 import {
   closeSessionsBeforeBoot,
   closeSilentSessions,
@@ -9,7 +10,6 @@ import {
   credentialsOutsideHours,
   openSessions,
   recordAccounting,
-  replaceOldestDevices,
 } from '../../src/access/sessions.ts';
 import { cancelVoucherBatch, getVoucherBatch, redeemVoucher } from '../../src/access/vouchers.ts';
 import type { JobContext } from '../../src/jobs/context.ts';

@@ -160,6 +160,10 @@ export interface Session {
   disconnect_state: null | 'requested' | 'ack' | 'nak' | 'timeout' | 'api' | 'failed';
   disconnect_detail: string | null;
   disconnect_at: number | null;
+  gave_way_at: number | null;
+  change_state: null | 'ack' | 'nak' | 'timeout' | 'failed';
+  change_detail: string | null;
+  change_at: number | null;
 }
 
 export interface Evidence {

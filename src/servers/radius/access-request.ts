@@ -2,7 +2,8 @@
 import { authorize, type Decision, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
 import { currentDeviceAccess } from '../../access/device-access.ts';
 import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
-import { closeSilentSessions, replaceOldestDevices } from '../../access/sessions.ts';
+import { replaceOldestDevices } from '../../access/places.ts';
+import { closeSilentSessions } from '../../access/sessions.ts';
 import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';

@@ -36,6 +36,8 @@ export interface RadiusSettings {
 }
 
 export interface NasSettings {
+  /** Where its packets come from; undefined leaves it to the system. */
+  sourceAddress: string | undefined;
   radius: RadiusSettings;
   /** `/system identity`, sent as NAS-Identifier. */
   identity: string;
@@ -125,7 +127,7 @@ export function chapProof(password: string): Proof {
 }
 
 export function createNas(settings: NasSettings, events: Events, now: () => number): Nas {
-  const requester = createRadiusRequester();
+  const requester = createRadiusRequester({ localAddress: settings.sourceAddress });
   const open = new Map<string, Session>();
   const underWay = new Set<Promise<unknown>>();
   let boot = 1;

@@ -121,6 +121,7 @@ export function createRouterSimulator(options: RouterSimulatorOptions): RouterSi
   const settings = {
     radius,
     identity: options.identity ?? 'karibu-demo',
+    sourceAddress: options.listen?.host,
     nasIp: options.nasIp ?? '127.0.0.1',
     server: options.server ?? 'karibu',
     portId: options.portId ?? 'bridge-hotspot',

@@ -72,5 +72,9 @@ function session(
     disconnect_state: null,
     disconnect_detail: null,
     disconnect_at: null,
+    gave_way_at: null,
+    change_state: null,
+    change_detail: null,
+    change_at: null,
   };
 }

@@ -206,6 +206,10 @@ export const sessionAnswer = z.strictObject({
   disconnect_state: z.enum(['requested', 'ack', 'nak', 'timeout', 'api', 'failed']).nullable(),
   disconnect_detail: maybeText,
   disconnect_at: maybeTime,
+  gave_way_at: maybeTime.describe('When another device took its place'),
+  change_state: z.enum(['ack', 'nak', 'timeout', 'failed']).nullable(),
+  change_detail: maybeText.describe('What the router answered to the last change of rate and end'),
+  change_at: maybeTime,
 });
 
 export const evidenceAnswer = z.strictObject({

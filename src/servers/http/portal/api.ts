@@ -10,7 +10,7 @@ import { parse } from '../admin/route.ts';
 import type { HttpEnv } from '../context.ts';
 import { readJson } from '../input.ts';
 import type { PortalContext } from './context.ts';
-import { answerOrder, buyPlan, redeemCode } from './purchase.ts';
+import { accessByCode, answerOrder, buyPlan, openCredential, redeemCode } from './purchase.ts';
 
 /** An empty or absent address is none; a wrong one is an error. */
 const mac = z
@@ -50,6 +50,12 @@ const REFUSALS = {
   used: () =>
     new AppError('conflict', 'This code is used already.', { hint: 'If it is yours, sign in with it.' }),
   cancelled: () => new AppError('conflict', 'This code was cancelled.', { hint: 'Ask where you bought it.' }),
+  receipt_over: () =>
+    new AppError('conflict', 'The plan this code paid for is over.', { hint: 'Buy another one.' }),
+  receipt_waits: () =>
+    new AppError('conflict', 'This payment is known, but not what it is for.', {
+      hint: 'Show the M-PESA message at the counter.',
+    }),
 };
 
 export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }> {
@@ -86,6 +92,18 @@ export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }>
       entitlement_id: entitlement.id,
       validity_seconds: entitlement.validity_seconds,
     });
+  });
+
+  // A voucher or an M-PESA receipt, used before or not: this device goes on with its access.
+  api.post('/continue', async (c) => {
+    const body = parse(redeem, await readJson(c.req.raw), 'body');
+    const entered = await accessByCode(ctx, body.code, {
+      mac: body.mac,
+      previous_mac: null,
+      address: c.env.address,
+    });
+    if ('refused' in entered) throw REFUSALS[entered.refused]();
+    return c.json(await openCredential(ctx, entered.access.credential_id));
   });
 
   return api;

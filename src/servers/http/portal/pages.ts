@@ -3,7 +3,8 @@ import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { currentRates, endReason } from '../../../access/authorize.ts';
 import { findCredential } from '../../../access/credentials.ts';
-import { type AccessRecord, currentAccess, getEntitlement } from '../../../access/entitlements.ts';
+import { type AccessRecord, currentAccess } from '../../../access/entitlements.ts';
+import { devicesBeside, devicesInTheWay } from '../../../access/places.ts';
 import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
 import { openSessions } from '../../../access/sessions.ts';
 import { findOrder, LIVE_MS, type Order } from '../../../billing/orders.ts';
@@ -17,7 +18,7 @@ import type { HttpEnv } from '../context.ts';
 import { asAppError, isForLog, STATUSES, statusOf } from '../errors.ts';
 import { refuseNul } from '../input.ts';
 import type { PortalContext } from './context.ts';
-import { rememberCredential, rememberedCredential } from './device-cookie.ts';
+import { rememberDevice, rememberedDevice } from './device-cookie.ts';
 import {
   type HotspotContext,
   loginPassword,
@@ -25,11 +26,19 @@ import {
   readHotspot,
   sealContext,
 } from './hotspot-context.ts';
-import { buyPlan, failureOf, openCredential, redeemCode } from './purchase.ts';
+import {
+  accessByCode,
+  buyPlan,
+  type CodeRefusal,
+  continueAccess,
+  failureOf,
+  openCredential,
+} from './purchase.ts';
 import {
   type AccessView,
   buyPage,
   type ConnectView,
+  continuePage,
   type EntitlementView,
   errorPage,
   homePage,
@@ -140,15 +149,15 @@ async function entitlementView(ctx: PortalContext, access: AccessRecord): Promis
     rate_down_kbps: rates.rate_down_kbps,
     rate_up_kbps: rates.rate_up_kbps,
     max_devices: facts.max_devices,
-    devices_online: sessions.length,
+    devices_online: devicesBeside(sessions, '').length,
   };
 }
 
 /** What this phone has, by the credential it remembers. */
 async function ownAccess(ctx: PortalContext, c: Context<Env>): Promise<AccessRecord | undefined> {
-  const id = rememberedCredential(c, ctx.vault);
-  if (!id) return undefined;
-  const credential = await findCredential(ctx.db, id);
+  const token = rememberedDevice(c, ctx.vault);
+  if (!token) return undefined;
+  const credential = await findCredential(ctx.db, token.credential_id);
   if (!credential) return undefined;
   return currentAccess(ctx.db, credential.username, '', ctx.clock.now(), ctx.clockState().trusted);
 }
@@ -172,6 +181,23 @@ async function isOnline(ctx: PortalContext, credentialId: string, hotspot: Hotsp
   );
 }
 
+/** Whether another device, or this phone under its former address, holds the place that this phone needs. */
+async function mustTakePlace(ctx: PortalContext, c: Context<Env>, visitor: Visit, access: AccessRecord) {
+  const mac = visitor.hotspot?.mac;
+  if (!mac || !access.entitlement) return false;
+  const token = rememberedDevice(c, ctx.vault);
+  const sessions = await openSessions(ctx.db, access.credential_id);
+  const returning = { mac, previous_mac: token?.mac ?? null };
+  return devicesInTheWay(sessions, returning, access.entitlement.max_devices).length > 0;
+}
+
+/** The way online with what this phone has already. */
+async function ownConnect(ctx: PortalContext, c: Context<Env>, visitor: Visit, access: AccessRecord) {
+  const own = await openCredential(ctx, access.credential_id);
+  const connect = connectView(visitor.hotspot, own, false);
+  return connect && { ...connect, takes_place: await mustTakePlace(ctx, c, visitor, access) };
+}
+
 function orderAddress(order: Order, page: PageView): string {
   const query = new URLSearchParams();
   if (page.ctx) query.set('ctx', page.ctx);
@@ -179,23 +205,34 @@ function orderAddress(order: Order, page: PageView): string {
   return `/orders/${order.id}?${query}`;
 }
 
+function statusAddress(page: PageView): string {
+  return page.ctx ? `/status?ctx=${encodeURIComponent(page.ctx)}` : '/status';
+}
+
 /** The pages. `GET` shows, `POST` does one thing, then redirects or shows what is wrong. */
 export function createPortalPages(ctx: PortalContext): Hono<Env> {
   const pages = new Hono<Env>();
+
+  /** The address under which a phone is online is the one that it gives up when it comes back with another. */
+  function noteAddress(c: Context<Env>, visitor: Visit, access: AccessRecord): void {
+    const mac = visitor.hotspot?.mac;
+    const token = rememberedDevice(c, ctx.vault);
+    if (mac && token?.mac !== mac) rememberDevice(c, ctx.vault, { credential_id: access.credential_id, mac });
+  }
 
   async function showHome(c: Context<Env>, visitor: Visit) {
     const plans = await listPlansOnSale(ctx.db);
     const access = await ownAccess(ctx, c);
     const running = access && isRunning(ctx, access) ? access : undefined;
     const online = running ? await isOnline(ctx, running.credential_id, visitor.hotspot) : false;
-    const own = running && !online ? await openCredential(ctx, running.credential_id) : undefined;
+    if (running && online) noteAddress(c, visitor, running);
     const html = homePage({
       ...visitor.page,
       plans,
       payments_open: (await ctx.gateways.mpesa()) !== undefined,
       router_error: visitor.hotspot?.error ?? null,
       entitlement: running ? await entitlementView(ctx, running) : null,
-      connect: own ? connectView(visitor.hotspot, own, false) : null,
+      connect: running && !online ? await ownConnect(ctx, c, visitor, running) : null,
       online,
     });
     return c.html(html);
@@ -276,12 +313,9 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const paid = order.state === 'paid' && order.credential_id !== null;
     if (paid) {
       const credentialId = order.credential_id as string;
-      rememberCredential(c, ctx.vault, credentialId);
+      rememberDevice(c, ctx.vault, { credential_id: credentialId, mac: visitor.hotspot?.mac ?? null });
       if (await isOnline(ctx, credentialId, visitor.hotspot)) {
-        return c.redirect(
-          visitor.page.ctx ? `/status?ctx=${encodeURIComponent(visitor.page.ctx)}` : '/status',
-          303,
-        );
+        return c.redirect(statusAddress(visitor.page), 303);
       }
     }
     return c.html(
@@ -310,26 +344,18 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const form = await readForm(c);
     const visitor = await visit(ctx, c, form);
     const code = (form.code ?? '').slice(0, 60);
-    const refuse = (error: 'unknown' | 'used' | 'cancelled' | 'too_many_tries', status: 400 | 409 | 429) =>
+    const refuse = (error: CodeRefusal | 'too_many_tries', status: 400 | 409 | 429) =>
       c.html(voucherPage({ ...visitor.page, code, error }), status);
     try {
-      const redemption = await redeemCode(ctx, code, visitor.hotspot?.mac ?? null, c.env.address);
-      if (!redemption.redeemed) {
-        // Whoever holds the code of a voucher that still runs may go on with it; RADIUS counts the devices.
-        const entitlementId = redemption.reason === 'used' ? redemption.voucher?.entitlement_id : undefined;
-        const entitlement = entitlementId ? await getEntitlement(ctx.db, entitlementId) : undefined;
-        const live = entitlement && (entitlement.state === 'waiting' || entitlement.state === 'active');
-        if (!live || endReason(entitlement, ctx.clock.now(), ctx.clockState().trusted)) {
-          return refuse(redemption.reason, redemption.reason === 'unknown' ? 400 : 409);
-        }
-        return await showRedeemed(c, visitor, entitlement.credential_id, entitlement.plan_id);
+      const entered = await accessByCode(ctx, code, {
+        mac: visitor.hotspot?.mac ?? null,
+        previous_mac: rememberedDevice(c, ctx.vault)?.mac ?? null,
+        address: c.env.address,
+      });
+      if ('refused' in entered) {
+        return refuse(entered.refused, entered.refused === 'unknown' ? 400 : 409);
       }
-      return await showRedeemed(
-        c,
-        visitor,
-        redemption.entitlement.credential_id,
-        redemption.entitlement.plan_id,
-      );
+      return await showRedeemed(c, visitor, entered.access.credential_id, entered.access.plan_id);
     } catch (error) {
       if (asAppError(error).code === 'rate_limited') return refuse('too_many_tries', 429);
       throw error;
@@ -337,11 +363,26 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
   });
 
   async function showRedeemed(c: Context<Env>, visitor: Visit, credentialId: string, planId: string) {
-    rememberCredential(c, ctx.vault, credentialId);
+    rememberDevice(c, ctx.vault, { credential_id: credentialId, mac: visitor.hotspot?.mac ?? null });
     const access = await accessView(ctx, visitor, credentialId);
     const plan = await findPlan(ctx.db, planId);
     return c.html(voucherPage({ ...visitor.page, access, plan_name: plan?.name ?? null }));
   }
+
+  // Another site's form does not bring the cookie along (SameSite=Lax), so only the guest's own tap gets here.
+  pages.post('/continue', async (c) => {
+    const visitor = await visit(ctx, c, await readForm(c));
+    const token = rememberedDevice(c, ctx.vault);
+    const mac = visitor.hotspot?.mac ?? null;
+    const access =
+      token && (await continueAccess(ctx, token.credential_id, { mac, previous_mac: token.mac }));
+    if (!access) return c.redirect(statusAddress(visitor.page), 303);
+    rememberDevice(c, ctx.vault, { credential_id: access.credential_id, mac });
+    const own = await openCredential(ctx, access.credential_id);
+    return c.html(
+      continuePage({ ...visitor.page, access: { ...own, connect: connectView(visitor.hotspot, own, true) } }),
+    );
+  });
 
   pages.get('/status', async (c) => {
     const visitor = await visit(ctx, c);
@@ -360,10 +401,10 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
       );
     }
     if (await isOnline(ctx, access.credential_id, visitor.hotspot)) {
+      noteAddress(c, visitor, access);
       return c.html(statusPage({ ...visitor.page, state: 'online', entitlement }));
     }
-    const own = await openCredential(ctx, access.credential_id);
-    const connect = connectView(visitor.hotspot, own, false);
+    const connect = await ownConnect(ctx, c, visitor, access);
     return c.html(statusPage({ ...visitor.page, state: 'offline', entitlement, connect }));
   });
 

@@ -1,10 +1,14 @@
 // What guests can do, whether by a page or by the API: buy a plan, redeem a voucher, read an order.
-import { getCredential } from '../../../access/credentials.ts';
-import { type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
+import { findCredential, getCredential } from '../../../access/credentials.ts';
+import { currentAccess, getEntitlement } from '../../../access/entitlements.ts';
+import { type Returning, takePlace } from '../../../access/places.ts';
+import { type RedeemRefusal, type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
 import { viewMpesaSettings } from '../../../billing/mpesa-settings.ts';
 import { getOrder, type Order, type OrderInput, sendOrder, startOrder } from '../../../billing/orders.ts';
+import { findPaymentByReceipt } from '../../../billing/payments.ts';
 import type { Db } from '../../../db/schema.ts';
 import { AppError, errorText } from '../../../errors.ts';
+import { normalizeCode } from '../../../lib/codes.ts';
 import { normalizeMsisdn } from '../../../lib/msisdn.ts';
 import type { HttpContext } from '../context.ts';
 import type { PortalContext } from './context.ts';
@@ -118,9 +122,75 @@ export async function redeemCode(
     throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
   }
   const redemption = await redeemVoucher(ctx.db, ctx.vault, code, mac, now);
-  if (redemption.redeemed) {
-    ctx.codeTries.clear(device);
-    ctx.siteCodeTries.giveBack(address ?? '');
-  }
+  if (redemption.redeemed) forgiveTries(ctx, device, address);
   return redemption;
+}
+
+function forgiveTries(ctx: PortalContext, device: string, address: string | null): void {
+  ctx.codeTries.clear(device);
+  ctx.siteCodeTries.giveBack(address ?? '');
+}
+
+/** Access that a guest has proved to be theirs. */
+export interface ProvedAccess {
+  credential_id: string;
+  plan_id: string;
+}
+
+/**
+ * The access of a credential while it runs or waits; undefined when it is over. A device at a router takes its place
+ * again from its former MAC address, or from the oldest device where there is one too many.
+ */
+export async function continueAccess(
+  ctx: PortalContext,
+  credentialId: string,
+  returning: { mac: string | null; previous_mac: string | null },
+): Promise<ProvedAccess | undefined> {
+  const now = ctx.clock.now();
+  const credential = await findCredential(ctx.db, credentialId);
+  const access =
+    credential && (await currentAccess(ctx.db, credential.username, '', now, ctx.clockState().trusted));
+  const entitlement = access?.entitlement;
+  if (!access?.plan_id || (entitlement?.state !== 'active' && entitlement?.state !== 'waiting')) {
+    return undefined;
+  }
+  const mayBeIn = access.credential_state === 'active' && access.subscriber_state === 'active';
+  if (returning.mac && mayBeIn) {
+    const place: Returning = { mac: returning.mac, previous_mac: returning.previous_mac };
+    if (await takePlace(ctx.db, credentialId, place, entitlement.max_devices, now)) ctx.kick();
+  }
+  return { credential_id: credentialId, plan_id: access.plan_id };
+}
+
+/** Why a code brings nobody in: a refused voucher, or an M-PESA receipt whose plan is over or that waits for a person. */
+export type CodeRefusal = RedeemRefusal | 'receipt_over' | 'receipt_waits';
+
+/**
+ * The access that a typed code stands for: a voucher's, redeemed now or before, or that of the payment with this M-PESA
+ * receipt. Tries are counted, of receipts too. @throws `rate_limited`
+ */
+export async function accessByCode(
+  ctx: PortalContext,
+  typed: string,
+  guest: { mac: string | null; previous_mac: string | null; address: string | null },
+): Promise<{ access: ProvedAccess } | { refused: CodeRefusal }> {
+  const redemption = await redeemCode(ctx, typed, guest.mac, guest.address);
+  if (redemption.redeemed) {
+    const { credential_id, plan_id } = redemption.entitlement;
+    return { access: { credential_id, plan_id } };
+  }
+  const refused = redemption.reason;
+  if (refused === 'cancelled') return { refused };
+  const payment =
+    refused === 'unknown' ? await findPaymentByReceipt(ctx.db, normalizeCode(typed)) : undefined;
+  if (refused === 'unknown' && !payment) return { refused };
+  // Only what is wrong is a try: this code is one of ours.
+  forgiveTries(ctx, guest.mac ?? guest.address ?? '', guest.address);
+  if (payment && payment.state !== 'settled') {
+    return { refused: payment.state === 'unmatched' ? 'receipt_waits' : 'receipt_over' };
+  }
+  const entitlementId = payment ? payment.entitlement_id : redemption.voucher?.entitlement_id;
+  const entitlement = entitlementId ? await getEntitlement(ctx.db, entitlementId) : undefined;
+  const access = entitlement && (await continueAccess(ctx, entitlement.credential_id, guest));
+  return access ? { access } : { refused: payment ? 'receipt_over' : 'used' };
 }

@@ -1,6 +1,6 @@
 // The part of a page that brings the phone online, or shows the credential when there is no router to post to.
 import { type Html, html, httpUrl } from './html.ts';
-import { icon, speaker } from './layout.ts';
+import { carried, icon, speaker } from './layout.ts';
 import type { AccessView, ConnectView, PageView } from './types.ts';
 
 /**
@@ -10,6 +10,7 @@ import type { AccessView, ConnectView, PageView } from './types.ts';
 export function connectForm(view: PageView, connect: ConnectView, label: string): Html | undefined {
   const action = httpUrl(connect.action);
   if (!action) return undefined;
+  if (connect.takes_place) return placeForm(view, label);
   const dst = httpUrl(connect.dst);
   const t = speaker(view.lang);
   return html`<form method="post" action="${action}"${connect.auto && html` data-auto`}>
@@ -21,14 +22,35 @@ ${dst && html`<input type="hidden" name="dst" value="${dst}">`}
 </form>`;
 }
 
+/** Asks for the place of another device, or of this phone under its former MAC address. */
+function placeForm(view: PageView, label: string): Html {
+  const t = speaker(view.lang);
+  return html`<p class="hint">${t('takes_place')}</p>
+<form method="post" action="/continue">
+${carried(view)}
+<button class="big" data-busy="${t('please_wait')}">${icon('wifi')}${label}</button>
+</form>`;
+}
+
+const CONNECTING = {
+  order: 'connecting_title',
+  voucher: 'connecting_voucher_title',
+  continue: 'connecting_continue_title',
+} as const;
+const READY = {
+  order: 'access_title',
+  voucher: 'access_voucher_title',
+  continue: 'connecting_continue_title',
+} as const;
+
 /** After a payment or a voucher: connect by one tap, or the credential in large letters. */
-export function accessPart(view: PageView, access: AccessView, from: 'order' | 'voucher'): Html {
+export function accessPart(view: PageView, access: AccessView, from: 'order' | 'voucher' | 'continue'): Html {
   const t = speaker(view.lang);
   const form = access.connect && connectForm(view, access.connect, t('connect_now'));
   if (form) {
     return html`<section class="hero good">
 <div class="mark">${icon('ok')}</div>
-<h1>${t(from === 'order' ? 'connecting_title' : 'connecting_voucher_title')}</h1>
+<h1>${t(CONNECTING[from])}</h1>
 <p>${t('connecting_hint')}</p>
 </section>
 ${form}`;
@@ -38,7 +60,7 @@ ${form}`;
   const where = view.context?.name || view.business.name;
   return html`<section class="hero good">
 <div class="mark">${icon('ok')}</div>
-<h1>${t(from === 'order' ? 'access_title' : 'access_voucher_title')}</h1>
+<h1>${t(READY[from])}</h1>
 </section>
 <dl class="login">
 <div><dt>${t(isCode ? 'code' : 'username')}</dt><dd>${access.username}</dd></div>

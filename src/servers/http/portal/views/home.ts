@@ -24,7 +24,8 @@ ${sells && !view.entitlement && html`<p>${t('choose_hint')}</p>`}
 ${view.plans.length === 0 && notice('warn', t('no_plans'), t('no_plans_next'))}
 ${view.plans.length > 0 && !sells && notice('warn', t('payments_closed'), t('payments_closed_next'))}
 <ul class="plans">${view.plans.map((plan) => html`<li>${planTicket(view, plan, sells)}</li>`)}</ul>
-<a class="${sells ? 'second' : 'big'}" href="${link(view, '/voucher')}">${icon('ticket')}${t('have_voucher')}</a>`,
+<a class="${sells ? 'second' : 'big'}" href="${link(view, '/voucher')}">${icon('ticket')}${t('have_voucher')}</a>
+<a class="plain" href="${link(view, '/voucher')}">${t('paid_already')}</a>`,
   });
 }
 

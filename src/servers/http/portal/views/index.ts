@@ -1,5 +1,6 @@
 // The portal's pages: a view model in, a complete HTML document out.
 export { buyPage } from './buy.ts';
+export { continuePage } from './continue.ts';
 export { errorPage } from './error.ts';
 export { homePage } from './home.ts';
 export { orderMessage, orderPage } from './order.ts';

@@ -67,6 +67,8 @@ export interface ConnectView {
   dst?: string | null;
   /** The script may post the form by itself, once. False when the router has just refused it. */
   auto: boolean;
+  /** Another device must go first: the form then leads to `/continue`, which sees to that. */
+  takes_place?: boolean;
 }
 
 /** A credential that has access, and the way to use it. */
@@ -160,7 +162,15 @@ export interface OrderView extends PageView {
   access?: AccessView | null;
 }
 
-export type VoucherError = 'unknown' | 'used' | 'cancelled' | 'expired' | 'too_many_tries';
+/** `receipt_over`: the plan that an M-PESA receipt paid for is over; `receipt_waits`: a person must look at the payment. */
+export type VoucherError =
+  | 'unknown'
+  | 'used'
+  | 'cancelled'
+  | 'expired'
+  | 'receipt_over'
+  | 'receipt_waits'
+  | 'too_many_tries';
 
 /** `GET /voucher` and `POST /voucher`. */
 export interface VoucherView extends PageView {
@@ -170,6 +180,11 @@ export interface VoucherView extends PageView {
   /** After a redeem: the page connects. */
   access?: AccessView | null;
   plan_name?: string | null;
+}
+
+/** `POST /continue`: the phone goes on with what it has. */
+export interface ContinueView extends PageView {
+  access: AccessView;
 }
 
 /** `GET /status`; `none` is a device we know nothing of. */
