@@ -8,12 +8,13 @@ import { cannotOpen } from './db/cannot-open.ts';
 import { diskTrouble } from './db/disk.ts';
 import { createDiskWatch } from './db/disk-watch.ts';
 import { openVault } from './db/key-file.ts';
-import { createKnownTime } from './db/known-time.ts';
+import { createKnownTime, type KnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
 import { openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { releaseTasks } from './db/tasks.ts';
 import type { JobContext } from './jobs/context.ts';
+import { correctTimes } from './jobs/correct-times.ts';
 import { type Schedule, startJobs } from './jobs/schedule.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
 import { isPostgresUrl } from './lib/database-url.ts';
@@ -77,6 +78,19 @@ function createTrainingSimulator(listen: Address, log: Log) {
   };
 }
 
+/** The gateway's answers say what time it is there; over TLS nobody else can have said it. */
+function hearingTime(ask: typeof fetch, knownTime: KnownTime): typeof fetch {
+  const heard = async (...request: Parameters<typeof fetch>): Promise<Response> => {
+    const response = await ask(...request);
+    const at = Date.parse(response.headers.get('date') ?? '');
+    if (response.url.startsWith('https:') && Number.isFinite(at)) {
+      knownTime.hear({ name: 'M-PESA', at, decides: true });
+    }
+    return response;
+  };
+  return Object.assign(heard, ask);
+}
+
 type MpesaSimulator = ReturnType<typeof createMpesaSimulator>;
 
 /** The world outside the box; tests put simulators and clocks of their own here. */
@@ -121,26 +135,27 @@ function openFolder(dir: string): Vault {
 
 /** Opens the data folder and brings the database to this version. Nothing listens until start(). */
 export async function createApp(config: Config, outside: Partial<Outside> = {}): Promise<App> {
-  const clock = outside.clock ?? systemClock;
+  const system = outside.clock ?? systemClock;
   const out = outside.log ?? createLog(config.log_level);
   const vault = openFolder(config.data_dir);
   const db = await openStore(config.database);
-  const disk = createDiskWatch(db, config.data_dir, clock, out);
+  const disk = createDiskWatch(db, config.data_dir, system, out);
   const { log } = disk;
   const isFile = !isPostgresUrl(config.database) && config.database !== ':memory:';
   const migrated = await migrate(db, {
-    now: clock.now(),
+    now: system.now(),
     ...(isFile ? { file: config.database } : {}),
   }).catch((error: unknown) => {
     throw cannotOpen(config.database, error);
   });
   if (migrated.applied.length > 0) log.info('database migrated', { ...migrated });
 
-  const knownTime = createKnownTime(db, clock);
+  const knownTime = createKnownTime(db, system, correctTimes);
   await knownTime.load();
+  const { clock } = knownTime;
   const training = createTrainingSimulator(config.simulator, log);
   const gatewayOutside: GatewayOutside = {
-    fetch: outside.fetch ?? fetch,
+    fetch: hearingTime(outside.fetch ?? fetch, knownTime),
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
     simulatorUrl: (settings) => training.urlFor(settings),
@@ -186,6 +201,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     ports: () => ports,
     clockState: () => knownTime.state(),
     diskState: () => disk.state(),
+    confirmClock: (name) => knownTime.confirm(name),
   };
   const doors = {
     admin: createAdminDoor(http),

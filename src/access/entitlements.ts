@@ -6,7 +6,7 @@ import type { Db, Row, Terms } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
-import { newId } from '../lib/ids.ts';
+import { idAt, newId } from '../lib/ids.ts';
 import type { AccessFacts, EntitlementFacts } from './authorize.ts';
 import { endReason, quotaReached } from './authorize.ts';
 import { TERM_NAMES, termsOf } from './terms.ts';
@@ -240,6 +240,51 @@ export async function endDueEntitlements(db: Db, now: number, limit = 500): Prom
     for (const { id } of due) await endEntitlement(tx, id, 'expired', now);
     return due.length;
   });
+}
+
+/**
+ * The clock was wrong by `byMs` from `since` on, as it was counted; `now` is right. What started meanwhile started so
+ * much later; what was used before the clock was trusted starts with its first session; what was ended too early by a
+ * clock that was fast goes on.
+ */
+export async function moveEntitlements(tx: Db, since: number, byMs: number, now: number): Promise<void> {
+  await tx
+    .updateTable('entitlements')
+    .set((eb) => ({ starts_at: eb('starts_at', '+', byMs), ends_at: eb('ends_at', '+', byMs) }))
+    .where('state', '=', 'active')
+    .where('starts_at', '>=', since)
+    .execute();
+  const used = await tx
+    .selectFrom('sessions as x')
+    .innerJoin('entitlements as e', 'e.id', 'x.entitlement_id')
+    .select((eb) => ['e.id', eb.fn.min<number>('x.started_at').as('started_at')])
+    .where('x.id', '>=', idAt(since))
+    .where('e.state', '=', 'waiting')
+    .groupBy('e.id')
+    .execute();
+  for (const { id, started_at } of used) {
+    await startEntitlement(tx, id, Math.min(now, Number(started_at) + byMs));
+  }
+  if (byMs >= 0) return;
+  await tx
+    .updateTable('entitlements as e')
+    .set({ state: 'active', ended_at: null, end_reason: null })
+    .where('state', '=', 'ended')
+    .where('end_reason', '=', 'expired')
+    .where('ended_at', '>=', since)
+    .where('ends_at', '>', now)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('entitlements as other')
+            .select('other.id')
+            .whereRef('other.credential_id', '=', 'e.credential_id')
+            .where('other.state', '=', 'active'),
+        ),
+      ),
+    )
+    .execute();
 }
 
 /**

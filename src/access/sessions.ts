@@ -8,7 +8,7 @@ import { holdRow } from '../db/several-nodes.ts';
 import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
-import { newId } from '../lib/ids.ts';
+import { idAt, newId } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { closedAt } from './hours.ts';
@@ -353,6 +353,30 @@ async function closeRouterSessions(tx: Db, restart: RouterRestart): Promise<Sess
     .where('started_at', '<=', at);
   if (nas_source) closing = closing.where('nas_source', '=', nas_source);
   return closing.returningAll().execute();
+}
+
+/** The clock was wrong by `byMs` from `since` on: what live sessions told meanwhile was told so much later. */
+export async function moveLiveSessions(tx: Db, since: number, byMs: number): Promise<void> {
+  const moving = () =>
+    tx.updateTable('sessions').where('state', '=', 'open').where('updated_at', '>=', since);
+  await moving()
+    .where(unindexed('id'), '>=', idAt(since))
+    .set((eb) => ({ started_at: eb('started_at', '+', byMs) }))
+    .execute();
+  await moving()
+    .set((eb) => ({ updated_at: eb('updated_at', '+', byMs) }))
+    .execute();
+}
+
+/** The credentials with a live session. */
+export async function liveCredentials(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom('sessions')
+    .select('credential_id')
+    .distinct()
+    .where('state', '=', 'open')
+    .execute();
+  return rows.flatMap((row) => row.credential_id ?? []);
 }
 
 /** Closes open sessions that have said nothing since `before`, with the counters they last told. */

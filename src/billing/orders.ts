@@ -235,6 +235,25 @@ export async function ageOrder(db: Db, order: Order, now: number): Promise<void>
     .execute();
 }
 
+/**
+ * The clock was wrong by `byMs` from `since` on, as it was counted: orders made meanwhile are as old as they were, and
+ * every undecided one is asked about now.
+ */
+export async function moveOrders(tx: Db, since: number, byMs: number, now: number): Promise<void> {
+  await tx
+    .updateTable('orders')
+    .set((eb) => ({ created_at: eb('created_at', '+', byMs), sent_at: eb('sent_at', '+', byMs) }))
+    .where('state', 'in', ['pending', 'checking'])
+    .where('created_at', '>=', since)
+    .execute();
+  await tx
+    .updateTable('orders')
+    .set({ next_poll_at: now })
+    .where('state', 'in', ['pending', 'checking'])
+    .where('next_poll_at', 'is not', null)
+    .execute();
+}
+
 /** Asks the gateway about an order now; undecided answers are only noted. */
 export async function askAboutOrder(
   db: Db,

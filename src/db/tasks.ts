@@ -140,6 +140,16 @@ export async function postponeTask(
     .execute();
 }
 
+/** The clock was wrong by `byMs` from `since` on, as it was counted: what waits keeps its turn and its lease. */
+export async function moveTasks(tx: Db, since: number, byMs: number): Promise<void> {
+  await tx
+    .updateTable('tasks')
+    .set((eb) => ({ run_at: eb('run_at', '+', byMs), leased_until: eb('leased_until', '+', byMs) }))
+    .where('state', '=', 'ready')
+    .where('run_at', '>=', since)
+    .execute();
+}
+
 /** Deletes tasks finished before `before`. */
 export async function forgetTasks(db: Db, before: number): Promise<void> {
   await db.deleteFrom('tasks').where('finished_at', '<', before).execute();

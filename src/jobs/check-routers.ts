@@ -18,7 +18,7 @@ export async function checkRouters(
   for (const router of await allRouters(ctx.db)) {
     const api = apiOf(router, ctx.vault);
     if (!api) continue;
-    const { steps, seen, uptime_seconds } = await checkRouter(api, 0);
+    const { steps, seen, uptime_seconds, clock_at } = await checkRouter(api, 0);
     const failed = steps.find((step) => !step.ok);
     await recordRouterState(
       ctx.db,
@@ -26,6 +26,7 @@ export async function checkRouters(
       seen ?? { error: failed?.message ?? 'Not reached.' },
       ctx.clock.now(),
     );
+    if (clock_at !== undefined) ctx.knownTime.hear({ name: `the router “${router.name}”`, at: clock_at });
     if (uptime_seconds !== undefined && ctx.knownTime.trusted()) {
       const bootedAt = ctx.clock.now() - uptime_seconds * 1000;
       const closed = await closeSessionsBeforeBoot(ctx.db, router.id, bootedAt - SLACK_MS);

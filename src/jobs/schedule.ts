@@ -9,6 +9,7 @@ import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
 import { pollOrders } from './poll-orders.ts';
 import { runTasks, taskLanes } from './run-tasks.ts';
+import { watchClock } from './watch-clock.ts';
 
 interface Job {
   name: string;
@@ -30,6 +31,7 @@ export const jobs: Job[] = [
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },
+  { name: 'watch the clock', every: SECOND, run: watchClock },
   { name: 'remember the time', every: MINUTE, run: (ctx) => ctx.knownTime.remember() },
   { name: 'close stale sessions', every: MINUTE, run: closeStale },
   { name: 'end hours', every: MINUTE, run: endHours },

@@ -1,7 +1,14 @@
 // The Test button of a router: each step to it, what failed, what to do.
 import { errorText } from '../errors.ts';
 import { type RouterClient, RouterOsError } from '../protocols/routeros/client.ts';
-import { deviceMode, identity, radiusIncoming, radiusRows, resource } from '../protocols/routeros/device.ts';
+import {
+  clockTime,
+  deviceMode,
+  identity,
+  radiusIncoming,
+  radiusRows,
+  resource,
+} from '../protocols/routeros/device.ts';
 import { isPrefix } from './addresses.ts';
 import { type RouterApi, withRouter } from './router-api.ts';
 
@@ -18,6 +25,8 @@ export interface RouterCheck {
   seen?: { identity: string; version: string; board: string };
   /** How long it has been up; absent when it did not say. */
   uptime_seconds?: number;
+  /** What its clock shows, epoch ms; absent when it did not say. */
+  clock_at?: number;
 }
 
 const FAILED: Record<string, { step: string; hint: string }> = {
@@ -97,10 +106,12 @@ export async function checkRouter(api: RouterApi | undefined, authPort: number):
         });
       }
       steps.push(...(await checkRadius(client, authPort)));
+      const clock_at = await clockTime(client);
       return {
         steps,
         seen: { identity: name, version, board: boardName },
         ...(uptimeSeconds === undefined ? {} : { uptime_seconds: uptimeSeconds }),
+        ...(clock_at === undefined ? {} : { clock_at }),
       };
     });
   } catch (error) {

@@ -73,6 +73,15 @@ export async function closeLogin(db: Db, token: string): Promise<void> {
   await db.deleteFrom('logins').where('token_hash', '=', hashToken(token)).execute();
 }
 
+/** The clock was wrong by `byMs` from `since` on, as it was counted: logins made meanwhile last as long as any. */
+export async function moveLogins(tx: Db, since: number, byMs: number): Promise<void> {
+  await tx
+    .updateTable('logins')
+    .set((eb) => ({ created_at: eb('created_at', '+', byMs), expires_at: eb('expires_at', '+', byMs) }))
+    .where('created_at', '>=', since)
+    .execute();
+}
+
 /** Deletes logins that are over. */
 export async function forgetLogins(db: Db, now: number): Promise<void> {
   await db.deleteFrom('logins').where('expires_at', '<=', now).execute();

@@ -24,19 +24,20 @@ import { memoryStore } from '../support/stores.ts';
 
 let db: Db;
 let ctx: JobContext;
-let time: { now: number };
+let time: { now: number; wrong: number };
 let gateway: PaymentGateway | undefined;
 let published: { kind: string; event: object }[];
 let kicks: number;
 
 beforeEach(async () => {
   db = await memoryStore();
-  time = { now: NOW };
+  time = { now: NOW, wrong: 0 };
   kicks = 0;
   published = [];
   gateway = undefined;
-  const clock = { now: () => time.now, monotonic: () => time.now };
-  const knownTime = createKnownTime(db, clock);
+  const system = { now: () => time.now, monotonic: () => time.now - time.wrong };
+  const knownTime = createKnownTime(db, system);
+  const { clock } = knownTime;
   await knownTime.remember();
   ctx = {
     db,
@@ -252,12 +253,15 @@ describe('time', () => {
     const { entitlement, credential } = await someAccess(db);
     await startEntitlement(db, entitlement.id, NOW - 2 * HOUR);
     await recordAccounting(db, [report({ username: credential.username, at: NOW - 400 * 24 * HOUR })], NOW);
-    time.now = NOW - 200 * 24 * HOUR;
+    time.wrong = -200 * 24 * HOUR;
+    time.now = NOW + time.wrong;
+    await ctx.knownTime.load();
     await endEntitlements(ctx);
     await closeStale(ctx);
     expect(await getEntitlement(db, entitlement.id)).toMatchObject({ state: 'active' });
     expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([{ state: 'open' }]);
-    time.now = NOW;
+    Object.assign(time, { now: NOW, wrong: 0 });
+    await ctx.knownTime.check();
     await endEntitlements(ctx);
     await closeStale(ctx);
     expect(await getEntitlement(db, entitlement.id)).toMatchObject({ state: 'ended' });

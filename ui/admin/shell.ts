@@ -1,6 +1,7 @@
 // The frame round every page: side rail on a desktop, tab bar on a phone.
 import { html } from '../shared/html.ts';
 import { AccountMenu } from './account-menu.ts';
+import { ClockBanner } from './clock-banner.ts';
 import { DiskBanner } from './disk-banner.ts';
 import { useConnected } from './live.ts';
 import { usePlace } from './navigation.ts';
@@ -30,12 +31,7 @@ export function Shell(props: { me: Me; onSignedOut: () => Promise<void> }) {
     <${Rail} me=${me} current=${current} onSignedOut=${props.onSignedOut} />
     <main id="page" class="page" tabindex="-1">
       <${DiskBanner} disk=${me.disk} />
-      ${
-        !me.clock.trusted &&
-        html`<div class="banner warn" role="alert"><${Icon} name="warning" /><p>
-      <b>The clock cannot be trusted.</b> ${me.clock.message ?? 'Nothing expires until it is right again.'}
-      </p></div>`
-      }
+      <${ClockBanner} clock=${me.clock} role=${role} />
       ${pageFor(place, role)}
     </main>
     <${Tabs} role=${role} current=${current} />

@@ -11,13 +11,22 @@ export interface Me {
   account: { id: string; email: string; name: string; role: Role };
   business_name: string;
   version: string;
-  clock: { trusted: boolean; message?: string };
+  clock: ClockState;
   disk: {
     ok: boolean;
     problem?: 'full' | 'read_only' | 'failing' | 'low';
     message?: string;
     hint?: string;
   };
+}
+
+/** `message` says what is wrong with the clock; absent while all is well. */
+export interface ClockState {
+  trusted: boolean;
+  message?: string;
+  hint?: string;
+  box_at: number;
+  counted_at: number;
 }
 
 /** What a plan need not have, and an entitlement copies. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { sql } from 'kysely';
 import { readMpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { Config } from '../../config.ts';
-import { createKnownTime } from '../../db/known-time.ts';
+import { createKnownTime, FIRST_BUILD_AT } from '../../db/known-time.ts';
 import { appliedMigrations, knownMigrations } from '../../db/migrate.ts';
 import { openStore } from '../../db/open.ts';
 import type { Db } from '../../db/schema.ts';
@@ -17,9 +17,6 @@ import { allRouters } from '../../network/routers.ts';
 import { hasAccounts } from '../../operators/accounts.ts';
 import { tryKey } from '../sealed.ts';
 import { type Check, fail, ok, warn } from './check.ts';
-
-/** Before this no Karibu was ever built: a clock that says less has not been set. */
-const FIRST_BUILD_AT = Date.UTC(2025, 0, 1);
 
 async function checkIntegrity(db: Db, config: Config): Promise<Check> {
   const name = 'database';
@@ -69,7 +66,8 @@ async function checkClock(db: Db, clock: Clock): Promise<Check> {
   const known = createKnownTime(db, clock);
   await known.load();
   const { trusted, message } = known.state();
-  return trusted ? ok(name, `${now} UTC`) : fail(name, message ?? 'The clock is behind.', hint);
+  if (!message) return ok(name, `${now} UTC`);
+  return trusted ? warn(name, message, hint) : fail(name, message, hint);
 }
 
 async function checkAccounts(db: Db): Promise<Check> {

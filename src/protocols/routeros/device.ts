@@ -33,6 +33,26 @@ export async function resource(router: Router): Promise<Resource> {
   };
 }
 
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+
+/**
+ * `/system/clock`, epoch ms; undefined when it is written in no known way. The date is `jan/31/2026` up to 7.9 and
+ * `2026-01-31` from 7.10, the offset from UTC `+03:00` or seconds.
+ */
+export async function clockTime(router: Router): Promise<number | undefined> {
+  const [row] = await router.run('/system/clock/print', { '.proplist': 'date,time,gmt-offset' });
+  const old = /^([a-z]{3})\/(\d{2})\/(\d{4})$/.exec(row?.date?.toLowerCase() ?? '');
+  const month = old && String(MONTHS.indexOf(old[1] ?? '') + 1).padStart(2, '0');
+  const date = old ? `${old[3]}-${month}-${old[2]}` : row?.date;
+  const local = Date.parse(`${date}T${row?.time}Z`);
+  const offset = row?.['gmt-offset'] ?? '';
+  const zone = /^([+-]?)(\d{2}):(\d{2})$/.exec(offset);
+  const minutes = zone
+    ? (zone[1] === '-' ? -1 : 1) * (Number(zone[2]) * 60 + Number(zone[3]))
+    : Number(offset) / 60;
+  return Number.isFinite(local) && Number.isFinite(minutes) ? local - minutes * 60_000 : undefined;
+}
+
 export interface DeviceMode {
   /** `advanced`, `basic`, `home` …; devices shipped with 7.17 or later may forbid hotspots until someone presses a button. */
   mode: string;

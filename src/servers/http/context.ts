@@ -2,6 +2,7 @@
 import type { Gateways, PaymentGateway } from '../../billing/gateways.ts';
 import type { MpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { DiskState } from '../../db/disk-watch.ts';
+import type { ClockState, Correction } from '../../db/known-time.ts';
 import type { Db } from '../../db/schema.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Vault } from '../../lib/secrets.ts';
@@ -27,7 +28,9 @@ export interface HttpContext {
   kick(): void;
   /** Bound addresses, once listening: where routers, phones and gateways reach this box. */
   ports(): { portal: number; callback: number; radius_auth: number; radius_acct: number };
-  clockState(): { trusted: boolean; message?: string };
+  clockState(): ClockState;
+  /** Somebody vouches for what the box shows. */
+  confirmClock(name: string): Promise<Correction | undefined>;
   diskState(): DiskState;
 }
 

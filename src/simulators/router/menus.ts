@@ -92,6 +92,10 @@ export function createMenus(
         platform: 'MikroTik',
       },
     ],
+    '/system/clock': () => {
+      const [date = '', time = ''] = new Date(now() + 3 * 3600_000).toISOString().split('T');
+      return [{ date, time: time.slice(0, 8), 'time-zone-name': 'Africa/Nairobi', 'gmt-offset': '+03:00' }];
+    },
     '/system/device-mode': () => [
       {
         mode: settings.hotspotAllowed ? 'advanced' : 'home',

@@ -68,6 +68,8 @@ const ALLOWED: Record<string, string> = {
   'post /accounts': 'o',
   'get /accounts/{id}': 'o',
   'patch /accounts/{id}': 'o',
+  'get /clock': '*',
+  'post /clock/confirm': 'oa',
   'get /audit': 'oa',
   'get /reports/overview': 'oacs',
   'get /reports/access-log': 'oas',

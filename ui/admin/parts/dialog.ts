@@ -40,6 +40,10 @@ interface Question {
   confirm: string;
   /** The name to type before the button works, for what cannot be undone. */
   name?: string;
+  /** The button that steps back, where “Keep it” is not the word. */
+  keep?: string;
+  /** For an act that destroys nothing. */
+  look?: 'primary';
   /** Asks for a line of text; its label. */
   reason?: string;
 }
@@ -94,8 +98,8 @@ export function Questions() {
         </label>`
       }
       <footer class="dialog-foot">
-        <${Button} onClick=${() => close(undefined)}>Keep it<//>
-        <${Button} type="submit" look="danger" disabled=${blocked}>${question.confirm}<//>
+        <${Button} onClick=${() => close(undefined)}>${question.keep ?? 'Keep it'}<//>
+        <${Button} type="submit" look=${question.look ?? 'danger'} disabled=${blocked}>${question.confirm}<//>
       </footer>
     </form>
   <//>`;

@@ -310,11 +310,18 @@ const ownAccount = z.strictObject({ id, email: text, name: text, role });
 export const setupNeededAnswer = z.strictObject({ needed: z.boolean() });
 export const signedInAnswer = z.strictObject({ token: text, account: ownAccount });
 export const signedOutAnswer = z.strictObject({ signed_out: z.literal(true) });
+export const clockAnswer = z.strictObject({
+  trusted: z.boolean(),
+  message: z.string().optional().describe('What is wrong; absent while all is well'),
+  hint: z.string().optional(),
+  box_at: time.describe('What the clock of the box shows'),
+  counted_at: time.describe('What Karibu goes by'),
+});
 export const meAnswer = z.strictObject({
   account: ownAccount,
   business_name: text,
   version: text,
-  clock: z.strictObject({ trusted: z.boolean(), message: z.string().optional() }),
+  clock: clockAnswer,
   disk: z.strictObject({
     ok: z.boolean(),
     problem: z.enum(['full', 'read_only', 'failing', 'low']).optional(),

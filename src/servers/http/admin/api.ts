@@ -9,6 +9,7 @@ import { readJson } from '../input.ts';
 import { limitBody } from '../security.ts';
 import { accountRoutes } from './accounts.ts';
 import { authRoutes, LOGIN_COOKIE } from './auth.ts';
+import { clockRoutes } from './clock.ts';
 import { openApi } from './openapi.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
@@ -31,6 +32,7 @@ export function adminRoutes(): Route[] {
     ...paymentRoutes,
     ...routerRoutes,
     ...settingRoutes,
+    ...clockRoutes,
     ...accountRoutes,
     ...reportRoutes,
   ];
