@@ -58,6 +58,7 @@ export async function startWire() {
     },
     ports: () => ({ portal: 0, callback: 0, radius_auth: bound.auth.port, radius_acct: bound.acct.port }),
     clockState: () => knownTime.state(),
+    confirmClock: async () => undefined,
     diskState: () => disk.state(),
   };
   const doors = { admin: createAdminDoor(http), portal: createPortalDoor(http) };
