@@ -1,9 +1,11 @@
 // Every migration in the order it runs. Append only.
 import type { Migration } from 'kysely';
 import * as start from './0001-start.ts';
+import * as subscribers from './0003-subscribers.ts';
 import * as devices from './0004-devices.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
+  '0003-subscribers': subscribers,
   '0004-devices': devices,
 };

@@ -17,6 +17,7 @@ export type RejectReason =
   | 'quota_used'
   | 'online_time_used'
   | 'revoked'
+  | 'other_router'
   | 'outside_hours'
   | 'not_yet'
   | 'too_many_devices';
@@ -34,6 +35,7 @@ export const REJECT_MESSAGES: Record<RejectReason, string> = {
   quota_used: 'Your data is used up (quota reached). Please buy again.',
   online_time_used: 'Your online time is used up. Please buy again.',
   revoked: 'This access was withdrawn. Please ask the operator.',
+  other_router: 'This access is not allowed at this place. Please ask the operator.',
   outside_hours: 'Your plan is for other hours of the day.',
   not_yet: 'Your plan has not started yet.',
   too_many_devices: 'Too many devices. Disconnect another device first.',
@@ -58,6 +60,7 @@ export interface Accept {
   idle_timeout_seconds: number | null;
   address_pool: string | null;
   address_list: string | null;
+  static_address: string | null;
   /** As many devices may stay beside this one; set where the oldest ones over it must go. */
   devices_beside?: number;
 }
@@ -84,6 +87,9 @@ export interface EntitlementFacts extends Terms {
 export interface AccessFacts {
   credential_state: 'active' | 'disabled';
   subscriber_state: 'active' | 'suspended';
+  /** The one router it may sign in through; null is any. */
+  router_id: string | null;
+  static_address: string | null;
   entitlement: EntitlementFacts | undefined;
   /** Open sessions of this credential on other devices. */
   other_devices: number;
@@ -153,12 +159,18 @@ export function currentRates(entitlement: EntitlementFacts) {
 
 /**
  * The decision for a password that was right. `now` in epoch ms; while the clock is not trusted nothing expires by it
- * (DESIGN promise 8), and counted limits still hold.
+ * (DESIGN promise 8), and counted limits still hold. `routerId` is the router that asks.
  */
-export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean): Decision {
+export function authorize(
+  facts: AccessFacts,
+  now: number,
+  clockTrusted: boolean,
+  routerId: string,
+): Decision {
   const reject = (reason: RejectReason): Reject => ({ accept: false, reason });
   if (facts.credential_state !== 'active') return reject('disabled');
   if (facts.subscriber_state !== 'active') return reject('suspended');
+  if (facts.router_id !== null && facts.router_id !== routerId) return reject('other_router');
   const entitlement = facts.entitlement;
   if (!entitlement) return reject('no_entitlement');
   if (entitlement.state === 'ended' || entitlement.state === 'revoked')
@@ -177,7 +189,9 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     const message = `Your plan works from ${hoursText(entitlement)?.replace('–', ' to ')}. Please come back then.`;
     return { accept: false, reason: 'outside_hours', message };
   }
-  const full = facts.other_devices >= entitlement.max_devices;
+  // Two devices cannot share one address.
+  const places = facts.static_address === null ? entitlement.max_devices : 1;
+  const full = facts.other_devices >= places;
   if (full && entitlement.device_policy === 'refuse') return reject('too_many_devices');
 
   const ends: number[] = [];
@@ -194,8 +208,10 @@ export function authorize(facts: AccessFacts, now: number, clockTrusted: boolean
     ...(hasFairUse(entitlement) ? NO_QUOTA : quotasLeft(entitlement)),
     ...currentRates(entitlement),
     idle_timeout_seconds: entitlement.idle_timeout_seconds,
-    address_pool: entitlement.address_pool,
+    // An address of its own wins over the pool (routeros.md §1.4).
+    address_pool: facts.static_address === null ? entitlement.address_pool : null,
     address_list: entitlement.address_list,
-    ...(full ? { devices_beside: entitlement.max_devices - 1 } : {}),
+    static_address: facts.static_address,
+    ...(full ? { devices_beside: places - 1 } : {}),
   };
 }

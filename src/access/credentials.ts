@@ -22,6 +22,8 @@ export async function createCredential(
     password: string;
     kind: Credential['kind'];
     device_mac: string | null;
+    static_address?: string | null;
+    router_id?: string | null;
   },
   now: number,
 ): Promise<Credential> {
@@ -30,6 +32,8 @@ export async function createCredential(
     .insertInto('credentials')
     .values({
       id: newId(now),
+      static_address: null,
+      router_id: null,
       ...rest,
       password_sealed: vault.seal(password),
       state: 'active',

@@ -22,11 +22,12 @@ export interface Grant {
   order_id?: string | null;
   voucher_id?: string;
   not_before_at?: number | null;
+  idempotency_key?: string | null;
 }
 
 /**
- * Grants a plan. Once for each payment and each voucher: the unique columns make a second grant for the same one
- * impossible; then the entitlement that is there already comes back. It waits until the first login starts it.
+ * Grants a plan. Once for each payment, voucher and idempotency key: the unique columns make a second grant for the
+ * same one impossible; then the entitlement that is there already comes back. It waits until the first login starts it.
  */
 export async function grantEntitlement(db: Db, grant: Grant, now: number): Promise<Entitlement> {
   const inserted = await db
@@ -50,6 +51,7 @@ export async function grantEntitlement(db: Db, grant: Grant, now: number): Promi
       used_seconds: 0,
       used_upload_octets: 0,
       used_download_octets: 0,
+      idempotency_key: grant.idempotency_key ?? null,
       created_at: now,
     })
     .onConflict((oc) => oc.doNothing())
@@ -69,7 +71,9 @@ export async function grantEntitlement(db: Db, grant: Grant, now: number): Promi
     .where((eb) =>
       grant.payment_id
         ? eb('payment_id', '=', grant.payment_id)
-        : eb('voucher_id', '=', grant.voucher_id ?? ''),
+        : grant.voucher_id
+          ? eb('voucher_id', '=', grant.voucher_id)
+          : eb('idempotency_key', '=', grant.idempotency_key ?? ''),
     )
     .executeTakeFirstOrThrow();
 }
@@ -91,6 +95,8 @@ interface AccessRow extends Terms {
   password_sealed: string;
   credential_kind: Row<'credentials'>['kind'];
   credential_state: 'active' | 'disabled';
+  static_address: string | null;
+  router_id: string | null;
   subscriber_state: 'active' | 'suspended';
   other_devices: number;
   entitlement_id: string | null;
@@ -112,7 +118,7 @@ interface AccessRow extends Terms {
 const accessStatement = statement(
   sql<AccessRow>`
     select c.id as credential_id, c.subscriber_id, c.username, c.password_sealed, c.kind as credential_kind,
-      c.state as credential_state,
+      c.state as credential_state, c.static_address, c.router_id,
       s.state as subscriber_state,
       (select count(distinct coalesce(x.mac, x.id)) from sessions x
         where x.credential_id = c.id and x.state = 'open' and x.gave_way_at is null
@@ -141,6 +147,8 @@ export async function findAccess(db: Db, username: string, mac: string): Promise
     password_sealed: row.password_sealed,
     credential_kind: row.credential_kind,
     credential_state: row.credential_state,
+    static_address: row.static_address,
+    router_id: row.router_id,
     subscriber_state: row.subscriber_state,
     other_devices: row.other_devices,
     plan_id: row.plan_id ?? undefined,
@@ -303,6 +311,15 @@ export async function actOnUsage(
   } else if (entitlement.state === 'active' && quotaReached(entitlement) && !quotaReached(before)) {
     await enqueueTask(db, 'enforce', { credential_id: entitlement.credential_id, reason: 'fair_use' }, now);
   }
+}
+
+/** The grant that was made with this idempotency key, if it was. */
+export async function findGrant(db: Db, idempotencyKey: string): Promise<Entitlement | undefined> {
+  return db
+    .selectFrom('entitlements')
+    .selectAll()
+    .where('idempotency_key', '=', idempotencyKey)
+    .executeTakeFirst();
 }
 
 export async function getEntitlement(db: Db, id: string): Promise<Entitlement> {

@@ -21,6 +21,25 @@ function newSubscriber(msisdn: string | null, now: number) {
   };
 }
 
+/** A subscriber that the operator writes down. Throws `conflict` when another has the number (`2547…`). */
+export async function addSubscriber(
+  db: Db,
+  input: { name: string | null; msisdn: string | null; notes: string },
+  now: number,
+): Promise<Subscriber> {
+  const added = await db
+    .insertInto('subscribers')
+    .values({ ...newSubscriber(input.msisdn, now), name: input.name, notes: input.notes })
+    .onConflict((oc) => oc.column('msisdn').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (added) return added;
+  throw new AppError('conflict', 'Another subscriber has this phone number.', {
+    hint: 'Search for the number in the list of subscribers.',
+    fields: { msisdn: 'Another subscriber has this number.' },
+  });
+}
+
 /** A subscriber nobody knows anything about: whoever holds a voucher. */
 export async function createSubscriber(db: Db, now: number): Promise<Subscriber> {
   return db

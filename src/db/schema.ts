@@ -171,6 +171,10 @@ export interface CredentialsTable {
   state: 'active' | 'disabled';
   /** The device this credential was bought on; another purchase there adds to it. */
   device_mac: string | null;
+  /** The address a PPPoE session of it gets, of one active credential alone. */
+  static_address: string | null;
+  /** The one router it may sign in through; null is any. */
+  router_id: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -203,6 +207,8 @@ export interface EntitlementsTable extends Terms {
   used_seconds: number;
   used_upload_octets: number;
   used_download_octets: number;
+  /** Of a grant by hand: the same one is granted once. */
+  idempotency_key: string | null;
   created_at: number;
 }
 

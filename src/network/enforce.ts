@@ -191,7 +191,7 @@ export async function enforceCredential(
     );
     // A live session holds its place: how many others there are was asked when it came in.
     const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
-    const decision = facts && authorize(facts, now, context.clockTrusted());
+    const decision = facts && authorize(facts, now, context.clockTrusted(), session.router_id);
     if (access && decision?.accept) {
       if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
         await startEntitlement(db, decision.entitlement_id, now);

@@ -1,4 +1,5 @@
 // Routers: the MikroTiks we manage, with their secrets sealed.
+import { countBoundTo } from '../access/pppoe.ts';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
@@ -150,6 +151,12 @@ export async function deleteRouter(db: Db, id: string): Promise<void> {
     if (open) {
       throw new AppError('conflict', 'Guests are online through this router.', {
         hint: 'Disconnect them, or wait until their sessions end.',
+      });
+    }
+    const homes = await countBoundTo(tx, id);
+    if (homes > 0) {
+      throw new AppError('conflict', `${homes} PPPoE credentials may sign in through this router alone.`, {
+        hint: 'Let them sign in through any router, or another one, first.',
       });
     }
     const deleted = await tx.deleteFrom('routers').where('id', '=', id).returning('id').executeTakeFirst();

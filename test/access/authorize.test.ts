@@ -37,6 +37,8 @@ function facts(
     credential_state: 'active',
     subscriber_state: 'active',
     entitlement: entitlement && { ...running, ...entitlement },
+    router_id: null,
+    static_address: null,
     other_devices: 0,
     ...change,
   };
@@ -66,37 +68,37 @@ describe('access is refused', () => {
     // Over is told before full: buying again helps, disconnecting a device does not.
     ['expired', facts({ ends_at: NOW }, { other_devices: 5 })],
   ] as const)('as %s', (reason, given) => {
-    expect(authorize(given, NOW, true)).toEqual({ accept: false, reason });
+    expect(authorize(given, NOW, true, 'router-1')).toEqual({ accept: false, reason });
     expect(REJECT_MESSAGES[reason]).toMatch(/^[A-Z].*\.$/);
   });
 
   it('before its start, saying when that is, by a clock that is trusted', () => {
     const later = facts({ ...waiting, not_before_at: NOW + 86_400_000 });
-    expect(authorize(later, NOW, true)).toEqual({
+    expect(authorize(later, NOW, true, 'router-1')).toEqual({
       accept: false,
       reason: 'not_yet',
       message: 'Your plan starts on 16/01/2027 at 11:00. Please come back then.',
     });
-    expect(authorize(later, NOW + 86_400_000, true)).toMatchObject({ accept: true });
-    expect(authorize(later, NOW, false)).toMatchObject({ accept: true });
+    expect(authorize(later, NOW + 86_400_000, true, 'router-1')).toMatchObject({ accept: true });
+    expect(authorize(later, NOW, false, 'router-1')).toMatchObject({ accept: true });
   });
 
   it('outside the hours of the plan, naming them', () => {
     const night = facts({ hours_from_minute: 22 * 60, hours_to_minute: 6 * 60 + 30 });
-    expect(authorize(night, NOW, true)).toEqual({
+    expect(authorize(night, NOW, true, 'router-1')).toEqual({
       accept: false,
       reason: 'outside_hours',
       message: 'Your plan works from 22:00 to 06:30. Please come back then.',
     });
     // A plan that is over is over at any hour.
     const over = facts({ hours_from_minute: 22 * 60, hours_to_minute: 360, ends_at: NOW });
-    expect(authorize(over, NOW, true)).toMatchObject({ reason: 'expired' });
+    expect(authorize(over, NOW, true, 'router-1')).toMatchObject({ reason: 'expired' });
   });
 });
 
 describe('access is given', () => {
   const given = (change: Partial<EntitlementFacts>, trusted = true, more: Partial<AccessFacts> = {}) => {
-    const decision = authorize(facts(change, more), NOW, trusted);
+    const decision = authorize(facts(change, more), NOW, trusted, 'router-1');
     if (!decision.accept) throw new Error(decision.reason);
     return decision;
   };
@@ -119,6 +121,7 @@ describe('access is given', () => {
       idle_timeout_seconds: null,
       address_pool: null,
       address_list: null,
+      static_address: null,
     });
   });
 
@@ -201,7 +204,7 @@ describe('access is given', () => {
 
   it('at a fair-use rate still ends by its time', () => {
     const over = { ...fair, used_download_octets: 100, ends_at: NOW };
-    expect(authorize(facts(over), NOW, true)).toMatchObject({ reason: 'expired' });
+    expect(authorize(facts(over), NOW, true, 'router-1')).toMatchObject({ reason: 'expired' });
   });
 
   it('to as many devices as the plan has', () => {
@@ -220,7 +223,9 @@ describe('access is given', () => {
     expect(given({ hours_from_minute: 0, hours_to_minute: 1 }, false).session_timeout_seconds).toBeNull();
     expect(given({ online_seconds: 60 }, false).session_timeout_seconds).toBe(60);
     expect(given(waiting, false).session_timeout_seconds).toBe(3600);
-    expect(authorize(facts({ quota_octets: 0 }), NOW, false)).toMatchObject({ reason: 'quota_used' });
+    expect(authorize(facts({ quota_octets: 0 }), NOW, false, 'router-1')).toMatchObject({
+      reason: 'quota_used',
+    });
   });
 });
 

@@ -129,7 +129,7 @@ onEveryStore('an entitlement', (store) => {
     expect(during?.entitlement?.id).toBe(entitlement.id);
     const after = await currentAccess(store(), name, '', NOW + HOUR, true);
     expect(after?.entitlement).toMatchObject({ id: second.id, state: 'waiting' });
-    expect(authorize(after as never, NOW + HOUR, true)).toMatchObject({
+    expect(authorize(after as never, NOW + HOUR, true, 'router-1')).toMatchObject({
       accept: true,
       entitlement_id: second.id,
       session_timeout_seconds: 3600,

@@ -100,11 +100,12 @@ async function decide(
   context: RadiusContext,
   access: AccessRecord,
   mac: string,
+  routerId: string,
 ): Promise<{ access: AccessRecord; decision: Decision }> {
   const { db, clock, live } = context;
   const trusted = context.clockTrusted();
   const now = clock.now();
-  const decision = authorize(access, now, trusted);
+  const decision = authorize(access, now, trusted, routerId);
   const full = decision.accept
     ? decision.devices_beside !== undefined
     : decision.reason === 'too_many_devices';
@@ -114,7 +115,7 @@ async function decide(
   const closed = await closeSilentSessions(db, access.credential_id, before);
   for (const session of closed) live.publish('session', session);
   const again = closed.length > 0 ? await currentAccess(db, access.username, mac, now, trusted) : undefined;
-  return again ? { access: again, decision: authorize(again, now, trusted) } : { access, decision };
+  return again ? { access: again, decision: authorize(again, now, trusted, routerId) } : { access, decision };
 }
 
 /** How late a wrong sign-in is refused where too many were: within the 3 s that our script gives the router. */
@@ -157,7 +158,7 @@ export async function handleAccessRequest(
     const slow = wrong && lockout.failed(nas, device);
     return slow ? { ...reject(identity), delayMs: SLOW_REJECT_MS } : reject(identity);
   }
-  const { access, decision } = await decide(context, identity.access, mac);
+  const { access, decision } = await decide(context, identity.access, mac, nas.id);
   const now = context.clock.now();
   if (!decision.accept) return reject(decision.reason, decision.message);
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.

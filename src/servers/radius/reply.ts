@@ -10,7 +10,7 @@ import { writeClass } from './session-class.ts';
 const MOST_SECONDS = 0xffffffff;
 
 /**
- * What RouterOS honours for a hotspot (routeros.md §1.4). A limit of 0 would mean none there, so nothing that is
+ * What RouterOS honours for a hotspot or a PPPoE server (routeros.md §1.4). A limit of 0 would mean none there, so nothing that is
  * used up ever gets this far; the smallest value sent is 1. `proof` answers the way the password was proved.
  */
 export function acceptReply(
@@ -26,6 +26,9 @@ export function acceptReply(
   }
   if (decision.idle_timeout_seconds !== null) {
     attributes.push(attribute('Idle-Timeout', decision.idle_timeout_seconds));
+  }
+  if (decision.static_address !== null) {
+    attributes.push(attribute('Framed-IP-Address', decision.static_address));
   }
   if (decision.address_pool !== null) attributes.push(attribute('Framed-Pool', decision.address_pool));
   if (decision.address_list !== null) {

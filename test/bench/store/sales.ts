@@ -101,6 +101,8 @@ function fillCredential(
     password_sealed: vault.seal(password),
     kind,
     state: 'active',
+    static_address: null,
+    router_id: null,
     device_mac: owner.mac,
     created_at: at,
     updated_at: at,
@@ -198,6 +200,7 @@ function fillSale(
     end_reason: revoked ? 'revoked' : done ? 'expired' : null,
     used_seconds: startsAt === null ? 0 : random.between(60, plan.validity_seconds),
     used_upload_octets: startsAt === null ? 0 : random.between(100_000, 90_000_000),
+    idempotency_key: null,
     used_download_octets: startsAt === null ? 0 : random.between(1_000_000, 800_000_000),
     created_at: at,
   });

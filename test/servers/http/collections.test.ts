@@ -142,6 +142,7 @@ function addressOf(route: Route): string {
     'voucher-batches': 'batch',
     vouchers: 'voucher',
     subscribers: 'subscriber',
+    credentials: 'credential',
     entitlements: 'entitlement',
     sessions: 'session',
     orders: 'order',

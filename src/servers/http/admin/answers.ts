@@ -147,9 +147,14 @@ export const credentialAnswer = z.strictObject({
   kind: z.enum(['hotspot', 'voucher', 'pppoe']),
   state: z.enum(['active', 'disabled']),
   device_mac: maybeText,
+  static_address: maybeText,
+  router_id: maybeText,
   created_at: time,
   updated_at: time,
 });
+
+/** A credential just made or changed: the password, this once, when it is new. */
+export const changedCredentialAnswer = credentialAnswer.extend({ password: z.string().optional() });
 
 export const entitlementAnswer = z.strictObject({
   id,

@@ -10,6 +10,8 @@ import { limitBody } from '../security.ts';
 import { accountRoutes } from './accounts.ts';
 import { authRoutes, LOGIN_COOKIE } from './auth.ts';
 import { clockRoutes } from './clock.ts';
+import { credentialRoutes } from './credentials.ts';
+import { entitlementRoutes } from './entitlements.ts';
 import { openApi } from './openapi.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
@@ -28,6 +30,8 @@ export function adminRoutes(): Route[] {
     ...planRoutes,
     ...voucherRoutes,
     ...subscriberRoutes,
+    ...credentialRoutes,
+    ...entitlementRoutes,
     ...sessionRoutes,
     ...paymentRoutes,
     ...routerRoutes,

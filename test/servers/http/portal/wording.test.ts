@@ -104,6 +104,7 @@ describe('refusals', () => {
       suspended: 'not_allowed',
       no_entitlement: 'no_plan',
       expired: 'expired',
+      other_router: 'not_allowed',
       outside_hours: 'outside_hours',
       not_yet: 'not_yet',
       quota_used: 'quota_used',
