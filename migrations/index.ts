@@ -3,9 +3,11 @@ import type { Migration } from 'kysely';
 import * as start from './0001-start.ts';
 import * as subscribers from './0003-subscribers.ts';
 import * as devices from './0004-devices.ts';
+import * as usage from './0005-usage.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
   '0003-subscribers': subscribers,
   '0004-devices': devices,
+  '0005-usage': usage,
 };

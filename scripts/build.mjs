@@ -77,12 +77,14 @@ function compile(file, version, crossing) {
     `KARIBU_VERSION=${JSON.stringify(version)}`,
     ...(crossing ? [`--target=${crossing.bun}`, `--compile-executable-path=${crossing.runtime}`] : []),
     'src/main.ts',
+    // The second entry point: what the worker thread runs.
+    'src/heavy/worker.ts',
     '--outfile',
     fresh,
   ]);
   renameSync(fresh, out);
   // The executable carries its source map inside.
-  rmSync(`${fresh}.map`, { force: true });
+  for (const map of [`${fresh}.map`, path.join(cache, 'worker.js.map')]) rmSync(map, { force: true });
   const megabytes = (statSync(out).size / 1e6).toFixed(1);
   console.log(`  dist/${file}  ${megabytes} MB  ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }

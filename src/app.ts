@@ -13,6 +13,7 @@ import { migrate } from './db/migrate.ts';
 import { openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { releaseTasks } from './db/tasks.ts';
+import { heavyHere, heavyInWorker } from './heavy/run.ts';
 import type { JobContext } from './jobs/context.ts';
 import { correctTimes } from './jobs/correct-times.ts';
 import { type Schedule, startJobs } from './jobs/schedule.ts';
@@ -163,6 +164,11 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   const gateways = createGateways(db, vault, gatewayOutside);
   const enforcement: EnforceContext = { db, vault, clock, clockTrusted: () => knownTime.trusted() };
   const live = createLive();
+  // A store in memory is seen by its own connection alone; Node runs no TypeScript in a worker.
+  const heavy =
+    'Bun' in globalThis && config.database !== ':memory:'
+      ? heavyInWorker({ database: config.database, data_dir: config.data_dir }, log)
+      : heavyHere({ db, vault });
   const signIns = createSignInLog();
   const radius = createRadiusListeners(
     {
@@ -196,6 +202,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     enforcement,
     radius,
     signIns,
+    heavy,
     live,
     kick,
     ports: () => ports,
@@ -217,6 +224,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     enforcement,
     knownTime,
     disk,
+    heavy,
     live,
     interimSeconds: config.interim_seconds,
     kick,
@@ -269,6 +277,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await radius.stop();
       await schedule?.stop();
       await training.stop();
+      await heavy.stop();
       await db.destroy();
     },
   };

@@ -19,8 +19,9 @@ export const CODE_LENGTH = 8;
 export const MAX_BATCH = 100_000;
 /** A batch up to this size is made in the request that asks for it; larger ones by a task. */
 export const MAKE_AT_ONCE = 1000;
-/** Rows of one insert: the parameters of PostgreSQL's protocol end at 65,535. */
-const CHUNK = 1000;
+const CODES_AT_ONCE = 1000;
+/** Rows of one transaction: with eight indexes 30 µs each, and a RADIUS packet is not to wait longer than 2 ms for them. */
+const SLICE = 50;
 
 export interface BatchInput {
   plan_id: string;
@@ -69,14 +70,25 @@ export async function createVoucherBatch(db: Db, input: BatchInput, now: number)
   });
 }
 
+/** A code as it is stored. */
+export type SealedCode = Pick<Voucher, 'code_fingerprint' | 'code_sealed'>;
+
+/** Fresh random codes, sealed: some 5 µs each. */
+export function sealCodes(vault: Vault, count: number): SealedCode[] {
+  return Array.from({ length: count }, () => {
+    const code = randomCode(CODE_LENGTH);
+    return { code_fingerprint: vault.fingerprint(code), code_sealed: vault.seal(code) };
+  });
+}
+
 /**
- * Makes the next vouchers of a batch, one transaction for each call; the batch is ready when `made` reaches `count`.
- * Safe to repeat after a crash, and beside another node making the same batch: `made` is claimed first.
+ * Adds vouchers to a batch, one transaction for each call, as many as it still wants; it is ready when `made` reaches
+ * `count`. Safe to repeat after a crash, and beside another node making the same batch: `made` is claimed first.
  */
-export async function makeVouchers(
+export async function addVouchers(
   db: Db,
-  vault: Vault,
   batchId: string,
+  codes: readonly SealedCode[],
   now: number,
 ): Promise<VoucherBatch> {
   return db.transaction().execute(async (tx) => {
@@ -89,48 +101,66 @@ export async function makeVouchers(
       .executeTakeFirst();
     if (!batch) throw new AppError('not_found', 'There is no such voucher batch.');
     if (batch.state !== 'making') return batch;
-    const wanted = Math.min(CHUNK, batch.count - batch.made);
-    const made = await insertVouchers(tx, vault, batch, wanted, now);
-    const done = batch.made + made >= batch.count;
+    const made =
+      batch.made + (await insertVouchers(tx, batch, codes.slice(0, batch.count - batch.made), now));
+    const done = made >= batch.count;
     return tx
       .updateTable('voucher_batches')
-      .set({ made: batch.made + made, state: done ? 'ready' : 'making', ready_at: done ? now : null })
+      .set({ made, state: done ? 'ready' : 'making', ready_at: done ? now : null })
       .where('id', '=', batchId)
       .returningAll()
       .executeTakeFirstOrThrow();
   });
 }
 
-/** Inserts up to `wanted` vouchers with fresh codes; one that exists already (in any batch) is left out, not repeated. */
+/** Inserts vouchers; one whose code exists already (in any batch) is left out, not repeated. */
 async function insertVouchers(
   tx: Db,
-  vault: Vault,
   batch: VoucherBatch,
-  wanted: number,
+  codes: readonly SealedCode[],
   now: number,
 ): Promise<number> {
-  if (wanted <= 0) return 0;
-  const rows = Array.from({ length: wanted }, () => {
-    const code = randomCode(CODE_LENGTH);
-    return {
-      id: newId(now),
-      batch_id: batch.id,
-      plan_id: batch.plan_id,
-      code_fingerprint: vault.fingerprint(code),
-      code_sealed: vault.seal(code),
-      state: 'unused' as const,
-      entitlement_id: null,
-      subscriber_id: null,
-      created_at: now,
-      redeemed_at: null,
-    };
-  });
+  if (codes.length === 0) return 0;
+  const rows = codes.map((code) => ({
+    id: newId(now),
+    batch_id: batch.id,
+    plan_id: batch.plan_id,
+    ...code,
+    state: 'unused' as const,
+    entitlement_id: null,
+    subscriber_id: null,
+    created_at: now,
+    redeemed_at: null,
+  }));
   const inserted = await tx
     .insertInto('vouchers')
     .values(rows)
     .onConflict((oc) => oc.column('code_fingerprint').doNothing())
     .executeTakeFirst();
   return Number(inserted.numInsertedOrUpdatedRows ?? 0);
+}
+
+/**
+ * Makes what a batch still lacks, in slices with everything else's turn between them; the batch as it then is, ready
+ * or cancelled. `freshCodes` makes codes (elsewhere, it is heavy work); `tell` hears how far it is after each thousand.
+ */
+export async function makeVouchers(
+  db: Db,
+  batch: VoucherBatch,
+  freshCodes: (count: number) => Promise<SealedCode[]>,
+  clock: { now(): number },
+  tell: (batch: VoucherBatch) => void = () => undefined,
+): Promise<VoucherBatch> {
+  let current = batch;
+  while (current.state === 'making') {
+    const codes = await freshCodes(Math.min(CODES_AT_ONCE, current.count - current.made));
+    for (let start = 0; start < codes.length && current.state === 'making'; start += SLICE) {
+      current = await addVouchers(db, batch.id, codes.slice(start, start + SLICE), clock.now());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    tell(current);
+  }
+  return current;
 }
 
 /** Why a code gives no access. */

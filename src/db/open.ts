@@ -74,6 +74,17 @@ interface Checkpoint {
   checkpointed: number;
 }
 
+/**
+ * A connection beside the main one, for reading much at once: it changes no row (checkpoints aside) and keeps few
+ * pages in memory. The store must exist and be migrated.
+ */
+export async function openReader(location: string): Promise<Db> {
+  if (isPostgresUrl(location)) return openPostgres(location, 2);
+  const connect = await loadDriver();
+  const pragmas = ['busy_timeout = 5000', 'query_only = ON', 'temp_store = MEMORY'];
+  return onSqlite({ writer: connect(location, pragmas) });
+}
+
 /** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */
 export async function openPostgres(url: string, connections = 10): Promise<Db> {
   const { default: pg } = await import('pg');

@@ -248,6 +248,13 @@ export interface SessionsTable {
   change_at: number | null;
 }
 
+/** A source of a router that has sent a right Message-Authenticator. */
+export interface SigningSourcesTable {
+  router_id: string;
+  source: string;
+  since_at: number;
+}
+
 export interface DailyUsageTable {
   day: string;
   entitlement_id: string;
@@ -363,6 +370,7 @@ export interface Tables {
   entitlements: EntitlementsTable;
   sessions: SessionsTable;
   daily_usage: DailyUsageTable;
+  signing_sources: SigningSourcesTable;
   orders: OrdersTable;
   payments: PaymentsTable;
   evidence: EvidenceTable;

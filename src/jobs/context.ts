@@ -3,6 +3,7 @@ import type { Gateways } from '../billing/gateways.ts';
 import type { DiskWatch } from '../db/disk-watch.ts';
 import type { KnownTime } from '../db/known-time.ts';
 import type { Db } from '../db/schema.ts';
+import type { Heavy } from '../heavy/run.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Vault } from '../lib/secrets.ts';
 import type { Log } from '../log.ts';
@@ -26,6 +27,7 @@ export interface JobContext {
   enforcement: EnforceContext;
   knownTime: KnownTime;
   disk: DiskWatch;
+  heavy: Heavy;
   live: Publisher;
   interimSeconds: number;
   /** Has waiting tasks run now. */

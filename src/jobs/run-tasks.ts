@@ -1,6 +1,6 @@
 // Runs the tasks that commits left behind.
 
-import { makeVouchers } from '../access/vouchers.ts';
+import { getVoucherBatch, makeVouchers } from '../access/vouchers.ts';
 import { findOrder } from '../billing/orders.ts';
 import { settleEvidence } from '../billing/settle.ts';
 import {
@@ -49,13 +49,14 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
     return { outcome, retry: !complete };
   },
   async make_vouchers(ctx, { batch_id }) {
-    for (;;) {
-      const batch = await makeVouchers(ctx.db, ctx.vault, batch_id, ctx.clock.now());
-      ctx.live.publish('batch', batch);
-      if (batch.state !== 'making') return { outcome: `${batch.made} vouchers` };
-      // RADIUS goes first: between two thousands of vouchers it gets its turn.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    const batch = await makeVouchers(
+      ctx.db,
+      await getVoucherBatch(ctx.db, batch_id),
+      (count) => ctx.heavy.run('seal_codes', { count }),
+      ctx.clock,
+      (made) => ctx.live.publish('batch', made),
+    );
+    return { outcome: `${batch.made} vouchers` };
   },
 };
 

@@ -161,6 +161,7 @@ export async function deleteRouter(db: Db, id: string): Promise<void> {
     }
     const deleted = await tx.deleteFrom('routers').where('id', '=', id).returning('id').executeTakeFirst();
     if (!deleted) throw noSuchRouter();
+    await tx.deleteFrom('signing_sources').where('router_id', '=', id).execute();
   });
 }
 

@@ -4,7 +4,7 @@ import { type Entitlement, grantEntitlement } from '../../src/access/entitlement
 import { createPlan, type Plan, type PlanInput } from '../../src/access/plans.ts';
 import type { SessionReport } from '../../src/access/sessions.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
-import { createVoucherBatch, listVouchers, makeVouchers } from '../../src/access/vouchers.ts';
+import { addVouchers, createVoucherBatch, listVouchers, sealCodes } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { createVault } from '../../src/lib/secrets.ts';
 
@@ -64,7 +64,7 @@ export async function someVouchers(db: Db, count: number, change: Partial<PlanIn
   const plan = await somePlan(db, change);
   const input = { plan_id: plan.id, count, name: 'Kiosk', created_by: null, idempotency_key: null };
   const { id } = await createVoucherBatch(db, input, NOW);
-  while ((await makeVouchers(db, vault, id, NOW)).state === 'making');
+  while ((await addVouchers(db, id, sealCodes(vault, 1000), NOW)).state === 'making');
   const { items } = await listVouchers(db, vault, { limit: 1000 }, { batch_id: id });
   return { plan, batchId: id, vouchers: items, codes: items.map((voucher) => voucher.code) };
 }

@@ -3,15 +3,16 @@ import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { findAccess } from '../../src/access/entitlements.ts';
 import {
+  addVouchers,
   cancelVoucher,
   cancelVoucherBatch,
   createVoucherBatch,
   findVoucher,
   getVoucherBatch,
   listVouchers,
-  makeVouchers,
   redeemVoucher,
   restoreVoucher,
+  sealCodes,
 } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { onEveryStore } from '../support/stores.ts';
@@ -161,11 +162,17 @@ onEveryStore('a batch of vouchers', (store) => {
     const plan = await somePlan(store());
     const input = { plan_id: plan.id, count: 2300, name: 'Big', created_by: null, idempotency_key: null };
     const { id } = await createVoucherBatch(store(), input, NOW);
-    expect(await makeVouchers(store(), vault, id, NOW)).toMatchObject({ made: 1000, state: 'making' });
+    expect(await addVouchers(store(), id, sealCodes(vault, 1000), NOW)).toMatchObject({
+      made: 1000,
+      state: 'making',
+    });
     // The program ends here; two that start later both find the task.
-    const makers = await Promise.all([0, 1].map(() => makeVouchers(store(), vault, id, NOW)));
+    const makers = await Promise.all([0, 1].map(() => addVouchers(store(), id, sealCodes(vault, 1000), NOW)));
     expect(makers.map((one) => one.made).sort()).toEqual([2000, 2300]);
-    expect(await makeVouchers(store(), vault, id, NOW)).toMatchObject({ made: 2300, state: 'ready' });
+    expect(await addVouchers(store(), id, sealCodes(vault, 1000), NOW)).toMatchObject({
+      made: 2300,
+      state: 'ready',
+    });
     const rows = await store().selectFrom('vouchers').select('code_fingerprint').execute();
     expect(new Set(rows.map((row) => row.code_fingerprint)).size).toBe(2300);
   });
@@ -205,11 +212,13 @@ onEveryStore('a batch of vouchers', (store) => {
       const input = { plan_id: plan.id, count: 3000, name: 'Big', created_by: null, idempotency_key: null };
       const { id } = await createVoucherBatch(store(), input, NOW);
       await Promise.all([
-        makeVouchers(store(), vault, id, NOW),
+        addVouchers(store(), id, sealCodes(vault, 1000), NOW),
         cancelVoucherBatch(store(), id),
-        makeVouchers(store(), vault, id, NOW),
+        addVouchers(store(), id, sealCodes(vault, 1000), NOW),
       ]);
-      expect(await makeVouchers(store(), vault, id, NOW)).toMatchObject({ state: 'cancelled' });
+      expect(await addVouchers(store(), id, sealCodes(vault, 1000), NOW)).toMatchObject({
+        state: 'cancelled',
+      });
       const { items } = await listVouchers(store(), vault, {}, { batch_id: id, state: 'unused' });
       expect(items).toEqual([]);
       const batch = await counters(store(), id);

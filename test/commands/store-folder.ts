@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createPlan } from '../../src/access/plans.ts';
-import { createVoucherBatch, makeVouchers } from '../../src/access/vouchers.ts';
+import { addVouchers, createVoucherBatch, sealCodes } from '../../src/access/vouchers.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { openVault } from '../../src/db/key-file.ts';
 import { migrate } from '../../src/db/migrate.ts';
@@ -70,7 +70,7 @@ export async function storeFolder(): Promise<Config> {
     );
     const wanted = { plan_id: plan.id, count: 3, name: 'Three', created_by: null, idempotency_key: null };
     const batch = await createVoucherBatch(db, wanted, NOW);
-    await makeVouchers(db, vault, batch.id, NOW);
+    await addVouchers(db, batch.id, sealCodes(vault, 1000), NOW);
   });
   return config;
 }

@@ -10,6 +10,7 @@ import { createDiskWatch } from '../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { enqueueTask, LEASE_MS, type TaskKind } from '../../src/db/tasks.ts';
+import { heavyHere } from '../../src/heavy/run.ts';
 import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
@@ -48,6 +49,7 @@ beforeEach(async () => {
     enforcement: { db, vault, clock, clockTrusted: () => knownTime.trusted() },
     knownTime,
     disk: createDiskWatch(db, tmpdir(), clock, silentLog),
+    heavy: heavyHere({ db, vault }),
     live: { publish: (kind: string, event: object) => void published.push({ kind, event }) },
     interimSeconds: 60,
     kick: () => {

@@ -13,7 +13,8 @@ const underDb = ['lib', ...ground];
 const underAccess = ['db', ...underDb];
 const underTrades = ['access', ...underAccess];
 const trades = ['operators', 'reports', 'network', 'messaging', 'billing'];
-const underServers = [...trades, ...underTrades, 'assets', 'config'];
+const underHeavy = [...trades, ...underTrades];
+const underServers = ['heavy', ...underHeavy, 'assets', 'config'];
 const underApp = ['servers', 'jobs', ...underServers, 'protocols', 'simulators'];
 
 /** Layer → the layers that it may import, itself aside. A layer is a folder or a file directly in `src`. */
@@ -36,6 +37,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   reports: underTrades,
   // Billing enqueues a task instead of calling the network.
   billing: ['operators', 'messaging', 'reports', 'protocols', ...underTrades],
+  heavy: underHeavy,
   jobs: underServers,
   servers: [...underServers, 'protocols'],
   app: underApp,

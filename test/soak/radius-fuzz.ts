@@ -8,7 +8,7 @@ import { migrate } from '../../src/db/migrate.ts';
 import { openSqlite } from '../../src/db/open.ts';
 import type { Db } from '../../src/db/schema.ts';
 import type { Log } from '../../src/log.ts';
-import { createRouter } from '../../src/network/routers.ts';
+import { createRouter, type Router, updateRouter } from '../../src/network/routers.ts';
 import { attribute, getAddress, getInteger, getString } from '../../src/protocols/radius/attributes.ts';
 import { challengeHash, ntPasswordHash, ntResponse } from '../../src/protocols/radius/mschap.ts';
 import {
@@ -35,7 +35,7 @@ import { NOW, someAccess, someVouchers, vault } from '../access/fixtures.ts';
 import { type Chance, chance, vector } from '../protocols/radius/material.ts';
 import { numbers } from './options.ts';
 import { md5, mutatePacket } from './radius-mutations.ts';
-import { hasRight, isAuthentic, type Right } from './radius-rights.ts';
+import { hasRight, isAuthentic, passesUnsigned, type Right } from './radius-rights.ts';
 
 const given = numbers({ packets: 1_000_000, server: 100_000, seed: Date.now() % 0x7fffffff });
 const SECRET = Buffer.from('siri-ya-redio');
@@ -185,20 +185,37 @@ function fuzzCodec(seeds: Buffer[], by: Chance): void {
   if (after - before > MOST_GROWTH) throw new Failure('memory grew');
 }
 
+type Setting = Router['message_authenticator'];
+/** The last of them never signs, so that `auto` has somebody to let through unsigned. */
+const SOURCES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'] as const;
+type Source = (typeof SOURCES)[number];
+const NEVER_SIGNS = SOURCES[2];
+
 interface Sent {
   bytes: Buffer;
   port: 'auth' | 'acct';
+  source: Source;
+  /** What the setting lets it do without a Message-Authenticator. */
+  unsigned: boolean;
 }
 
 async function openPorts(bound: { auth: { port: number }; acct: { port: number } }) {
-  const socket = createSocket('udp4');
-  const replies: { bytes: Buffer; port: number }[] = [];
-  socket.on('message', (bytes, from) => replies.push({ bytes, port: from.port }));
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const replies: { bytes: Buffer; port: number; source: Source }[] = [];
+  const sockets = new Map<Source, ReturnType<typeof createSocket>>();
+  for (const source of SOURCES) {
+    const socket = createSocket('udp4');
+    socket.on('message', (bytes, from) => replies.push({ bytes, port: from.port, source }));
+    await new Promise<void>((resolve) => socket.bind(0, source, resolve));
+    sockets.set(source, socket);
+  }
   return {
     replies,
-    send: ({ bytes, port }: Sent) => socket.send(bytes, bound[port].port, '127.0.0.1'),
-    close: () => new Promise<void>((resolve) => socket.close(() => resolve())),
+    send: ({ bytes, port, source }: Sent) => sockets.get(source)?.send(bytes, bound[port].port, '127.0.0.1'),
+    close: async () => {
+      for (const socket of sockets.values()) {
+        await new Promise<void>((resolve) => socket.close(() => resolve()));
+      }
+    },
   };
 }
 
@@ -213,6 +230,7 @@ function answers(reply: Buffer, sent: Buffer): boolean {
 
 async function fuzzServer(
   db: Db,
+  setting: Setting,
   sow: () => Buffer[],
   rights: Map<string, Right>,
   by: Chance,
@@ -249,6 +267,22 @@ async function fuzzServer(
   const { counters } = listeners;
   const right = [...rights.keys()].filter((name) => name.startsWith('guest'))[0]!;
 
+  const signed = new Set<Source>();
+  const fits = ({ bytes, port }: Omit<Sent, 'unsigned'>) =>
+    bytes[0] === 12 || bytes[0] === (port === 'auth' ? 1 : 4);
+
+  /** Notes what the server may believe of it, in the order in which they are sent. */
+  function address(sent: Omit<Sent, 'unsigned'>): Sent {
+    const whole = sent.bytes.length >= 20;
+    const unsigned = whole && passesUnsigned(sent.bytes, setting, signed.has(sent.source));
+    if (sent.bytes[0] === 1 && sent.port === 'auth' && isAuthentic(sent.bytes, SECRET)) {
+      signed.add(sent.source);
+    }
+    return { ...sent, unsigned };
+  }
+
+  const believable = (sent: Sent) => fits(sent) && isAuthentic(sent.bytes, SECRET, sent.unsigned);
+
   function probe(): Sent {
     const authenticator = by.octets(16);
     const attributes = [
@@ -256,7 +290,7 @@ async function fuzzServer(
       attribute('User-Password', hidePassword('secret', SECRET, authenticator)),
       attribute('Calling-Station-Id', 'AA:BB:CC:00:00:01'),
     ];
-    return { port: 'auth', bytes: request(1, attributes, authenticator, by) };
+    return address({ port: 'auth', source: '127.0.0.1', bytes: request(1, attributes, authenticator, by) });
   }
 
   const received = () => {
@@ -280,7 +314,7 @@ async function fuzzServer(
     counters.silences.failed -
     counters.silences.handler_silent;
 
-  const tally = { accepts: 0, rejects: 0, accounting: 0, status: 0, authentic: 0, probes: 0 };
+  const tally = { accepts: 0, rejects: 0, accounting: 0, status: 0, authentic: 0, probes: 0, unsigned: 0 };
   let repliesBefore = 0;
   let total = 0;
 
@@ -298,29 +332,32 @@ async function fuzzServer(
 
   /** A retransmission is known by its first 20 octets (RFC 5080 §2.2.2): the first with right answers for all. */
   const granted = new Set<string>();
-  const headOf = ({ bytes, port }: Sent) => `${port} ${bytes.toString('latin1', 0, 20)}`;
+  const headOf = ({ bytes, port, source }: Sent) => `${source} ${port} ${bytes.toString('latin1', 0, 20)}`;
 
   function judge(batch: Sent[]): void {
     const authentic = new Map<string, number>();
     for (const sent of batch) {
       const head = headOf(sent);
-      if (hasRight(sent.bytes, SECRET, rights)) granted.add(head);
-      if (isAuthentic(sent.bytes, SECRET)) authentic.set(head, (authentic.get(head) ?? 0) + 1);
+      if (fits(sent) && hasRight(sent.bytes, SECRET, rights, sent.unsigned)) granted.add(head);
+      if (believable(sent)) authentic.set(head, (authentic.get(head) ?? 0) + 1);
     }
-    for (const { bytes: reply, port } of ports.replies) {
-      const asked = batch.filter((sent) => bound[sent.port].port === port && answers(reply, sent.bytes));
+    for (const { bytes: reply, port, source } of ports.replies) {
+      const asked = batch.filter(
+        (sent) => sent.source === source && bound[sent.port].port === port && answers(reply, sent.bytes),
+      );
       if (!asked[0]) throw new Failure('a reply to nothing that was asked', reply);
       // A reply tells neither the code nor the length of what it answers.
       const due = asked.filter((sent) => (authentic.get(headOf(sent)) ?? 0) > 0);
-      const fits = (sent: Sent) =>
+      const suits = (sent: Sent) =>
         reply[0] === 2 ? sent.bytes[0] === 12 || granted.has(headOf(sent)) : !granted.has(headOf(sent));
-      const one = due.find(fits) ?? due[0];
+      const one = due.find(suits) ?? due[0];
       if (!one) throw new Failure('a reply to an unauthentic packet', asked[0].bytes);
       const head = headOf(one);
       authentic.set(head, (authentic.get(head) ?? 0) - 1);
       if (one.bytes[0] === 12) tally.status++;
       else if (reply[0] === 2) {
         tally.accepts++;
+        if (one.unsigned && !isAuthentic(one.bytes, SECRET)) tally.unsigned++;
         if (!granted.has(head)) {
           const names = signIns
             .list()
@@ -364,12 +401,16 @@ async function fuzzServer(
   for (let round = 0; round < batches; round++) {
     if (round === Math.floor(batches / 10)) before = rss();
     const batch = Array.from({ length: Math.min(BATCH, given.server - round * BATCH) }, (): Sent => {
-      const bytes = mutatePacket(by.pick(seeds), SECRET, by);
+      const source = by.pick(SOURCES);
+      let bytes = mutatePacket(by.pick(seeds), SECRET, by);
+      const spoilt = (bytes: Buffer) =>
+        source === NEVER_SIGNS && bytes[0] === 1 && isAuthentic(bytes, SECRET);
+      while (spoilt(bytes)) bytes = mutatePacket(by.pick(seeds), SECRET, by);
       const usual = bytes[0] === 4 ? 'acct' : 'auth';
       const other = usual === 'acct' ? 'auth' : 'acct';
-      return { bytes, port: by.below(10) === 0 ? other : usual };
+      return address({ bytes, source, port: by.below(10) === 0 ? other : usual });
     });
-    tally.authentic += batch.filter(({ bytes }) => isAuthentic(bytes, SECRET)).length;
+    tally.authentic += batch.filter(believable).length;
     await exchange(batch);
     forget();
     if (round % PROBE_EACH === 0) {
@@ -384,7 +425,7 @@ async function fuzzServer(
   await ports.close();
   await listeners.stop();
   console.log(
-    `server  ${given.server} packets, ${perSecond(given.server, took)}; ${tally.authentic} authentic; answered: ${tally.accepts} Accepts (all with right, ${tally.probes} of them probes), ${tally.rejects} Rejects, ${tally.accounting} Accounting-Responses, ${tally.status} to Status-Server`,
+    `server  ${setting}: ${given.server} packets, ${perSecond(given.server, took)}; ${tally.authentic} authentic; answered: ${tally.accepts} Accepts (all with right, ${tally.probes} of them probes, ${tally.unsigned} unsigned), ${tally.rejects} Rejects, ${tally.accounting} Accounting-Responses, ${tally.status} to Status-Server`,
   );
   console.log(
     `server  silences ${JSON.stringify(counters.silences)}, retransmissions ${counters.duplicates_answered + counters.duplicates_dropped}`,
@@ -392,6 +433,8 @@ async function fuzzServer(
   console.log(`server  RSS ${mib(before)} before, ${mib(after)} after`);
   if (tally.accepts === tally.probes)
     throw new Failure('no mutated packet was still right: nothing was tried');
+  if (tally.unsigned > 0 !== (setting !== 'yes'))
+    throw new Failure(`${tally.unsigned} Accepts to unsigned requests`);
   if (after - before > MOST_GROWTH) throw new Failure('memory grew');
 }
 
@@ -401,11 +444,11 @@ async function main(): Promise<void> {
   const db = await openSqlite(path.join(folder, 'karibu.db'));
   try {
     await migrate(db, { now: NOW });
-    await createRouter(
+    const { router } = await createRouter(
       db,
       vault,
       {
-        ...{ name: 'Kiosk', address: '127.0.0.1', radius_secret: SECRET.toString() },
+        ...{ name: 'Kiosk', address: '127.0.0.0/8', radius_secret: SECRET.toString() },
         ...{ message_authenticator: 'yes', coa_port: 3799, api_port: 8728, api_tls: 0, api_username: null },
         ...{ hotspot_host: null, hotspot_interface: 'bridge', hotspot_network: '10.5.48.0/22' },
       },
@@ -447,7 +490,11 @@ async function main(): Promise<void> {
     const seeds = sow();
     console.log(`seed    ${given.seed}, ${seeds.length} packets to start from`);
     fuzzCodec(seeds, by);
-    await fuzzServer(db, sow, rights, by);
+    for (const setting of ['yes', 'auto', 'no'] as const) {
+      await updateRouter(db, vault, router.id, { message_authenticator: setting }, NOW);
+      await db.deleteFrom('signing_sources').execute();
+      await fuzzServer(db, setting, sow, rights, by);
+    }
     console.log('ok');
   } finally {
     await db.destroy();

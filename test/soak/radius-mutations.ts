@@ -44,7 +44,7 @@ function changeOne(list: Raw[], by: Chance): void {
     list.push(honest(by.below(256), by.octets(by.below(20))));
     return;
   }
-  switch (by.below(11)) {
+  switch (by.below(14)) {
     case 0:
       list.splice(at, 1);
       break;
@@ -95,6 +95,37 @@ function changeOne(list: Raw[], by: Chance): void {
     case 9:
       list[at] = honest(26, Buffer.concat([Buffer.from([0, 0, 58, 140]), one.value]).subarray(0, 253));
       break;
+    case 10: {
+      // Message-Authenticator taken away, put elsewhere, twice, or of another length.
+      const found = list.findIndex(({ type }) => type === 80);
+      const signature = found >= 0 ? list.splice(found, 1)[0]! : honest(80, Buffer.alloc(16));
+      const somewhere = () => by.below(list.length + 1);
+      const how = by.below(4);
+      if (how > 0) list.splice(somewhere(), 0, { ...signature });
+      if (how === 2) list.splice(somewhere(), 0, { ...signature });
+      if (how === 3) list.splice(somewhere(), 0, honest(80, by.octets(by.pick([0, 1, 15, 17, 32]))));
+      break;
+    }
+    case 11: {
+      // Counters, their gigawords, times and ages at their ends.
+      const value = Buffer.alloc(4);
+      value.writeUInt32BE(by.pick([0, 1, 0x7fffffff, 0x80000000, 0xffffffff, by.below(2 ** 32)]));
+      const type = by.pick([5, 27, 40, 41, 42, 43, 46, 49, 52, 53, 55]);
+      const found = list.findIndex((other) => other.type === type);
+      list.splice(found < 0 ? at : found, found < 0 ? 0 : 1, honest(type, value));
+      break;
+    }
+    case 12: {
+      // Vendors within vendors, and several attributes in one frame.
+      const inner = Buffer.concat([
+        Buffer.from([by.pick([1, 8, 11, 25, 26]), one.value.length + 2]),
+        one.value,
+      ]);
+      const frame = Buffer.concat([Buffer.from([0, 0, by.pick([1, 58]), by.pick([55, 140])]), inner, inner]);
+      const nested = Buffer.concat([Buffer.from([0, 0, 1, 55, 26, frame.length + 2]), frame]);
+      list[at] = honest(26, (by.below(2) === 0 ? frame : nested).subarray(0, 253));
+      break;
+    }
     default:
       list[at] = honest(one.type, one.value.subarray(0, by.below(one.value.length + 1)));
   }

@@ -10,8 +10,23 @@ export interface Right {
   mschap2: Set<string>;
 }
 
-/** True when a request was signed with the secret as its code demands, Message-Authenticator included. */
-export function isAuthentic(datagram: Buffer, secret: Buffer): boolean {
+/** What a router's setting for Message-Authenticator lets through unsigned, given what its source did before. */
+export function passesUnsigned(
+  datagram: Buffer,
+  setting: 'auto' | 'yes' | 'no',
+  sourceSigned: boolean,
+): boolean {
+  const types = (split(datagram.subarray(20, datagram.readUInt16BE(2))) ?? []).map(({ type }) => type);
+  // EAP-Message (RFC 3579 §3.2), and Proxy-State, which the attack of CVE-2024-3596 needs.
+  if (setting === 'yes' || types.includes(79)) return false;
+  return setting === 'no' || (!sourceSigned && !types.includes(33));
+}
+
+/**
+ * True when a request was signed with the secret as its code demands, Message-Authenticator included. `unsigned` says
+ * that an Access-Request may do without it.
+ */
+export function isAuthentic(datagram: Buffer, secret: Buffer, unsigned = false): boolean {
   const length = datagram.length >= 20 ? datagram.readUInt16BE(2) : 0;
   if (length < 20 || length > 4096 || length > datagram.length) return false;
   const bytes = Buffer.from(datagram.subarray(0, length));
@@ -23,7 +38,7 @@ export function isAuthentic(datagram: Buffer, secret: Buffer): boolean {
   if (accounting && !md5(bytes.fill(0, 4, 20), secret).equals(sent)) return false;
   const places = list.filter(({ type }) => type === 80);
   const [place] = places;
-  if (!place) return accounting;
+  if (!place) return accounting || (unsigned && bytes[0] === 1);
   if (places.length > 1 || place.value.length !== 16) return false;
   const signature = Buffer.from(place.value);
   bytes.fill(0, place.at + 22, place.at + 38);
@@ -54,8 +69,13 @@ function microsoft(list: { type: number; value: Buffer }[], type: number): Buffe
 }
 
 /** True when an authentic Access-Request names someone with access in force, and proves the password. */
-export function hasRight(datagram: Buffer, secret: Buffer, rights: ReadonlyMap<string, Right>): boolean {
-  if (!isAuthentic(datagram, secret) || datagram[0] !== 1) return false;
+export function hasRight(
+  datagram: Buffer,
+  secret: Buffer,
+  rights: ReadonlyMap<string, Right>,
+  unsigned = false,
+): boolean {
+  if (!isAuthentic(datagram, secret, unsigned) || datagram[0] !== 1) return false;
   const list = split(datagram.subarray(20, datagram.readUInt16BE(2))) ?? [];
   const authenticator = datagram.subarray(4, 20);
   const values = (type: number) => list.filter((one) => one.type === type).map((one) => one.value);

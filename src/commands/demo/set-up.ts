@@ -1,6 +1,6 @@
 // Gives the demo's store its business, accounts, plans, vouchers, M-PESA keys, router.
 import { createPlan, listPlansOnSale, type Plan, type PlanInput } from '../../access/plans.ts';
-import { createVoucherBatch, listVoucherBatches, makeVouchers } from '../../access/vouchers.ts';
+import { createVoucherBatch, listVoucherBatches, makeVouchers, sealCodes } from '../../access/vouchers.ts';
 import { completeMpesaSettings, writeMpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { Db } from '../../db/schema.ts';
 import { readSetting } from '../../db/settings.ts';
@@ -83,8 +83,8 @@ export async function makeBatch(
   now: number,
 ): Promise<void> {
   const wanted = { plan_id: plan.id, count, name, created_by: null, idempotency_key: null };
-  let batch = await createVoucherBatch(db, wanted, now);
-  while (batch.state === 'making') batch = await makeVouchers(db, vault, batch.id, now);
+  const batch = await createVoucherBatch(db, wanted, now);
+  await makeVouchers(db, batch, async (wanting) => sealCodes(vault, wanting), { now: () => now });
 }
 
 /** Where vouchers come from that simulated guests use, and those that visitors may try. */

@@ -28,6 +28,12 @@ export interface RadiusClient {
   requireMessageAuthenticator: 'auto' | 'yes' | 'no';
 }
 
+/** Which sources of a client have sent a right Message-Authenticator; asked for every packet, so in memory. */
+export interface SigningMemory {
+  has(clientId: string, address: string): boolean;
+  add(clientId: string, address: string): void;
+}
+
 export interface Reply {
   code: number;
   attributes: readonly Attribute[];
@@ -72,6 +78,8 @@ export interface RadiusServerOptions<C extends RadiusClient> {
   /** A handler threw, a reply could not be made, or the system refused to send. Must not throw. */
   onError(error: unknown, context: { listener: Listener; address?: string }): void;
   onUnknownClient?(address: string): void;
+  /** What outlives this server; without it a restart forgets who signs. */
+  signing?: SigningMemory;
   onSilence?(reason: SilenceReason, address: string): void;
   /** Milliseconds that only go forward, to age the duplicate cache. */
   now?(): number;
@@ -116,6 +124,14 @@ export interface RadiusServer {
 
 const stopPatienceMs = 2000;
 
+function signingUntilRestart(): SigningMemory {
+  const known = new Set<string>();
+  return {
+    has: (clientId, address) => known.has(`${clientId} ${address}`),
+    add: (clientId, address) => void known.add(`${clientId} ${address}`),
+  };
+}
+
 function laterByTimeout(callback: () => void, ms: number): () => void {
   const timeout = setTimeout(callback, ms);
   return () => clearTimeout(timeout);
@@ -141,8 +157,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   /** Sends one Access-Reject that waits, at once. */
   const delayed = new Set<() => void>();
   const counters = noCounts();
-  /** The sources of each client, by its id, that have sent a right Message-Authenticator: one client may be many. */
-  const signing = new Map<string, Set<string>>();
+  const signing = options.signing ?? signingUntilRestart();
   let sockets: { auth: UdpSocket; acct: UdpSocket } | undefined;
   let inFlight = 0;
   let stopping = false;
@@ -202,14 +217,8 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
       return verifyRequestAuthenticator(request, client.secret) ? undefined : 'request_authenticator_wrong';
     }
     if (!signed) return mustBeSigned(request, client, address) ? 'message_authenticator_missing' : undefined;
-    if (request.code === Code.AccessRequest) noteSigning(client, address);
+    if (request.code === Code.AccessRequest) signing.add(client.id, address);
     return undefined;
-  }
-
-  function noteSigning(client: C, address: string): void {
-    const sources = signing.get(client.id);
-    if (sources) sources.add(address);
-    else signing.set(client.id, new Set([address]));
   }
 
   function mustBeSigned(request: Packet, client: C, address: string): boolean {
@@ -217,7 +226,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     // RFC 3579 §3.2: whatever the setting, an EAP-Message proves nothing without it.
     if (hasAttribute(request, 'EAP-Message')) return true;
     if (client.requireMessageAuthenticator === 'no') return false;
-    return signing.get(client.id)?.has(address) || hasAttribute(request, 'Proxy-State');
+    return signing.has(client.id, address) || hasAttribute(request, 'Proxy-State');
   }
 
   function answerStatus(listener: Listener, request: Packet, client: C, sender: Sender): void {

@@ -4,6 +4,7 @@ import type { MpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { DiskState } from '../../db/disk-watch.ts';
 import type { ClockState, Correction } from '../../db/known-time.ts';
 import type { Db } from '../../db/schema.ts';
+import type { Heavy } from '../../heavy/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Vault } from '../../lib/secrets.ts';
 import type { Log } from '../../log.ts';
@@ -23,6 +24,7 @@ export interface HttpContext {
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;
+  heavy: Heavy;
   live: Live;
   /** Has waiting tasks run now instead of at the next second. */
   kick(): void;

@@ -19,6 +19,9 @@ const KINDS: Record<number, 'start' | 'interim' | 'stop'> = {
   [AcctStatusType.Stop]: 'stop',
 };
 
+/** Four petabytes, a hundred days of 4 Gbps: a session that says more has a broken counter, which counts for nothing. */
+const MOST_OCTETS = 2 ** 52;
+
 /** A text attribute as the store can hold it: PostgreSQL's text has no NUL. */
 function text(request: Packet, name: 'User-Name' | 'NAS-Port-Id' | 'Acct-Session-Id'): string | undefined {
   return getString(request, name)?.replaceAll('\0', '\ufffd');
@@ -48,7 +51,10 @@ export function readAccounting(
   const counter = (
     low: 'Acct-Input-Octets' | 'Acct-Output-Octets',
     high: 'Acct-Input-Gigawords' | 'Acct-Output-Gigawords',
-  ) => foldGigawords(getInteger(request, low) ?? 0, getInteger(request, high) ?? 0);
+  ) => {
+    const octets = foldGigawords(getInteger(request, low) ?? 0, getInteger(request, high) ?? 0);
+    return octets <= MOST_OCTETS ? octets : 0;
+  };
   const port = getInteger(request, 'NAS-Port');
   // RouterOS always sends both (routeros.md §1.5); a router that never does starts its 32 bits anew.
   const wraps =

@@ -10,6 +10,7 @@ import { readAccounting } from './accounting-request.ts';
 import type { Nas, RadiusContext } from './context.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createLockout, LOCKOUT_LIMITS, type LockoutEntry } from './lockout.ts';
+import { createSigningMemory } from './signing-memory.ts';
 
 /** A source that is no router of ours. */
 export interface UnknownSource {
@@ -24,7 +25,7 @@ export interface RadiusListeners {
   stop(): Promise<void>;
   /** Reads the routers again; call it after any of them changed. */
   reloadRouters(): Promise<void>;
-  /** Writes down which routers were heard since the last call. */
+  /** Writes down which routers were heard since the last call, and which of them sign. */
   recordHeard(): Promise<void>;
   unknownSources(): UnknownSource[];
   /** Who is held back for guessing. */
@@ -47,6 +48,7 @@ export function createRadiusListeners(
   let routers = new Map<string, Nas>();
   let table = createAddressTable<Nas>([]);
   const lockout = createLockout(clock, limits.lockout);
+  const signing = createSigningMemory(db, () => clock.now());
   const heard = new Map<string, number>();
   const unknown = new Map<string, UnknownSource>();
 
@@ -60,6 +62,7 @@ export function createRadiusListeners(
     acctListen: listen.acct,
     rejectDelayMs: limits.rejectDelayMs,
     findClient: (address) => table.find(address),
+    signing,
     async onAccess(request, nas) {
       heard.set(nas.id, clock.now());
       return handleAccessRequest(context, lockout, request, nas);
@@ -96,8 +99,12 @@ export function createRadiusListeners(
         });
       }
     },
-    stop: () => server.stop(),
+    async stop() {
+      await server.stop();
+      await signing.record().catch((error: unknown) => log.error('cannot remember who signs', { error }));
+    },
     async reloadRouters() {
+      await signing.load();
       const list = await allRouters(db);
       routers = new Map(
         list.map((router) => {
@@ -111,7 +118,6 @@ export function createRadiusListeners(
             byPrefix: isPrefix(router.address),
             macLogin: router.mac_login === 'yes',
           };
-          // The server remembers by identity which client has sent a Message-Authenticator.
           const same =
             previous?.name === nas.name &&
             previous.secret.equals(secret) &&
@@ -130,6 +136,7 @@ export function createRadiusListeners(
       for (const address of unknown.keys()) if (table.find(address)) unknown.delete(address);
     },
     async recordHeard() {
+      await signing.record();
       const list = [...heard];
       heard.clear();
       for (const [id, at] of list) await routerHeard(db, id, at);

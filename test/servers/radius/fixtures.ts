@@ -49,23 +49,26 @@ export async function startRadius(lockout: LockoutLimits = LOCKOUT_LIMITS) {
     NOW,
   );
   const endpoint = { host: '127.0.0.1', port: 0 };
-  const listeners = createRadiusListeners(
-    {
-      db,
-      vault,
-      clock: { now: () => time.now, monotonic: () => time.now },
-      log: silentLog,
-      live,
-      signIns,
-      clockTrusted: () => time.trusted,
-      interimSeconds: 60,
-    },
-    { auth: endpoint, acct: endpoint },
-    { rejectDelayMs: 0, lockout },
-  );
+  /** Listeners on the same store, as after a restart; not started. */
+  const again = () =>
+    createRadiusListeners(
+      {
+        db,
+        vault,
+        clock: { now: () => time.now, monotonic: () => time.now },
+        log: silentLog,
+        live,
+        signIns,
+        clockTrusted: () => time.trusted,
+        interimSeconds: 60,
+      },
+      { auth: endpoint, acct: endpoint },
+      { rejectDelayMs: 0, lockout },
+    );
+  const listeners = again();
   const bound = await listeners.start();
   const requester = createRadiusRequester();
-  return { db, time, router, signIns, live, listeners, bound, requester, ...asker(requester, bound) };
+  return { db, time, router, signIns, live, listeners, again, bound, requester, ...asker(requester, bound) };
 }
 
 function asker(requester: RadiusRequester, bound: { auth: { port: number }; acct: { port: number } }) {

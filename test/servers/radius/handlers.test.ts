@@ -376,6 +376,78 @@ describe('accounting', () => {
     expect(await entitlement(id)).toMatchObject({ used_seconds: 300, used_upload_octets: 1000 });
   });
 
+  const counted = (seconds: number, up: number, down: number, gigawords: number | undefined) => [
+    attribute('Acct-Session-Time', seconds),
+    attribute('Acct-Input-Octets', up),
+    attribute('Acct-Output-Octets', down),
+    ...(gigawords === undefined ? [] : [attribute('Acct-Output-Gigawords', gigawords)]),
+  ];
+
+  it('after a reboot that counts from zero, under the same session id, user and port, adds to what was', async () => {
+    const { id, attributes } = await accounting();
+    await radius.account('Interim-Update', [...attributes, ...counted(600, 1000, 9000, 0)]);
+    const { username } = await radius.db.selectFrom('sessions').select('username').executeTakeFirstOrThrow();
+    const again = (await radius.logIn({ username, password: 'secret' })) as Packet;
+    const anew = [
+      ...attributes.filter(({ type }) => type !== 25),
+      attribute('Class', getOctets(again, 'Class') as Buffer),
+    ];
+    await radius.account('Start', anew);
+    await radius.account('Interim-Update', [...anew, ...counted(60, 10, 90, 0)]);
+    // What the network held back from before the reboot.
+    await radius.account('Interim-Update', [...attributes, ...counted(540, 900, 8000, 0)]);
+    expect(await entitlement(id)).toMatchObject({
+      used_seconds: 660,
+      used_upload_octets: 1010,
+      used_download_octets: 9090,
+    });
+    expect((await sessions()).filter(({ state }) => state === 'open')).toMatchObject([
+      { session_seconds: 60 },
+    ]);
+  });
+
+  it('of a router without gigawords goes on where 32 bits end, that of RouterOS is taken at its word', async () => {
+    const { id, attributes } = await accounting();
+    await radius.account('Interim-Update', [...attributes, ...counted(300, 5, 2 ** 32 - 10, undefined)]);
+    await radius.account('Interim-Update', [...attributes, ...counted(600, 6, 30, undefined)]);
+    expect(await entitlement(id)).toMatchObject({
+      used_upload_octets: 6,
+      used_download_octets: 2 ** 32 + 30,
+    });
+    await radius.account('Interim-Update', [...attributes, ...counted(900, 7, 20, 1)]);
+    expect(await entitlement(id)).toMatchObject({ used_download_octets: 2 ** 32 + 30 });
+    await radius.account('Stop', [...attributes, attribute('Acct-Session-Time', 950)]);
+    expect(await entitlement(id)).toMatchObject({ used_seconds: 950, used_download_octets: 2 ** 32 + 30 });
+  });
+
+  it('with a counter that no session can have is acknowledged, and the counter is not believed', async () => {
+    const { id, attributes } = await accounting();
+    await radius.account('Interim-Update', [...attributes, ...counted(300, 5, 100, 0)]);
+    const answer = await radius.account('Interim-Update', [
+      ...attributes,
+      ...counted(360, 8, 0xffffffff, 0xffffffff),
+    ]);
+    expect(answer?.code).toBe(Code.AccountingResponse);
+    expect(await entitlement(id)).toMatchObject({
+      used_seconds: 360,
+      used_upload_octets: 8,
+      used_download_octets: 100,
+    });
+  });
+
+  it('of a router that names its ports by number only keeps two ports apart', async () => {
+    const { id, attributes } = await accounting();
+    const numbered = (port: number) => [
+      ...attributes.filter(({ type }) => type !== 87 && type !== 25),
+      attribute('NAS-Port', port),
+    ];
+    for (const port of [1, 2, 1, 2]) {
+      await radius.account('Interim-Update', [...numbered(port), ...counted(60, port, 10, 0)]);
+    }
+    expect((await sessions()).map((one) => one.nas_port_id).sort()).toEqual(['1', '2']);
+    expect(await entitlement(id)).toMatchObject({ used_seconds: 120, used_upload_octets: 3 });
+  });
+
   it('of many sessions at once is stored whole', async () => {
     const { attributes } = await accounting();
     const answers = await Promise.all(

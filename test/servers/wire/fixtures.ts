@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { createGateways } from '../../../src/billing/gateways.ts';
 import { createDiskWatch } from '../../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../../src/db/known-time.ts';
+import { heavyHere } from '../../../src/heavy/run.ts';
 import type { JobContext } from '../../../src/jobs/context.ts';
 import { type Schedule, startJobs } from '../../../src/jobs/schedule.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
@@ -36,6 +37,7 @@ export async function startWire() {
   const clock = { now, monotonic: () => systemClock.monotonic() };
   const knownTime = createKnownTime(db, clock);
   const disk = createDiskWatch(db, tmpdir(), clock, silentLog);
+  const heavy = heavyHere({ db, vault });
   const live = createLive();
   const signIns = createSignInLog();
   const trusted = () => knownTime.trusted();
@@ -52,7 +54,7 @@ export async function startWire() {
   let schedule: Schedule | undefined;
   const kick = () => schedule?.kick();
   const http: HttpContext = {
-    ...{ db, vault, clock, log: silentLog, gateways, enforcement, radius, signIns, live, kick },
+    ...{ db, vault, clock, log: silentLog, gateways, enforcement, radius, signIns, live, heavy, kick },
     tryMpesa: () => {
       throw new Error('no M-PESA in these tests');
     },
@@ -64,7 +66,7 @@ export async function startWire() {
   const doors = { admin: createAdminDoor(http), portal: createPortalDoor(http) };
   await knownTime.remember();
   const jobs: JobContext = {
-    ...{ db, vault, clock, log: silentLog, gateways, enforcement, knownTime, disk, live, kick },
+    ...{ db, vault, clock, log: silentLog, gateways, enforcement, knownTime, disk, live, heavy, kick },
     interimSeconds: 60,
     recordHeard: () => radius.recordHeard(),
     reloadRouters: () => radius.reloadRouters(),

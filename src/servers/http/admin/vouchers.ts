@@ -14,20 +14,12 @@ import {
   makeVouchers,
   restoreVoucher,
   type VoucherBatchView,
-  type VoucherView,
 } from '../../../access/vouchers.ts';
-import { MAX_LIMIT } from '../../../db/page.ts';
-import { AppError } from '../../../errors.ts';
 import { dayOf } from '../../../lib/days.ts';
 import { audit } from '../../../operators/audit.ts';
-import { readBusiness } from '../../../operators/business.ts';
-import { voucherSheet } from '../../../reports/voucher-sheet.ts';
 import type { HttpContext } from '../context.ts';
 import { pageOfAnswer, voucherAnswer, voucherBatchAnswer } from './answers.ts';
 import { MANAGERS, pageOf, pageQuery, route, SELLERS } from './route.ts';
-
-/** Vouchers on one PDF: what a printer takes in a day, and a request can make without holding others up for long. */
-const MOST_ON_SHEET = 2000;
 
 function viewBatch(batch: VoucherBatchView) {
   const { idempotency_key: _, ...shown } = batch;
@@ -38,25 +30,8 @@ async function oneBatch(ctx: HttpContext, id: string) {
   return viewBatch(await getVoucherBatch(ctx.db, id));
 }
 
-async function allVouchers(ctx: HttpContext, batchId: string, most: number): Promise<VoucherView[]> {
-  const vouchers: VoucherView[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await listVouchers(ctx.db, ctx.vault, { limit: MAX_LIMIT, cursor }, { batch_id: batchId });
-    vouchers.push(...page.items);
-    cursor = page.next ?? undefined;
-  } while (cursor && vouchers.length < most);
-  return vouchers.slice(0, most);
-}
-
 function fileName(batch: { name: string }, ending: string): string {
   return `${batch.name.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'vouchers'}.${ending}`;
-}
-
-function csvField(text: string): string {
-  // A leading = + - @ would run as a formula in a spreadsheet.
-  const safe = /^[=+\-@\t]/.test(text) ? `'${text}` : text;
-  return /[",\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
 }
 
 export const voucherRoutes = [
@@ -109,9 +84,8 @@ export const voucherRoutes = [
       };
       if (batch.made === 0)
         await audit(ctx.db, actor, { ...entry, after: { count: batch.count, plan: plan.name } }, now);
-      let made = batch;
-      while (made.state === 'making' && made.count <= MAKE_AT_ONCE) {
-        made = await makeVouchers(ctx.db, ctx.vault, batch.id, now);
+      if (batch.count <= MAKE_AT_ONCE) {
+        await makeVouchers(ctx.db, batch, (count) => ctx.heavy.run('seal_codes', { count }), ctx.clock);
       }
       ctx.kick();
       return oneBatch(ctx, batch.id);
@@ -164,32 +138,12 @@ export const voucherRoutes = [
   route({
     method: 'get',
     path: '/voucher-batches/{id}/sheet.pdf',
-    summary: 'The unused vouchers of a batch for printing, 2,000 at most',
+    summary: 'The unused vouchers of a batch for printing, 10,000 at most',
     access: SELLERS,
     produces: 'application/pdf',
     async handle({ ctx, actor, params, now }) {
       const batch = await getVoucherBatch(ctx.db, params.id as string);
-      const unused = (await allVouchers(ctx, batch.id, MAX_BATCH)).filter((v) => v.state === 'unused');
-      if (unused.length === 0) {
-        throw new AppError('conflict', 'This batch has no unused vouchers to print.');
-      }
-      if (unused.length > MOST_ON_SHEET) {
-        throw new AppError(
-          'conflict',
-          `A sheet holds ${MOST_ON_SHEET.toLocaleString('en')} vouchers at most.`,
-          {
-            hint: 'Make smaller batches, or take the CSV to a print shop.',
-          },
-        );
-      }
-      const business = await readBusiness(ctx.db);
-      const pdf = await voucherSheet({
-        business_name: business.name,
-        portal_url: business.portal_url,
-        plan: await getPlan(ctx.db, batch.plan_id),
-        price_cents: batch.price_cents,
-        codes: unused.map((voucher) => voucher.code),
-      });
+      const pdf = await ctx.heavy.run('voucher_sheet', { batch_id: batch.id });
       await audit(
         ctx.db,
         actor,
@@ -212,17 +166,14 @@ export const voucherRoutes = [
     produces: 'text/csv',
     async handle({ ctx, actor, params, now }) {
       const batch = await getVoucherBatch(ctx.db, params.id as string);
-      const vouchers = await allVouchers(ctx, batch.id, MAX_BATCH);
+      const csv = await ctx.heavy.run('voucher_csv', { batch_id: batch.id });
       await audit(
         ctx.db,
         actor,
         { action: 'export', entity: 'voucher batch', entity_id: batch.id, entity_name: batch.name },
         now,
       );
-      const lines = vouchers.map((v) =>
-        [v.code, v.state, batch.plan_name, batch.name].map(csvField).join(','),
-      );
-      return new Response(['code,state,plan,batch', ...lines, ''].join('\r\n'), {
+      return new Response(csv, {
         headers: {
           'content-type': 'text/csv; charset=utf-8',
           'content-disposition': `attachment; filename="${fileName(batch, 'csv')}"`,

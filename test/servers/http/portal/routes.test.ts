@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordAccounting } from '../../../../src/access/sessions.ts';
 import {
+  addVouchers,
   cancelVoucher,
   createVoucherBatch,
   listVouchers,
-  makeVouchers,
+  sealCodes,
 } from '../../../../src/access/vouchers.ts';
 import { keepEvidence } from '../../../../src/billing/evidence.ts';
 import { writeMpesaSettings } from '../../../../src/billing/mpesa-settings.ts';
@@ -133,7 +134,7 @@ function cookies(answer: Answer): string {
 async function vouchers(count: number) {
   const input = { plan_id: planId, count, name: 'Kiosk', created_by: null, idempotency_key: null };
   const { id } = await createVoucherBatch(app.db, input, NOW);
-  await makeVouchers(app.db, app.vault, id, NOW);
+  await addVouchers(app.db, id, sealCodes(app.vault, 1000), NOW);
   return (await listVouchers(app.db, app.vault, {}, { batch_id: id })).items;
 }
 

@@ -1,0 +1,26 @@
+// The heavy work that runs beside the main thread: each function by its name, data in and data out.
+import { sealCodes } from '../access/vouchers.ts';
+import type { Db } from '../db/schema.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { voucherCsv, voucherSheetOf } from './vouchers.ts';
+
+/** What a heavy function works on. In the worker the store is a connection of its own that never writes a row. */
+export interface HeavyContext {
+  db: Db;
+  vault: Vault;
+}
+
+/**
+ * Everything that takes longer than a RADIUS packet may wait. Input and output are plain data, since they are copied from
+ * thread to thread. A function reads; what it found out is written by whoever asked.
+ */
+export const heavyFunctions = {
+  seal_codes: async ({ vault }: HeavyContext, { count }: { count: number }) => sealCodes(vault, count),
+  voucher_sheet: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherSheetOf(ctx, batch_id),
+  voucher_csv: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherCsv(ctx, batch_id),
+};
+
+type Functions = typeof heavyFunctions;
+export type HeavyName = keyof Functions;
+export type HeavyInput<N extends HeavyName> = Parameters<Functions[N]>[1];
+export type HeavyOutput<N extends HeavyName> = Awaited<ReturnType<Functions[N]>>;
