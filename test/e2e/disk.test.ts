@@ -131,6 +131,11 @@ describe.runIf(shim && hasRadclient)('a disk', () => {
     expect(silence).toEqual([undefined, undefined]);
     const refused = await shop.api.send('POST', '/plans', { body: { ...HOUR, name: `Day ${round}` } });
     expect(refused).toMatchObject({ status: 503, body: { detail: expect.stringMatching(/^The disk /) } });
+    // Nobody is asked to pay for what could not be written down.
+    const pushes = shop.mpesa.counts().pushes;
+    const wish = { body: { plan_id: shop.plan.id, msisdn: `25474700000${round}` } };
+    expect((await send('POST', `http://${shop.karibu.portal}/api/orders`, wish)).status).toBe(503);
+    expect(shop.mpesa.counts().pushes).toBe(pushes);
     // What needs no writing goes on, and nobody is sent away.
     expect(await logIn(online)).toBe('Access-Accept');
     expect(await sessionsOf(online)).toMatchObject([
