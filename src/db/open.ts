@@ -65,7 +65,8 @@ export async function openSqlite(path: string): Promise<Db> {
 function checkpoint(connection: SqliteConnection): void {
   const [row] = connection.prepare('pragma wal_checkpoint(full)').all([]) as Checkpoint[];
   const whole = row !== undefined && row.busy === 0 && row.log === row.checkpointed;
-  if (!whole) throw new Error('The disk did not take the log.');
+  // The code by which the flush before failed: it is still the disk that is at fault.
+  if (!whole) throw Object.assign(new Error('The disk did not take the log.'), { code: 'EIO' });
 }
 
 interface Checkpoint {
