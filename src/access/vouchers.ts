@@ -2,6 +2,7 @@
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { normalizeCode, randomCode } from '../lib/codes.ts';
@@ -183,6 +184,10 @@ export async function redeemVoucher(
   const code = normalizeCode(typed);
   const fingerprint = vault.fingerprint(code);
   return db.transaction().execute(async (tx) => {
+    const asked = await findVoucher(tx, vault, code);
+    if (!asked) return { redeemed: false, reason: 'unknown' };
+    // The batch before its vouchers, as whoever cancels it does.
+    await holdRow(tx, 'voucher_batches', asked.batch_id);
     const voucher = await tx
       .updateTable('vouchers')
       .set({ state: 'redeemed', redeemed_at: now })
@@ -191,8 +196,7 @@ export async function redeemVoucher(
       .returningAll()
       .executeTakeFirst();
     if (!voucher) {
-      const found = await findVoucher(tx, vault, code);
-      if (!found) return { redeemed: false, reason: 'unknown' };
+      const found = (await findVoucher(tx, vault, code)) ?? asked;
       return { redeemed: false, reason: found.state === 'cancelled' ? 'cancelled' : 'used', voucher: found };
     }
     const subscriber = await createSubscriber(tx, now);
@@ -253,6 +257,10 @@ async function changeUnused(
   cancelledBy: number,
 ): Promise<Voucher> {
   return db.transaction().execute(async (tx) => {
+    const read = () => tx.selectFrom('vouchers').selectAll().where('id', '=', id).executeTakeFirst();
+    const asked = await read();
+    if (!asked) throw new AppError('not_found', 'There is no such voucher.');
+    await holdRow(tx, 'voucher_batches', asked.batch_id);
     const voucher = await tx
       .updateTable('vouchers')
       .set({ state: to })
@@ -261,8 +269,7 @@ async function changeUnused(
       .returningAll()
       .executeTakeFirst();
     if (!voucher) {
-      const found = await tx.selectFrom('vouchers').selectAll().where('id', '=', id).executeTakeFirst();
-      if (!found) throw new AppError('not_found', 'There is no such voucher.');
+      const found = (await read()) ?? asked;
       throw new AppError('conflict', `This voucher is ${found.state}.`);
     }
     await tx
