@@ -39,8 +39,9 @@ function freePort() {
 }
 
 /**
- * Starts a cluster on a free loopback port: `{ url, stop }`. `stop` is synchronous, so that an exit handler can call it,
- * and leaves nothing behind. Throws with the server's own words when it does not come up.
+ * Starts a cluster on a free loopback port: `{ url, halt, resume, stop }`. `halt` ends the server as a crash would,
+ * `resume` starts it again on the same data and port. `stop` is synchronous, so that an exit handler can call it, and
+ * leaves nothing behind. Throws with the server's own words when it does not come up.
  */
 export async function startPostgres() {
   const bin = programs();
@@ -56,8 +57,9 @@ export async function startPostgres() {
   }
   const data = path.join(folder, 'data');
   const logFile = path.join(folder, 'log');
+  const halt = () => asOwner(path.join(bin, 'pg_ctl'), ['stop', '-D', data, '-m', 'immediate', '-w']);
   const stop = () => {
-    asOwner(path.join(bin, 'pg_ctl'), ['stop', '-D', data, '-m', 'immediate', '-w']);
+    halt();
     rmSync(folder, { recursive: true, force: true });
   };
   const must = (what, result) => {
@@ -79,9 +81,11 @@ export async function startPostgres() {
   const port = await freePort();
   // Losing power loses only this run, so nothing waits for the disk.
   const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories= -c fsync=off -c max_connections=200`;
-  must(
-    'PostgreSQL',
-    asOwner(path.join(bin, 'pg_ctl'), ['start', '-D', data, '-l', logFile, '-w', '-o', options]),
-  );
-  return { url: `postgres://karibu:${password}@127.0.0.1:${port}/postgres`, stop };
+  const resume = () =>
+    must(
+      'PostgreSQL',
+      asOwner(path.join(bin, 'pg_ctl'), ['start', '-D', data, '-l', logFile, '-w', '-o', options]),
+    );
+  resume();
+  return { url: `postgres://karibu:${password}@127.0.0.1:${port}/postgres`, halt, resume, stop };
 }

@@ -12,6 +12,7 @@ import { createKnownTime, type KnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
 import { openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
+import { openSignals } from './db/signals.ts';
 import { releaseTasks } from './db/tasks.ts';
 import { heavyHere, heavyInWorker } from './heavy/run.ts';
 import type { JobContext } from './jobs/context.ts';
@@ -25,7 +26,7 @@ import type { EnforceContext } from './network/enforce.ts';
 import type { HttpContext } from './servers/http/context.ts';
 import { createAdminDoor, createCallbackDoor, createPortalDoor } from './servers/http/doors.ts';
 import { type HttpListener, listenHttp } from './servers/http/listen.ts';
-import { createLive } from './servers/live.ts';
+import { createLive, type LiveMessage } from './servers/live.ts';
 import { createRadiusListeners } from './servers/radius/listen.ts';
 import { createSignInLog } from './servers/radius/sign-in-log.ts';
 import { createMpesaSimulator, type Merchant } from './simulators/mpesa/index.ts';
@@ -93,6 +94,9 @@ function hearingTime(ask: typeof fetch, knownTime: KnownTime): typeof fetch {
 }
 
 type MpesaSimulator = ReturnType<typeof createMpesaSimulator>;
+
+/** What nodes at one store tell each other. */
+type NodeNews = LiveMessage | { kind: 'routers' };
 
 /** The world outside the box; tests put simulators and clocks of their own here. */
 export interface Outside {
@@ -163,7 +167,8 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   };
   const gateways = createGateways(db, vault, gatewayOutside);
   const enforcement: EnforceContext = { db, vault, clock, clockTrusted: () => knownTime.trusted() };
-  const live = createLive();
+  const signals = openSignals<NodeNews>(config.database);
+  const live = createLive((message) => signals.send(`${message.kind} ${message.event.id}`, message));
   // A store in memory is seen by its own connection alone; Node runs no TypeScript in a worker.
   const heavy =
     'Bun' in globalThis && config.database !== ':memory:'
@@ -200,7 +205,13 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     gateways,
     tryMpesa: (settings) => mpesaGateway(settings, gatewayOutside),
     enforcement,
-    radius,
+    radius: {
+      ...radius,
+      async reloadRouters() {
+        await radius.reloadRouters();
+        signals.send('routers', { kind: 'routers' });
+      },
+    },
     signIns,
     heavy,
     live,
@@ -232,6 +243,11 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     reloadRouters: () => radius.reloadRouters(),
   };
 
+  function hear(news: NodeNews | undefined): void {
+    if (news && news.kind !== 'routers') live.relay(news);
+    else radius.reloadRouters().catch((error: unknown) => log.warn('routers not read', { error }));
+  }
+
   const listeners: HttpListener[] = [];
   return {
     db,
@@ -259,6 +275,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
         log.error('nothing written at the start', { error });
       }
       await disk.check();
+      await signals.start(hear);
       schedule = startJobs(jobContext);
       schedule.kick();
       const addresses = {
@@ -278,6 +295,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await schedule?.stop();
       await training.stop();
       await heavy.stop();
+      await signals.stop();
       await db.destroy();
     },
   };

@@ -9,10 +9,12 @@ export interface CoaPeer {
   asked: Packet[];
   /** Whether it agrees with the next ones. */
   agrees: boolean;
+  /** Whether it answers at all. */
+  answers: boolean;
   close(): Promise<void>;
 }
 
-export async function openCoaPeer(): Promise<CoaPeer> {
+export async function openCoaPeer(key = KEY): Promise<CoaPeer> {
   const asked: Packet[] = [];
   const socket = await openUdp({
     host: '127.0.0.1',
@@ -24,13 +26,20 @@ export async function openCoaPeer(): Promise<CoaPeer> {
       const packet = decodePacket(datagram);
       if (!packet) return;
       asked.push(packet);
+      if (!peer.answers) return;
       const changes = packet.code === Code.CoaRequest;
       const yes = changes ? Code.CoaAck : Code.DisconnectAck;
       const no = changes ? Code.CoaNak : Code.DisconnectNak;
       const reply = { code: peer.agrees ? yes : no, attributes: [] };
-      socket.send(encodeReply(reply, packet, KEY), address, port);
+      socket.send(encodeReply(reply, packet, key), address, port);
     },
   });
-  const peer: CoaPeer = { port: socket.port, asked, agrees: true, close: () => socket.close() };
+  const peer: CoaPeer = {
+    port: socket.port,
+    asked,
+    agrees: true,
+    answers: true,
+    close: () => socket.close(),
+  };
   return peer;
 }

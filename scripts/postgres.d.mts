@@ -1,0 +1,11 @@
+// Types of postgres.mjs for the tests.
+
+export interface PostgresCluster {
+  url: string;
+  halt(): void;
+  resume(): void;
+  stop(): void;
+}
+
+export function isPostgresInstalled(): boolean;
+export function startPostgres(): Promise<PostgresCluster>;
