@@ -191,7 +191,7 @@ function advance(session: Session, report: SessionReport): Advance {
 async function insertSession(tx: Db, key: string, report: SessionReport, now: number): Promise<Session> {
   const owner = await findOwner(tx, report);
   if (report.kind !== 'stop' && owner && report.mac) {
-    await closeSuperseded(tx, report, owner.credential_id, report.mac);
+    await closeSuperseded(tx, key, report, owner.credential_id, report.mac);
   }
   if (owner && report.mac) await sawDevice(tx, owner.subscriber_id, report.mac, now);
   const inserted = await tx
@@ -307,7 +307,13 @@ async function findOwner(tx: Db, report: SessionReport): Promise<Owner | undefin
 }
 
 /** A device has one session with one router: an older one that never said Stop gives way to the new. */
-async function closeSuperseded(tx: Db, report: SessionReport, credentialId: string, mac: string) {
+async function closeSuperseded(
+  tx: Db,
+  key: string,
+  report: SessionReport,
+  credentialId: string,
+  mac: string,
+) {
   await tx
     .updateTable('sessions')
     .set({ state: 'closed', stopped_at: report.at })
@@ -316,6 +322,8 @@ async function closeSuperseded(tx: Db, report: SessionReport, credentialId: stri
     .where(unindexed('mac'), '=', mac)
     .where(unindexed('router_id'), '=', report.router_id)
     .where('started_at', '<=', report.at - report.session_seconds * 1000)
+    // Another node may have stored this very report a moment ago.
+    .where('unique_key', '<>', key)
     .execute();
 }
 
