@@ -277,11 +277,11 @@ describe.skipIf(!hasPostgres)('two nodes', () => {
     const since = Date.now();
     const asked = timesAsked(session);
     coa.answers = true;
-    expect(isAccept(await nas.logIn(both, code, code, session.mac))).toBe(false);
+    expect(isAccept(await nas.logIn(both, code, code, session.mac, IMPATIENT))).toBe(false);
     saw.push(['the other answers a login after the kill', seconds(since)]);
     await until('the other node asks the router', () => timesAsked(session) > asked, 15);
     saw.push(['the other does what the killed one was at', seconds(since)]);
-    await nas.account(both, session, 'stop', { seconds: 5 });
+    await nas.account(both, session, 'stop', { seconds: 5 }, IMPATIENT);
     await first.restart();
     expect(isAccept(await nas.logIn([first], code, code, session.mac))).toBe(false);
   });

@@ -54,7 +54,7 @@ export interface Report {
 const STATUS = { start: 1, stop: 2, interim: 3 } as const;
 
 /** How a router waits for each answer before it sends again, and how often before it asks the next server. */
-const TRY = { timeoutMs: 1200, attempts: 2 };
+const TRY = { timeoutMs: 5000, attempts: 2 };
 
 /** A router with a list of RADIUS servers: the answer of the first that gives one, else undefined. */
 export function openNas(secret = SECRET, localAddress?: string) {
