@@ -7,6 +7,7 @@ import type { JobContext } from './context.ts';
 import { endEntitlements } from './end-entitlements.ts';
 import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
+import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
 import { runTasks, taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
@@ -37,6 +38,7 @@ export const jobs: Job[] = [
   { name: 'end hours', every: MINUTE, run: endHours },
   { name: 'check routers', every: MINUTE, run: checkRouters },
   { name: 'forget', every: '30 3 * * *', run: forget },
+  { name: 'forget sessions', every: '40 3 * * *', run: forgetOldSessions },
 ];
 
 export interface Schedule {

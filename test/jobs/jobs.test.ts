@@ -1,7 +1,7 @@
 // What runs by itself: settling, activating, asking, ending, closing, forgetting; once each, and again after a failure.
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import { endEntitlement, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { recordAccounting } from '../../src/access/sessions.ts';
 import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.ts';
 import type { PaymentGateway } from '../../src/billing/gateways.ts';
@@ -15,10 +15,12 @@ import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
 import { forget } from '../../src/jobs/forget.ts';
+import { forgetOldSessions } from '../../src/jobs/forget-sessions.ts';
 import { pollOrders } from '../../src/jobs/poll-orders.ts';
 import { runTasks } from '../../src/jobs/run-tasks.ts';
 import { jobs } from '../../src/jobs/schedule.ts';
 import { silentLog } from '../../src/log.ts';
+import { updateAccountingSettings } from '../../src/operators/accounting-settings.ts';
 import { HOUR, NOW, report, someAccess, somePlan, vault } from '../access/fixtures.ts';
 import { accepted, books, callback, keepCallback, scriptedGateway, sentOrder } from '../billing/fixtures.ts';
 import { memoryStore } from '../support/stores.ts';
@@ -280,6 +282,60 @@ describe('time', () => {
     expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([
       { state: 'closed', stopped_at: NOW },
     ]);
+  });
+
+  it('closes a session after as many missed reports as the operator says', async () => {
+    await updateAccountingSettings(db, { missed_interims: 10 }, NOW);
+    await recordAccounting(db, [report({ kind: 'interim', session_seconds: 60, upload_octets: 9 })], NOW);
+    time.now = NOW + 600_000;
+    await closeStale(ctx);
+    expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([{ state: 'open' }]);
+    time.now += 1;
+    await closeStale(ctx);
+    expect(await db.selectFrom('sessions').selectAll().execute()).toMatchObject([
+      { state: 'closed', stopped_at: NOW, session_seconds: 60, upload_octets: 9 },
+    ]);
+  });
+
+  it('deletes sessions a year after they ended, not the open ones, those of a living plan, or the daily usage', async () => {
+    const DAY = 24 * HOUR;
+    const sessions = async (kind: 'interim' | 'stop', ended: boolean, ids: string[]) => {
+      const { credential, entitlement } = await someAccess(db);
+      await startEntitlement(db, entitlement.id, NOW);
+      const { username } = credential;
+      const told = ids.map((acct_session_id) =>
+        report({ username, kind, acct_session_id, session_seconds: 60, upload_octets: 5 }),
+      );
+      await recordAccounting(db, told, NOW);
+      if (ended) await endEntitlement(db, entitlement.id, 'expired', NOW);
+    };
+    // More than one step of the job.
+    const old = Array.from({ length: 520 }, (_, count) => `old ${count}`);
+    await sessions('stop', true, old);
+    await sessions('interim', true, ['open']);
+    await sessions('stop', false, ['living']);
+    const left = async () => {
+      const rows = await db.selectFrom('sessions').select('acct_session_id').execute();
+      return rows.map((row) => row.acct_session_id).sort();
+    };
+    const usage = await db.selectFrom('daily_usage').selectAll().execute();
+    expect(usage.map((row) => row.upload_octets).sort()).toEqual([2600, 5, 5]);
+    await recordAccounting(db, [report({ acct_session_id: 'late', kind: 'stop', at: NOW + 1 })], NOW);
+    time.now = NOW + 365 * DAY;
+    await ctx.knownTime.remember();
+    await forgetOldSessions(ctx);
+    expect(await left()).toHaveLength(523);
+    time.now += 1;
+    await forgetOldSessions(ctx);
+    expect(await left()).toEqual(['late', 'living', 'open']);
+    expect(await db.selectFrom('daily_usage').selectAll().execute()).toEqual(usage);
+    await updateAccountingSettings(db, { sessions_kept_days: 400 }, NOW);
+    time.now = NOW + 399 * DAY;
+    await forgetOldSessions(ctx);
+    expect(await left()).toEqual(['late', 'living', 'open']);
+    time.now = NOW + 401 * DAY;
+    await forgetOldSessions(ctx);
+    expect(await left()).toEqual(['living', 'open']);
   });
 
   it('forgets finished tasks after a month, never one that waits', async () => {

@@ -445,6 +445,23 @@ describe('what is changed', () => {
     });
   });
 
+  it('how long sessions are waited for and kept, within limits, with an audit entry', async () => {
+    expect((await ok('GET', '/settings')).json.accounting).toEqual({
+      missed_interims: 5,
+      sessions_kept_days: 365,
+    });
+    const stored = (await ok('PUT', '/settings/accounting', { missed_interims: '3' })).json;
+    expect(stored).toEqual({ missed_interims: 3, sessions_kept_days: 365 });
+    const refused = await owner.call('PUT', '/settings/accounting', { sessions_kept_days: 7 });
+    expect(refused).toMatchObject({
+      status: 400,
+      json: { fields: { sessions_kept_days: expect.any(String) } },
+    });
+    const { items } = (await ok('GET', '/audit?entity=settings')).json;
+    expect(items[0]).toMatchObject({ entity_name: 'accounting', after: { missed_interims: 3 } });
+    await ok('PUT', '/settings/accounting', { missed_interims: 5 });
+  });
+
   it('secrets of M-PESA that are left out stay', async () => {
     const { consumer_key: _, consumer_secret: __, passkey: ___, ...rest } = MPESA;
     const stored = (await ok('PUT', '/settings/mpesa', { ...rest, shortcode: '600100' })).json;

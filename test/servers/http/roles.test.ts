@@ -67,6 +67,7 @@ const ALLOWED: Record<string, string> = {
   'get /routers/{id}/script': 'oa',
   'get /settings': 'oa',
   'put /settings/business': 'oa',
+  'put /settings/accounting': 'oa',
   'put /settings/mpesa': 'oa',
   'post /settings/mpesa/test': 'oa',
   'get /accounts': 'o',
@@ -77,6 +78,7 @@ const ALLOWED: Record<string, string> = {
   'post /clock/confirm': 'oa',
   'get /audit': 'oa',
   'get /reports/overview': 'oacs',
+  'get /reports/usage': 'oas',
   'get /reports/access-log': 'oas',
   'get /events': 'oacs',
 };

@@ -371,7 +371,27 @@ export const mpesaAnswer = z.strictObject({
   has_passkey: z.boolean(),
 });
 
-export const settingsAnswer = z.strictObject({ business: businessAnswer, mpesa: mpesaAnswer });
+export const accountingAnswer = z.strictObject({ missed_interims: count, sessions_kept_days: count });
+
+export const settingsAnswer = z.strictObject({
+  business: businessAnswer,
+  mpesa: mpesaAnswer,
+  accounting: accountingAnswer,
+});
+
+export const usageAnswer = z.strictObject({
+  from: text,
+  to: text,
+  items: z.array(
+    z.strictObject({
+      key: text,
+      name: maybeText,
+      online_seconds: count,
+      upload_octets: count,
+      download_octets: count,
+    }),
+  ),
+});
 
 const daySales = z.strictObject({ day: text, sales_cents: count, payments: count, vouchers_redeemed: count });
 

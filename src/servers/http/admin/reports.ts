@@ -1,10 +1,13 @@
 // /api/v1/reports, /api/v1/events
+import * as z from 'zod';
 import { countOpenSessions } from '../../../access/sessions.ts';
 import { listPayments } from '../../../billing/payments.ts';
 import { errorText } from '../../../errors.ts';
+import { DAY_MS, dayOf } from '../../../lib/days.ts';
 import { readOverview, salesToday } from '../../../reports/overview.ts';
+import { readUsage } from '../../../reports/usage.ts';
 import type { HttpContext } from '../context.ts';
-import { accessLogAnswer, overviewAnswer } from './answers.ts';
+import { accessLogAnswer, overviewAnswer, usageAnswer } from './answers.ts';
 import { viewPayment } from './payments.ts';
 import { route, STAFF, SUPPORT } from './route.ts';
 
@@ -50,6 +53,15 @@ function eventStream(ctx: HttpContext, signal: AbortSignal): ReadableStream<Uint
   });
 }
 
+const usageQuery = z.object({
+  from: z.iso.date('Write the first day as 2026-11-21.').optional(),
+  to: z.iso.date('Write the last day as 2026-11-21.').optional(),
+  by: z.enum(['day', 'plan', 'router']).default('day'),
+});
+
+/** The days of the chart, unless others are asked for. */
+const USUAL_DAYS = 30;
+
 export const reportRoutes = [
   route({
     method: 'get',
@@ -61,6 +73,19 @@ export const reportRoutes = [
       const overview = await readOverview(ctx.db, now);
       const last = await listPayments(ctx.db, { limit: 10 });
       return { ...overview, last_payments: last.items.map(viewPayment) };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/reports/usage',
+    summary: 'Octets and online time of some days (30 unless said), by day, plan or router',
+    access: SUPPORT,
+    query: usageQuery,
+    answer: usageAnswer,
+    async handle({ ctx, query, now }) {
+      const to = query.to ?? dayOf(now);
+      const from = query.from ?? dayOf(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
+      return { from, to, items: await readUsage(ctx.db, from, to, query.by) };
     },
   }),
   route({

@@ -7,9 +7,10 @@ import {
   writeMpesaSettings,
 } from '../../../billing/mpesa-settings.ts';
 import { AppError } from '../../../errors.ts';
+import { readAccountingSettings, updateAccountingSettings } from '../../../operators/accounting-settings.ts';
 import { audit } from '../../../operators/audit.ts';
 import { readBusiness, updateBusiness } from '../../../operators/business.ts';
-import { businessAnswer, mpesaAnswer, settingsAnswer, testAnswer } from './answers.ts';
+import { accountingAnswer, businessAnswer, mpesaAnswer, settingsAnswer, testAnswer } from './answers.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const httpUrl = z
@@ -32,6 +33,13 @@ const business = z
     portal_url: maybe(httpUrl),
     appliance_address: maybe(z.union([z.ipv4(), z.ipv6()])),
     default_language: z.enum(['en', 'sw']),
+  })
+  .partial();
+
+const accounting = z
+  .object({
+    missed_interims: z.coerce.number().int().min(2, 'One report may get lost: 2 or more.').max(100),
+    sessions_kept_days: z.coerce.number().int().min(31, 'A month or more: 31 days.').max(3660),
   })
   .partial();
 
@@ -65,6 +73,7 @@ export const settingRoutes = [
     handle: async ({ ctx }) => ({
       business: await readBusiness(ctx.db),
       mpesa: await viewMpesaSettings(ctx.db),
+      accounting: await readAccountingSettings(ctx.db),
     }),
   }),
   route({
@@ -84,6 +93,23 @@ export const settingRoutes = [
           { action: 'update', entity: 'settings', entity_name: 'business', before, after },
           now,
         );
+        return after;
+      });
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/settings/accounting',
+    summary: 'After how many missed reports a session counts as over, and how long sessions are kept',
+    access: MANAGERS,
+    body: accounting,
+    answer: accountingAnswer,
+    async handle({ ctx, actor, body, now }) {
+      return ctx.db.transaction().execute(async (tx) => {
+        const before = await readAccountingSettings(tx);
+        const after = await updateAccountingSettings(tx, present(body), now);
+        const entry = { action: 'update', entity: 'settings', entity_name: 'accounting', before, after };
+        await audit(tx, actor, entry, now);
         return after;
       });
     },
