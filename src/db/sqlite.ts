@@ -80,7 +80,11 @@ export class DirectStatements {
 
   /** On the writing connection, whose transaction must be the caller's. */
   inTransaction(sql: string, parameters: readonly unknown[]): unknown[] {
-    return this.#parts.writer.prepare(sql).all(parameters);
+    const statement = this.#parts.writer.prepare(sql);
+    // better-sqlite3 refuses all() for what returns no rows.
+    if (statement.reader) return statement.all(parameters);
+    statement.run(parameters);
+    return [];
   }
 
   /** Whether the statement can be run by `read`. */
