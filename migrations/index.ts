@@ -1,12 +1,14 @@
 // Every migration in the order it runs. Append only.
 import type { Migration } from 'kysely';
 import * as start from './0001-start.ts';
+import * as outages from './0002-outages.ts';
 import * as subscribers from './0003-subscribers.ts';
 import * as devices from './0004-devices.ts';
 import * as usage from './0005-usage.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
+  '0002-outages': outages,
   '0003-subscribers': subscribers,
   '0004-devices': devices,
   '0005-usage': usage,

@@ -355,7 +355,44 @@ export interface MessagesTable {
   updated_at: number;
 }
 
+/** The box or a router was down. */
+export interface OutagesTable {
+  id: string;
+  /** Kind, router and beginning: each is noted once. */
+  key: string;
+  kind: 'box' | 'router';
+  router_id: string | null;
+  router_name: string | null;
+  from_at: number;
+  /** Null while it lasts. */
+  to_at: number | null;
+  /** open: not over, or not looked at; waiting: for a person. */
+  state: 'open' | 'waiting' | 'approved' | 'dismissed';
+  /** How many entitlements were extended for it. */
+  extended: number;
+  /** The most that one of them gets, as it was when it was decided. */
+  most_ms: number | null;
+  decided_by: string | null;
+  decided_at: number | null;
+  /** When the last of them was extended. */
+  done_at: number | null;
+  created_at: number;
+}
+
+/** What an entitlement was given back for an outage. */
+export interface ExtensionsTable {
+  id: string;
+  outage_id: string;
+  entitlement_id: string;
+  extended_ms: number;
+  ends_at_before: number;
+  ends_at_after: number;
+  created_at: number;
+}
+
 export interface Tables {
+  outages: OutagesTable;
+  extensions: ExtensionsTable;
   accounts: AccountsTable;
   logins: LoginsTable;
   settings: SettingsTable;

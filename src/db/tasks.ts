@@ -21,6 +21,8 @@ export interface TaskPayloads {
   disconnect_session: { session_id: string; reason: string };
   /** Bring a guest online who has just paid. */
   activate: { order_id: string };
+  /** Give entitlements back what they lost to an outage. */
+  extend_entitlements: { outage_id: string };
   /** Make the vouchers of a batch. */
   make_vouchers: { batch_id: string };
 }

@@ -1,4 +1,5 @@
 // Asks the routers we have an API account on whether they live, and since when.
+import { noteRouterDown, noteRouterUp, readOutageSettings } from '../access/outages.ts';
 import { closeSessionsBeforeBoot } from '../access/sessions.ts';
 import { checkRouter } from '../network/check-router.ts';
 import { apiOf } from '../network/router-api.ts';
@@ -26,6 +27,11 @@ export async function checkRouters(
       seen ?? { error: failed?.message ?? 'Not reached.' },
       ctx.clock.now(),
     );
+    if (ctx.knownTime.trusted()) {
+      if (seen) await noteRouterUp(ctx.db, router.id, ctx.clock.now());
+      else if ((await readOutageSettings(ctx.db)).mode !== 'off')
+        await noteRouterDown(ctx.db, router, ctx.clock.now());
+    }
     if (clock_at !== undefined) ctx.knownTime.hear({ name: `the router “${router.name}”`, at: clock_at });
     if (uptime_seconds !== undefined && ctx.knownTime.trusted()) {
       const bootedAt = ctx.clock.now() - uptime_seconds * 1000;

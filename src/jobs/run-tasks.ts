@@ -1,5 +1,6 @@
 // Runs the tasks that commits left behind.
 
+import { extendEntitlements, getOutage } from '../access/outages.ts';
 import { getVoucherBatch, makeVouchers } from '../access/vouchers.ts';
 import { findOrder } from '../billing/orders.ts';
 import { settleEvidence } from '../billing/settle.ts';
@@ -48,6 +49,14 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
     const { outcome, complete } = await activateOrder(ctx.enforcement, order);
     return { outcome, retry: !complete };
   },
+  async extend_entitlements(ctx, { outage_id }) {
+    while ((await extendEntitlements(ctx.db, outage_id, ctx.clock.now())) > 0) {
+      ctx.kick();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { extended } = await getOutage(ctx.db, outage_id);
+    return { outcome: `${extended} extended` };
+  },
   async make_vouchers(ctx, { batch_id }) {
     const batch = await makeVouchers(
       ctx.db,
@@ -69,6 +78,7 @@ const LANES: { [K in TaskKind]: string } = {
   activate: 'activate',
   enforce: 'enforce',
   disconnect_session: 'enforce',
+  extend_entitlements: 'extend entitlements',
   make_vouchers: 'make vouchers',
 };
 

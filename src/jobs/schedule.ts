@@ -11,6 +11,7 @@ import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
 import { runTasks, taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
+import { watchOutages } from './watch-outages.ts';
 
 interface Job {
   name: string;
@@ -36,6 +37,7 @@ export const jobs: Job[] = [
   { name: 'remember the time', every: MINUTE, run: (ctx) => ctx.knownTime.remember() },
   { name: 'close stale sessions', every: MINUTE, run: closeStale },
   { name: 'end hours', every: MINUTE, run: endHours },
+  { name: 'watch outages', every: MINUTE, run: watchOutages },
   { name: 'check routers', every: MINUTE, run: checkRouters },
   { name: 'forget', every: '30 3 * * *', run: forget },
   { name: 'forget sessions', every: '40 3 * * *', run: forgetOldSessions },

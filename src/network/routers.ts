@@ -1,4 +1,5 @@
 // Routers: the MikroTiks we manage, with their secrets sealed.
+import { noteRouterUp } from '../access/outages.ts';
 import { countBoundTo } from '../access/pppoe.ts';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
@@ -209,4 +210,5 @@ export async function recordRouterState(
 /** A router's packets prove that it lives, whether or not its API can be reached. */
 export async function routerHeard(db: Db, id: string, at: number): Promise<void> {
   await db.updateTable('routers').set({ state: 'online', last_seen_at: at }).where('id', '=', id).execute();
+  await noteRouterUp(db, id, at);
 }

@@ -75,6 +75,7 @@ describe('tasks', () => {
       'settle evidence',
       'activate',
       'enforce',
+      'extend entitlements',
       'make vouchers',
     ]);
     for (const kind of ALL) await enqueueTask(db, kind, {} as never, NOW);

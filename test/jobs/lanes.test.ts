@@ -9,7 +9,14 @@ import { memoryStore } from '../support/stores.ts';
 it('each kind of task has one lane, and each lane its job', () => {
   const lanes = taskLanes();
   const kinds = lanes.flatMap((lane) => lane.kinds).sort();
-  expect(kinds).toEqual(['activate', 'disconnect_session', 'enforce', 'make_vouchers', 'settle_evidence']);
+  expect(kinds).toEqual([
+    'activate',
+    'disconnect_session',
+    'enforce',
+    'extend_entitlements',
+    'make_vouchers',
+    'settle_evidence',
+  ]);
   const kicked = jobs.filter((job) => job.kicked).map((job) => job.name);
   expect(kicked).toEqual(lanes.map((lane) => lane.name));
 });

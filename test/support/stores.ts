@@ -64,7 +64,7 @@ if (postgresUrl) {
 
 const TABLES = [
   'audit logins accounts settings signing_sources daily_usage sessions evidence payments orders messages tasks',
-  'vouchers voucher_batches entitlements devices credentials subscribers plans routers',
+  'extensions outages vouchers voucher_batches entitlements devices credentials subscribers plans routers',
 ]
   .join(' ')
   .split(' ') as (keyof Tables)[];

@@ -7,6 +7,7 @@ import { BatchPage } from './pages/batch.ts';
 import { More } from './pages/more.ts';
 import { OrderPage } from './pages/order.ts';
 import { Orders } from './pages/orders.ts';
+import { Outages } from './pages/outages.ts';
 import { OverviewPage } from './pages/overview.ts';
 import { PaymentPage } from './pages/payment.ts';
 import { Payments } from './pages/payments.ts';
@@ -60,6 +61,8 @@ export function pageFor(place: Place, role: Role): VNode {
       return html`<${Routers} />`;
     case 'sign-ins':
       return html`<${SignIns} />`;
+    case 'outages':
+      return html`<${Outages} />`;
     case 'settings':
       return html`<${SettingsPage} />`;
     case 'accounts':

@@ -12,6 +12,7 @@ export type PageName =
   | 'orders'
   | 'routers'
   | 'sign-ins'
+  | 'outages'
   | 'settings'
   | 'accounts'
   | 'audit';
@@ -30,6 +31,7 @@ const ALL: PageName[] = [
   'plans',
   'routers',
   'sign-ins',
+  'outages',
   'settings',
   'accounts',
   'audit',

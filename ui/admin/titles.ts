@@ -12,6 +12,7 @@ export const TITLES: Record<PageName, string> = {
   plans: 'Plans',
   routers: 'Routers',
   'sign-ins': 'Sign-in log',
+  outages: 'Outages',
   settings: 'Settings',
   accounts: 'Accounts',
   audit: 'Audit',

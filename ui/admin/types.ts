@@ -322,6 +322,30 @@ export interface MpesaSettings {
 export interface Settings {
   business: BusinessSettings;
   mpesa: MpesaSettings;
+  outages: OutageSettings;
+}
+
+export interface OutageSettings {
+  mode: 'off' | 'ask' | 'automatic';
+  minimum_seconds: number;
+  maximum_seconds: number;
+}
+
+export interface Outage {
+  id: string;
+  kind: 'box' | 'router';
+  router_id: string | null;
+  router_name: string | null;
+  from_at: number;
+  to_at: number | null;
+  state: 'open' | 'waiting' | 'approved' | 'dismissed';
+  affected: number;
+  extension_ms: number;
+  extended: number;
+  decided_by: string | null;
+  decided_at: number | null;
+  done_at: number | null;
+  created_at: number;
 }
 
 export interface DaySales {

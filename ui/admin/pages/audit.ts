@@ -19,6 +19,8 @@ const ENTITIES = [
   'entitlement',
   'session',
   'order',
+  'outage',
+  'clock',
   'settings',
   'account',
 ];

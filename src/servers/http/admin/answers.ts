@@ -322,6 +322,41 @@ export const clockAnswer = z.strictObject({
   box_at: time.describe('What the clock of the box shows'),
   counted_at: time.describe('What Karibu goes by'),
 });
+export const outageAnswer = z.strictObject({
+  id,
+  kind: z.enum(['box', 'router']),
+  router_id: maybeText,
+  router_name: maybeText,
+  from_at: time,
+  to_at: maybeTime.describe('Null while it lasts'),
+  state: z.enum(['open', 'waiting', 'approved', 'dismissed']),
+  affected: number.describe('How many entitlements would be extended now'),
+  extension_ms: number.describe('The most that one of them gets'),
+  extended: number.describe('How many were extended'),
+  decided_by: maybeText,
+  decided_at: maybeTime,
+  done_at: maybeTime,
+  created_at: time,
+});
+export const extensionAnswer = z.strictObject({
+  id,
+  outage_id: id,
+  entitlement_id: id,
+  kind: z.enum(['box', 'router']),
+  router_name: maybeText,
+  from_at: time,
+  to_at: maybeTime,
+  extended_ms: number,
+  ends_at_before: time,
+  ends_at_after: time,
+  created_at: time,
+});
+export const outageSettingsAnswer = z.strictObject({
+  mode: z.enum(['off', 'ask', 'automatic']),
+  minimum_seconds: number,
+  maximum_seconds: number,
+});
+
 export const meAnswer = z.strictObject({
   account: ownAccount,
   business_name: text,
@@ -377,6 +412,7 @@ export const settingsAnswer = z.strictObject({
   business: businessAnswer,
   mpesa: mpesaAnswer,
   accounting: accountingAnswer,
+  outages: outageSettingsAnswer,
 });
 
 export const usageAnswer = z.strictObject({

@@ -13,6 +13,7 @@ import { clockRoutes } from './clock.ts';
 import { credentialRoutes } from './credentials.ts';
 import { entitlementRoutes } from './entitlements.ts';
 import { openApi } from './openapi.ts';
+import { outageRoutes } from './outages.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
 import { reportRoutes } from './reports.ts';
@@ -37,6 +38,7 @@ export function adminRoutes(): Route[] {
     ...routerRoutes,
     ...settingRoutes,
     ...clockRoutes,
+    ...outageRoutes,
     ...accountRoutes,
     ...reportRoutes,
   ];

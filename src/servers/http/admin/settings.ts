@@ -1,5 +1,6 @@
 // /api/v1/settings
 import * as z from 'zod';
+import { readOutageSettings, updateOutageSettings } from '../../../access/outages.ts';
 import {
   completeMpesaSettings,
   readMpesaSettings,
@@ -10,7 +11,14 @@ import { AppError } from '../../../errors.ts';
 import { readAccountingSettings, updateAccountingSettings } from '../../../operators/accounting-settings.ts';
 import { audit } from '../../../operators/audit.ts';
 import { readBusiness, updateBusiness } from '../../../operators/business.ts';
-import { accountingAnswer, businessAnswer, mpesaAnswer, settingsAnswer, testAnswer } from './answers.ts';
+import {
+  accountingAnswer,
+  businessAnswer,
+  mpesaAnswer,
+  outageSettingsAnswer,
+  settingsAnswer,
+  testAnswer,
+} from './answers.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const httpUrl = z
@@ -40,6 +48,19 @@ const accounting = z
   .object({
     missed_interims: z.coerce.number().int().min(2, 'One report may get lost: 2 or more.').max(100),
     sessions_kept_days: z.coerce.number().int().min(31, 'A month or more: 31 days.').max(3660),
+  })
+  .partial();
+
+const outages = z
+  .object({
+    mode: z.enum(['off', 'ask', 'automatic']),
+    minimum_seconds: z.number().int().min(120).max(86_400).describe('A shorter outage does not count'),
+    maximum_seconds: z
+      .number()
+      .int()
+      .min(60)
+      .max(31 * 86_400)
+      .describe('The most for one outage'),
   })
   .partial();
 
@@ -74,7 +95,25 @@ export const settingRoutes = [
       business: await readBusiness(ctx.db),
       mpesa: await viewMpesaSettings(ctx.db),
       accounting: await readAccountingSettings(ctx.db),
+      outages: await readOutageSettings(ctx.db),
     }),
+  }),
+  route({
+    method: 'put',
+    path: '/settings/outages',
+    summary: 'Whether and how far entitlements are extended by an outage',
+    access: MANAGERS,
+    body: outages,
+    answer: outageSettingsAnswer,
+    async handle({ ctx, actor, body, now }) {
+      return ctx.db.transaction().execute(async (tx) => {
+        const before = await readOutageSettings(tx);
+        const after = await updateOutageSettings(tx, present(body), now);
+        const entry = { action: 'update', entity: 'settings', entity_name: 'outages', before, after };
+        await audit(tx, actor, entry, now);
+        return after;
+      });
+    },
   }),
   route({
     method: 'put',

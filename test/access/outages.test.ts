@@ -1,0 +1,197 @@
+// Outages: who gets how much time back, and that nobody gets it twice.
+import { beforeEach, expect, it } from 'vitest';
+import { endDueEntitlements, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import {
+  decideOutage,
+  extendEntitlements,
+  listExtensions,
+  listOutages,
+  noteOutage,
+  noteRouterDown,
+  noteRouterUp,
+  settleOutages,
+  updateOutageSettings,
+} from '../../src/access/outages.ts';
+import { recordAccounting } from '../../src/access/sessions.ts';
+import { createKnownTime } from '../../src/db/known-time.ts';
+import type { Db } from '../../src/db/schema.ts';
+import { watchOutages } from '../../src/jobs/watch-outages.ts';
+import { silentLog } from '../../src/log.ts';
+import { listAudit } from '../../src/operators/audit.ts';
+import { onEveryStore } from '../support/stores.ts';
+import { HOUR, NOW, report, someAccess } from './fixtures.ts';
+
+const MINUTE = 60_000;
+const ROUTER = { id: 'router-1', name: 'Kiosk', last_seen_at: NOW };
+
+onEveryStore('an outage', (store) => {
+  let db: Db;
+  beforeEach(() => {
+    db = store();
+  });
+
+  /** Somebody whose plan of so many hours began so long before the outage. */
+  async function guest(hours: number, before: number, online = true) {
+    const access = await someAccess(db, { validity_seconds: hours * 3600 });
+    await startEntitlement(db, access.entitlement.id, NOW - before);
+    if (online) {
+      const session = { username: access.credential.username, acct_session_id: access.entitlement.id };
+      await recordAccounting(db, [report({ ...session, at: NOW - before })], NOW - before);
+      await recordAccounting(
+        db,
+        [report({ ...session, kind: 'interim', session_seconds: 60, at: NOW - MINUTE })],
+        NOW,
+      );
+    }
+    return access.entitlement.id;
+  }
+  const endOf = async (id: string) => (await getEntitlement(db, id)).ends_at;
+  const waiting = async () => (await listOutages(db, {}, 'waiting')).items;
+  async function approve(now: number) {
+    const [outage] = await waiting();
+    const id = outage?.id ?? '';
+    await db.transaction().execute((tx) => decideOutage(tx, id, 'approved', 'owner@example.com', now));
+    while ((await extendEntitlements(db, id, now)) > 0);
+    return id;
+  }
+  const boxOff = (to_at = NOW + 2 * HOUR) => noteOutage(db, { kind: 'box', from_at: NOW, to_at }, to_at);
+
+  it('of the box gives everybody who had a plan running the time back that they lost, and no other', async () => {
+    const day = await guest(24, HOUR, false);
+    const ends = await guest(2, HOUR);
+    const over = await guest(1, 2 * HOUR);
+    const later = await guest(1, -3 * HOUR, false);
+    const waits = (await someAccess(db)).entitlement.id;
+    await boxOff();
+    await boxOff();
+    expect(await settleOutages(db, 10 * MINUTE)).toHaveLength(1);
+    const now = NOW + 2 * HOUR + MINUTE;
+    await endDueEntitlements(db, now);
+    expect(await waiting()).toMatchObject([{ affected: 2, extension_ms: 2 * HOUR }]);
+    await db.deleteFrom('tasks').execute();
+    const id = await approve(now);
+
+    expect(await endOf(day)).toBe(NOW + 25 * HOUR);
+    // It lost its last hour, and runs for it from now on.
+    expect(await getEntitlement(db, ends)).toMatchObject({
+      state: 'active',
+      ends_at: now + HOUR,
+      ended_at: null,
+    });
+    expect(await getEntitlement(db, over)).toMatchObject({ state: 'ended' });
+    expect(await endOf(later)).toBe(NOW + 4 * HOUR);
+    expect(await getEntitlement(db, waits)).toMatchObject({ state: 'waiting' });
+    expect((await listExtensions(db, {}, { entitlement_id: day })).items).toMatchObject([
+      {
+        outage_id: id,
+        extended_ms: 2 * HOUR,
+        ends_at_before: NOW + 23 * HOUR,
+        ends_at_after: NOW + 25 * HOUR,
+      },
+    ]);
+    expect((await listOutages(db, {})).items).toMatchObject([
+      { state: 'approved', extended: 2, affected: 0, done_at: now, decided_by: 'owner@example.com' },
+    ]);
+    const kinds = await db.selectFrom('tasks').select(['kind', 'payload']).orderBy('kind').execute();
+    expect(kinds.map((task) => task.kind)).toEqual(['enforce', 'enforce', 'extend_entitlements']);
+  });
+
+  it('is decided once, and given once, however often it is tried', async () => {
+    const id = await guest(24, HOUR);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    const outage = await approve(NOW + 3 * HOUR);
+    const decide = (decision: 'approved' | 'dismissed') =>
+      db.transaction().execute((tx) => decideOutage(tx, outage, decision, 'x', NOW));
+    await expect(decide('approved')).rejects.toThrow('approved already');
+    await expect(decide('dismissed')).rejects.toThrow('approved already');
+    // As if the power had gone before the end was written down.
+    await db.updateTable('outages').set({ done_at: null }).execute();
+    while ((await extendEntitlements(db, outage, NOW + 4 * HOUR)) > 0);
+    expect(await endOf(id)).toBe(NOW + 25 * HOUR);
+    await boxOff();
+    expect(await settleOutages(db, 10 * MINUTE)).toEqual([]);
+  });
+
+  it('gives no more than the policy’s most, and none that is too short counts', async () => {
+    const id = await guest(24, HOUR);
+    await updateOutageSettings(db, { maximum_seconds: 1800 }, NOW);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    expect(await waiting()).toMatchObject([{ extension_ms: 30 * MINUTE }]);
+    await approve(NOW + 3 * HOUR);
+    expect(await endOf(id)).toBe(NOW + 23.5 * HOUR);
+    await noteOutage(db, { kind: 'box', from_at: NOW + 5 * HOUR, to_at: NOW + 5 * HOUR + 9 * MINUTE }, NOW);
+    expect(await settleOutages(db, 10 * MINUTE)).toEqual([]);
+    expect((await listOutages(db, {})).items).toHaveLength(1);
+  });
+
+  it('of a router is for who was online there, from its last contact to the next', async () => {
+    const there = await guest(24, HOUR);
+    const elsewhere = await guest(24, HOUR, false);
+    const outside = await guest(24, HOUR, false);
+    const at = NOW - HOUR;
+    const { username } = await db
+      .selectFrom('credentials as c')
+      .innerJoin('entitlements as e', 'e.credential_id', 'c.id')
+      .select('c.username')
+      .where('e.id', '=', elsewhere)
+      .executeTakeFirstOrThrow();
+    await recordAccounting(db, [report({ username, router_id: 'router-2', acct_session_id: 'x', at })], at);
+    await noteRouterDown(db, ROUTER, NOW + MINUTE);
+    await noteRouterDown(db, ROUTER, NOW + 2 * MINUTE);
+    expect(await settleOutages(db, 10 * MINUTE)).toEqual([]);
+    await noteRouterUp(db, ROUTER.id, NOW + HOUR);
+    await noteRouterUp(db, ROUTER.id, NOW + 2 * HOUR);
+    await settleOutages(db, 10 * MINUTE);
+    expect(await waiting()).toMatchObject([
+      { kind: 'router', router_name: 'Kiosk', from_at: NOW, to_at: NOW + HOUR, affected: 1 },
+    ]);
+    await approve(NOW + HOUR);
+    expect(await endOf(there)).toBe(NOW + 24 * HOUR);
+    expect(await endOf(elsewhere)).toBe(NOW + 23 * HOUR);
+    expect(await endOf(outside)).toBe(NOW + 23 * HOUR);
+  });
+
+  it('of a router beside one of the box counts what both were down for once', async () => {
+    const id = await guest(24, HOUR);
+    await boxOff(NOW + HOUR);
+    await noteRouterDown(db, ROUTER, NOW + HOUR + MINUTE);
+    await noteRouterUp(db, ROUTER.id, NOW + 2 * HOUR);
+    await settleOutages(db, 10 * MINUTE);
+    expect((await waiting()).map((outage) => [outage.kind, outage.from_at]).toSorted()).toEqual([
+      ['box', NOW],
+      ['router', NOW + HOUR],
+    ]);
+    await noteOutage(
+      db,
+      { kind: 'router', router: ROUTER, from_at: NOW + 5 * MINUTE, to_at: NOW + 3 * HOUR },
+      NOW,
+    );
+    await settleOutages(db, 10 * MINUTE);
+    while ((await waiting()).length > 0) await approve(NOW + 3 * HOUR);
+    expect(await endOf(id)).toBe(NOW + 23 * HOUR + 3 * HOUR);
+  });
+
+  it('is extended by itself where the policy says so, with one audit entry, and noted not at all where it is off', async () => {
+    const id = await guest(24, HOUR);
+    let at = NOW;
+    const system = { now: () => at, monotonic: () => at };
+    await createKnownTime(db, system).remember();
+    at = NOW + 2 * HOUR;
+    const knownTime = createKnownTime(db, system);
+    await knownTime.load();
+    const ctx = { db, clock: knownTime.clock, knownTime, log: silentLog, kick: () => undefined };
+    await updateOutageSettings(db, { mode: 'off' }, NOW);
+    await watchOutages(ctx);
+    expect((await listOutages(db, {})).items).toEqual([]);
+    await updateOutageSettings(db, { mode: 'automatic' }, NOW);
+    await watchOutages(ctx);
+    await watchOutages(ctx);
+    const [outage] = (await listOutages(db, {}, 'approved')).items;
+    expect(outage).toMatchObject({ kind: 'box', from_at: NOW, to_at: at, decided_by: 'outage policy' });
+    while ((await extendEntitlements(db, outage?.id ?? '', at)) > 0);
+    expect(await endOf(id)).toBe(NOW + 25 * HOUR);
+    expect((await listAudit(db, {})).items).toMatchObject([{ actor: 'outage policy', action: 'approve' }]);
+  });
+});

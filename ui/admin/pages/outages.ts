@@ -1,0 +1,128 @@
+// When the box or a router was down, and whether guests get the time back.
+import { exactTime, formatCount, formatDuration } from '../../shared/format.ts';
+import { html } from '../../shared/html.ts';
+import { post, put } from '../api.ts';
+import { useList, useLoad } from '../load.ts';
+import { setQuery, usePlace } from '../navigation.ts';
+import { Button, Card, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
+import { ask } from '../parts/dialog.ts';
+import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
+import { Listing, Segments, Toolbar } from '../parts/list.ts';
+import { tell, tellFailure } from '../parts/toast.ts';
+import { canManage } from '../roles.ts';
+import { useMe } from '../signed-in.ts';
+import type { Outage, OutageSettings, Settings } from '../types.ts';
+
+const nameOf = (outage: Outage) => outage.router_name ?? 'The box';
+const lengthOf = (outage: Outage) =>
+  outage.to_at === null ? 'still down' : formatDuration(Math.round((outage.to_at - outage.from_at) / 1000));
+const guests = (count: number) => `${formatCount(count)} entitlement${count === 1 ? '' : 's'}`;
+
+export function Outages() {
+  const state = usePlace().query.get('state') ?? '';
+  const manages = canManage(useMe().account.role);
+  const list = useList<Outage>('/outages', { state });
+
+  async function decide(outage: Outage, action: 'approve' | 'dismiss') {
+    const most = formatDuration(Math.round(outage.extension_ms / 1000));
+    const approve = action === 'approve';
+    const sure = await ask({
+      title: approve ? `Extend ${guests(outage.affected)}?` : 'Extend nobody?',
+      body: html`<p>${nameOf(outage)} was down for <b>${lengthOf(outage)}</b> from ${exactTime(outage.from_at)}. ${
+        approve
+          ? `Each plan that ran then gets back what it lost, at most ${most}. It cannot be taken back.`
+          : 'Plans that ran then keep their ends. This cannot be changed later.'
+      }</p>`,
+      confirm: approve ? 'Extend them' : 'Dismiss the outage',
+      keep: 'Not now',
+      ...(approve ? { look: 'primary' as const } : {}),
+    });
+    if (!sure) return;
+    try {
+      await post(`/outages/${outage.id}/${action}`);
+      tell(approve ? 'They are being extended.' : 'Dismissed.');
+    } catch (failure) {
+      tellFailure(failure);
+    }
+    list.reload();
+  }
+
+  return html`<${PageHead} title="Outages" sub="When the box or a router was down" />
+    <${Toolbar}><${Segments} label="State" value=${state} onPick=${(picked: string) => setQuery({ state: picked })}
+      options=${[
+        ['', 'All'],
+        ['waiting', 'To decide'],
+        ['approved', 'Extended'],
+        ['dismissed', 'Dismissed'],
+      ]} /><//>
+    <${Listing} list=${list} label="Outages" icon="outages" filtered=${state !== ''}
+      onClear=${() => setQuery({ state: undefined })} id=${(outage: Outage) => outage.id}
+      emptyTitle="Nothing was down for long."
+      empty=${html`<p class="muted">Power cuts of the box, and of routers with an API user, appear here.</p>`}
+      columns=${[
+        { label: 'What', at: 'main', cell: (outage: Outage) => html`<b>${nameOf(outage)}</b>` },
+        { label: 'Down for', at: 'end', num: true, cell: lengthOf },
+        { label: 'From', at: 'sub', cell: (outage: Outage) => html`<${Time} at=${outage.from_at} />` },
+        {
+          label: 'State',
+          at: 'sub-end',
+          cell: (outage: Outage) => html`<${State} state=${outage.state}
+            word=${{ open: 'down', waiting: 'to decide', approved: 'extended', dismissed: 'dismissed' }[outage.state]} />`,
+        },
+        {
+          label: 'Guests',
+          at: 'foot',
+          grow: true,
+          cell: (outage: Outage) =>
+            outage.state === 'waiting'
+              ? html`<div class="row-acts"><span>${guests(outage.affected)} lost up to
+                  ${' '}${formatDuration(Math.round(outage.extension_ms / 1000))}</span>
+                ${
+                  manages &&
+                  html`<${Button} look="primary" disabled=${outage.affected === 0}
+                    onClick=${() => decide(outage, 'approve')}>Extend<//>
+                  <${Button} onClick=${() => decide(outage, 'dismiss')}>Dismiss<//>`
+                }</div>`
+              : html`<span class="muted">${outage.state === 'approved' ? `${guests(outage.extended)} extended, ` : ''}${
+                  outage.decided_by ? `by ${outage.decided_by}` : ''
+                }</span>`,
+        },
+      ]} />
+    ${manages && html`<${Policy} />`}`;
+}
+
+function Policy() {
+  const { data, error, reload } = useLoad<Settings>('/settings');
+  if (!data) {
+    return html`<div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
+  }
+  return html`<${PolicyForm} settings=${data.outages} />`;
+}
+
+function PolicyForm({ settings }: { settings: OutageSettings }) {
+  const form = useForm({
+    mode: settings.mode,
+    minimum: String(settings.minimum_seconds / 60),
+    maximum: String(settings.maximum_seconds / 3600),
+  });
+  const save = async (values: Values) => {
+    await put('/settings/outages', {
+      mode: values.mode,
+      minimum_seconds: Math.round(Number(values.minimum) * 60),
+      maximum_seconds: Math.round(Number(values.maximum) * 3600),
+    });
+    tell('Saved.');
+  };
+  return html`<${Card} class="narrow" title="When something was down"><${FormBox} form=${form} act=${save}>
+    <${Field} form=${form} name="mode" label="Give guests their time back" options=${[
+      ['ask', 'Ask me each time'],
+      ['automatic', 'Always, by itself'],
+      ['off', 'Never'],
+    ]} />
+    <div class="field-row">
+      <${Field} form=${form} name="minimum" label="Shortest outage that counts, minutes" inputmode="decimal" />
+      <${Field} form=${form} name="maximum" label="Most for one outage, hours" inputmode="decimal" />
+    </div>
+    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
+  <//><//>`;
+}
