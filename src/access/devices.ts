@@ -1,14 +1,19 @@
 // Devices: the MAC addresses seen for a subscriber.
+import { sql } from 'kysely';
 import type { Db, Row } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { newId } from '../lib/ids.ts';
 
 export type Device = Row<'devices'>;
 
+const upsertDevice = statement(
+  sql`
+    insert into devices (id, subscriber_id, mac, first_seen_at, last_seen_at)
+    values (${''}, ${''}, ${''}, ${0}, ${0})
+    on conflict (subscriber_id, mac) do update set last_seen_at = excluded.last_seen_at`,
+);
+
 /** Remembers that a subscriber used this device now. */
 export async function sawDevice(db: Db, subscriberId: string, mac: string, now: number): Promise<void> {
-  await db
-    .insertInto('devices')
-    .values({ id: newId(now), subscriber_id: subscriberId, mac, first_seen_at: now, last_seen_at: now })
-    .onConflict((oc) => oc.columns(['subscriber_id', 'mac']).doUpdateSet({ last_seen_at: now }))
-    .execute();
+  await upsertDevice(db, [newId(now), subscriberId, mac, now, now]);
 }

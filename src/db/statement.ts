@@ -1,5 +1,5 @@
 // Statements that run for every packet: compiled once for a store, run with other values each time.
-import type { CompiledQuery, DialectAdapter, RawBuilder } from 'kysely';
+import { type CompiledQuery, type DialectAdapter, PostgresAdapter, type RawBuilder, sql } from 'kysely';
 import type { Db } from './schema.ts';
 import { DirectSqliteAdapter } from './sqlite.ts';
 
@@ -11,6 +11,18 @@ export type Statement<R> = (db: Db, values: readonly unknown[]) => Promise<R[]>;
  * building the query costs more than running it.
  */
 export function statement<R>(text: RawBuilder<R>): Statement<R> {
+  return compileOnce(() => text);
+}
+
+/**
+ * A select whose rows no other transaction changes before this one ends: on PostgreSQL it locks them, on SQLite whoever
+ * writes has the store to himself.
+ */
+export function heldStatement<R>(text: RawBuilder<R>): Statement<R> {
+  return compileOnce((adapter) => (adapter instanceof PostgresAdapter ? sql<R>`${text} for update` : text));
+}
+
+function compileOnce<R>(textFor: (adapter: DialectAdapter) => RawBuilder<R>): Statement<R> {
   // A transaction has the adapter of its store.
   const compiled = new WeakMap<DialectAdapter, { query: CompiledQuery<R>; reads: boolean }>();
   return async (db, values) => {
@@ -18,7 +30,7 @@ export function statement<R>(text: RawBuilder<R>): Statement<R> {
     const direct = adapter instanceof DirectSqliteAdapter ? adapter.direct : undefined;
     let known = compiled.get(adapter);
     if (!known) {
-      const query = text.compile(db);
+      const query = textFor(adapter).compile(db);
       known = { query, reads: direct?.reads(query.sql) === true };
       compiled.set(adapter, known);
     }

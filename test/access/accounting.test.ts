@@ -1,13 +1,8 @@
 // Accounting as a whole: whatever the network does to the routers' messages, the sums are those of what happened.
 import { expect, it } from 'vitest';
+import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
 import { getEntitlement } from '../../src/access/entitlements.ts';
-import {
-  type AccountingEvent,
-  closeStaleSessions,
-  recordAccounting,
-  type Session,
-  type SessionReport,
-} from '../../src/access/sessions.ts';
+import { closeStaleSessions, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
 import { type Chance, chance } from '../protocols/radius/material.ts';

@@ -1,5 +1,6 @@
 // What two nodes do at the same moment, and what closes sessions and entitlements, on every store.
 import { expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { replaceOldestDevices } from '../../src/access/places.ts';
@@ -9,7 +10,6 @@ import {
   closeStaleSessions,
   credentialsOutsideHours,
   openSessions,
-  recordAccounting,
 } from '../../src/access/sessions.ts';
 import { cancelVoucherBatch, getVoucherBatch, redeemVoucher } from '../../src/access/vouchers.ts';
 import type { JobContext } from '../../src/jobs/context.ts';

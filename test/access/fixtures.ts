@@ -1,8 +1,9 @@
 // Plans, credentials and accounting messages that the tests of access and billing start from.
+
+import type { SessionReport } from '../../src/access/accounting.ts';
 import { createCredential } from '../../src/access/credentials.ts';
 import { type Entitlement, grantEntitlement } from '../../src/access/entitlements.ts';
 import { createPlan, type Plan, type PlanInput } from '../../src/access/plans.ts';
-import type { SessionReport } from '../../src/access/sessions.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
 import { addVouchers, createVoucherBatch, listVouchers, sealCodes } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';

@@ -1,5 +1,6 @@
 // No statement on a path that grows may read a whole table: SQLite's own plan says what it reads.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { listCredentials } from '../../src/access/credentials.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
@@ -12,7 +13,6 @@ import {
   credentialsOutsideHours,
   listSessions,
   openSessions,
-  recordAccounting,
 } from '../../src/access/sessions.ts';
 import { listSubscribers } from '../../src/access/subscribers.ts';
 import { countRedeemed, findVoucher, listVoucherBatches, listVouchers } from '../../src/access/vouchers.ts';

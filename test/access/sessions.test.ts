@@ -1,14 +1,8 @@
 // Sessions: what routers tell, in any order and as often as they like, is counted once.
 import { expect, it } from 'vitest';
+import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
 import { findAccess, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import {
-  type AccountingEvent,
-  closeStaleSessions,
-  openSessions,
-  recordAccounting,
-  type Session,
-  type SessionReport,
-} from '../../src/access/sessions.ts';
+import { closeStaleSessions, openSessions, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';

@@ -1,12 +1,13 @@
 // A clock is put right: what was written while it was wrong lasts as long as it was sold, and no longer.
 import { beforeEach, expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import {
   endDueEntitlements,
   getEntitlement,
   grantEntitlement,
   startEntitlement,
 } from '../../src/access/entitlements.ts';
-import { closeStaleSessions, recordAccounting } from '../../src/access/sessions.ts';
+import { closeStaleSessions } from '../../src/access/sessions.ts';
 import { startOrder } from '../../src/billing/orders.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';

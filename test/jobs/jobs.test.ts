@@ -1,8 +1,8 @@
 // What runs by itself: settling, activating, asking, ending, closing, forgetting; once each, and again after a failure.
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { endEntitlement, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import { recordAccounting } from '../../src/access/sessions.ts';
 import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.ts';
 import type { PaymentGateway } from '../../src/billing/gateways.ts';
 import { getOrder, LIVE_MS } from '../../src/billing/orders.ts';

@@ -1,6 +1,6 @@
 // Every kind of task is run by the program's own schedule.
 import { expect, it } from 'vitest';
-import { recordAccounting } from '../../src/access/sessions.ts';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { taskLanes } from '../../src/jobs/run-tasks.ts';
 import { jobs } from '../../src/jobs/schedule.ts';
 import { NOW, report, someAccess } from '../access/fixtures.ts';

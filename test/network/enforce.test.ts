@@ -1,7 +1,8 @@
 // Live sessions made to match what they are entitled to, on a router that answers, refuses, or is silent.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { endEntitlement, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import { getSession, openSessions, recordAccounting } from '../../src/access/sessions.ts';
+import { getSession, openSessions } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { activateOrder } from '../../src/network/activate.ts';
 import { disconnectSession, type EnforceContext, enforceCredential } from '../../src/network/enforce.ts';

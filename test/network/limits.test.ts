@@ -1,8 +1,9 @@
 // Live sessions made to match what was sold, as the router's CoA door sees it.
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { startEntitlement } from '../../src/access/entitlements.ts';
 import type { PlanInput } from '../../src/access/plans.ts';
-import { getSession, openSessions, recordAccounting } from '../../src/access/sessions.ts';
+import { getSession, openSessions } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endHours } from '../../src/jobs/end-hours.ts';

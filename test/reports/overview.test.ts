@@ -1,6 +1,6 @@
 // The overview counts days as Nairobi does, and money as it came.
 import { expect, it } from 'vitest';
-import { recordAccounting } from '../../src/access/sessions.ts';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { redeemVoucher } from '../../src/access/vouchers.ts';
 import { DAY_MS, startOfDay } from '../../src/lib/days.ts';
 import { newId } from '../../src/lib/ids.ts';

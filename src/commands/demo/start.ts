@@ -1,8 +1,9 @@
 // Starts everything the demo is made of, around the same program that runs in earnest.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { recordAccounting } from '../../access/accounting.ts';
 import { listPlansOnSale } from '../../access/plans.ts';
-import { countOpenSessions, listSessions, recordAccounting } from '../../access/sessions.ts';
+import { countOpenSessions, listSessions } from '../../access/sessions.ts';
 import { listVoucherBatches, listVouchers } from '../../access/vouchers.ts';
 import { type App, createApp } from '../../app.ts';
 import type { Address, Config } from '../../config.ts';

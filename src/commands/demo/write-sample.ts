@@ -1,9 +1,10 @@
 // Writes sample sales to the store as if they had come in over the days.
+
+import { sessionKey } from '../../access/accounting.ts';
 import { createCredential, credentialForDevice } from '../../access/credentials.ts';
 import { sawDevice } from '../../access/devices.ts';
 import { type Entitlement, grantEntitlement, startEntitlement } from '../../access/entitlements.ts';
 import { getPlan } from '../../access/plans.ts';
-import { sessionKey } from '../../access/sessions.ts';
 import { createSubscriber, subscriberForMsisdn } from '../../access/subscribers.ts';
 import { addDailyUsage } from '../../access/usage.ts';
 import type { Db, Row } from '../../db/schema.ts';

@@ -1,5 +1,5 @@
 // Takes Accounting-Requests: the one place where the wire's words become ours.
-import type { AccountingEvent } from '../../access/sessions.ts';
+import type { AccountingEvent } from '../../access/accounting.ts';
 import { normalizeMac } from '../../lib/mac.ts';
 import {
   foldGigawords,

@@ -1,5 +1,5 @@
 // The RADIUS listeners: which source is which router, which packet goes to which handler.
-import { type AccountingEvent, recordAccounting } from '../../access/sessions.ts';
+import { type AccountingEvent, recordAccounting } from '../../access/accounting.ts';
 import { AppError } from '../../errors.ts';
 import { createAddressTable, isPrefix } from '../../network/addresses.ts';
 import { allRouters, routerHeard } from '../../network/routers.ts';

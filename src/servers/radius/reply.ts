@@ -1,6 +1,7 @@
 // A decision as RADIUS attributes.
+
+import type { SessionReference } from '../../access/accounting.ts';
 import type { Accept } from '../../access/authorize.ts';
-import type { SessionReference } from '../../access/sessions.ts';
 import { attribute, gigawords } from '../../protocols/radius/attributes.ts';
 import { type Attribute, Code } from '../../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../../protocols/radius/rate-limit.ts';

@@ -1,5 +1,5 @@
 // The Class attribute: our reference to a session, which the NAS brings back in accounting (RFC 2865 §5.25).
-import type { SessionReference } from '../../access/sessions.ts';
+import type { SessionReference } from '../../access/accounting.ts';
 import { isId } from '../../lib/ids.ts';
 import { newToken } from '../../lib/secrets.ts';
 

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as z from 'zod';
+import { recordAccounting } from '../../../src/access/accounting.ts';
 import { endEntitlement, startEntitlement } from '../../../src/access/entitlements.ts';
-import { recordAccounting } from '../../../src/access/sessions.ts';
 import { redeemVoucher } from '../../../src/access/vouchers.ts';
 import { startOrder } from '../../../src/billing/orders.ts';
 import { settleEvidence } from '../../../src/billing/settle.ts';

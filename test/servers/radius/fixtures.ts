@@ -1,5 +1,5 @@
 // A RADIUS listener of ours on its own store, and a router that asks it over a real socket.
-import { recordAccounting } from '../../../src/access/sessions.ts';
+import { recordAccounting } from '../../../src/access/accounting.ts';
 import type { Db } from '../../../src/db/schema.ts';
 import { silentLog } from '../../../src/log.ts';
 import { createRouter } from '../../../src/network/routers.ts';

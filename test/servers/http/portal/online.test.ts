@@ -1,7 +1,7 @@
 // Whether the portal takes a phone for online: the router's word, and what accounting told since.
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { recordAccounting } from '../../../../src/access/accounting.ts';
 import { startEntitlement } from '../../../../src/access/entitlements.ts';
-import { recordAccounting } from '../../../../src/access/sessions.ts';
 import { NOW, report, someAccess } from '../../../access/fixtures.ts';
 import { startApp } from '../fixtures.ts';
 

@@ -1,6 +1,6 @@
 // The guest's way through the portal: from the router's login page to the form that brings the phone online.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { recordAccounting } from '../../../../src/access/sessions.ts';
+import { recordAccounting } from '../../../../src/access/accounting.ts';
 import {
   addVouchers,
   cancelVoucher,

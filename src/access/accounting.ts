@@ -1,0 +1,377 @@
+// Accounting: what the routers report of connections, stored once however often it is told.
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import { unindexed } from '../db/page.ts';
+import type { Db, Row } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
+import { heldStatement, statement } from '../db/statement.ts';
+import { newId } from '../lib/ids.ts';
+import { sawDevice } from './devices.ts';
+import { actOnUsage } from './entitlements.ts';
+import { giveWay, openSessions, type Session } from './sessions.ts';
+import { addDailyUsage } from './usage.ts';
+
+/** What an Accept wrote into Class, and accounting brings back. */
+export interface SessionReference {
+  credential_id: string;
+  entitlement_id: string;
+  /** Different for each Accept: tells sessions apart whose Acct-Session-Id repeats after a router's reboot. */
+  accept_id: string;
+}
+
+/** One accounting message in our words: counters are totals of the session so far, octets from the subscriber are up. */
+export interface SessionReport {
+  kind: 'start' | 'interim' | 'stop';
+  router_id: string;
+  username: string;
+  acct_session_id: string;
+  reference: SessionReference | null;
+  nas_port_id: string | null;
+  nas_ip: string | null;
+  /** Where it came from, of a router that is known by a prefix; null for any other. */
+  nas_source?: string | null;
+  mac: string | null;
+  ip: string | null;
+  session_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+  /** The router counts no gigawords: each counter begins again at 2^32 octets. */
+  counters_wrap?: boolean;
+  terminate_cause: number | null;
+  /** Epoch ms of the happening, as we reckon it. */
+  at: number;
+}
+
+/** The router says that it began or stops accounting: whatever it had open is over. */
+export interface RouterRestart {
+  kind: 'router_restart';
+  router_id: string;
+  /** Of a router that is known by a prefix: only what came from there is over. */
+  nas_source?: string | null;
+  at: number;
+}
+
+export type AccountingEvent = SessionReport | RouterRestart;
+
+/** Identifies a session over all its messages, repeated or out of order. */
+export function sessionKey(report: SessionReport): string {
+  const parts = [
+    report.router_id,
+    report.acct_session_id,
+    report.username,
+    report.nas_port_id ?? '',
+    report.reference?.accept_id ?? '',
+    // Without our reference only its own name tells a router of a prefix apart; its source may change in mid-session.
+    report.nas_source && !report.reference ? (report.nas_ip ?? '') : '',
+  ];
+  return createHash('sha1').update(parts.join('\0')).digest('base64url');
+}
+
+/**
+ * Stores accounting messages in their order, all in one transaction: after it returns they are on disk.
+ * Returns the sessions as they now stand, each once.
+ */
+export async function recordAccounting(db: Db, events: AccountingEvent[], now: number): Promise<Session[]> {
+  return db.transaction().execute(async (tx) => {
+    const touched = new Map<string, Session>();
+    for (const event of inLockOrder(events)) {
+      const sessions =
+        event.kind === 'router_restart'
+          ? await closeRouterSessions(tx, event)
+          : [await recordReport(tx, event, now)];
+      for (const session of sessions) touched.set(session.id, session);
+    }
+    return [...touched.values()];
+  });
+}
+
+/**
+ * The reports of each session in their order, and the sessions in an order that is the same at every node: when a router
+ * asks two nodes at once, their commits wait for each other instead of both holding what the other wants.
+ */
+function inLockOrder(events: AccountingEvent[]): AccountingEvent[] {
+  const reports = events.filter((event) => event.kind !== 'router_restart');
+  // Where a router began again it matters what came before that.
+  if (reports.length < events.length) return events;
+  const names = (a: SessionReport, b: SessionReport) =>
+    a.acct_session_id < b.acct_session_id ? -1 : a.acct_session_id > b.acct_session_id ? 1 : 0;
+  return reports.sort(names);
+}
+
+const findSession = heldStatement(sql<Session>`select * from sessions where unique_key = ${''}`);
+
+async function recordReport(tx: Db, report: SessionReport, now: number): Promise<Session> {
+  const key = sessionKey(report);
+  const [known] = await findSession(tx, [key]);
+  const before = known ?? newSession(key, report, await findOwner(tx, report), now);
+  const after = { ...before, ...advance(before, report) };
+  if (known) {
+    await saveChange(tx, known, after);
+  } else if (!(await addSession(tx, report, after, now))) {
+    // Another node was told of it at the same moment; what it wrote is seen once it has committed.
+    return recordReport(tx, report, now);
+  }
+  await addUsage(tx, before, after, now);
+  return after;
+}
+
+type Advance = Pick<
+  Session,
+  | 'session_seconds'
+  | 'upload_octets'
+  | 'download_octets'
+  | 'updated_at'
+  | 'ip'
+  | 'nas_source'
+  | 'state'
+  | 'stopped_at'
+  | 'terminate_cause'
+>;
+
+const TURN = 2 ** 32;
+
+/**
+ * A counter after a message. Less than before in a later message of a router without gigawords is a turn of its counter,
+ * unless that would be half a turn or more since the message before: then it was set back, and adds nothing.
+ */
+function grown(session: Session, report: SessionReport, name: 'upload_octets' | 'download_octets'): number {
+  const [known, told] = [session[name], report[name]];
+  if (!report.counters_wrap || report.session_seconds <= session.session_seconds)
+    return Math.max(known, told);
+  const step = told - (known % TURN);
+  if (step >= 0) return known + step;
+  return step + TURN < TURN / 2 ? known + step + TURN : known;
+}
+
+/**
+ * The session after a message. Counters only grow: a late or repeated message changes nothing. Once a router sent its
+ * Stop the session stays closed; one that we closed otherwise opens again when it tells something new.
+ */
+function advance(session: Session, report: SessionReport): Advance {
+  const stopped = session.state === 'closed' && session.terminate_cause !== null;
+  const silent = session.state === 'closed' && report.session_seconds <= session.session_seconds;
+  const closes = report.kind === 'stop' || stopped || silent;
+  return {
+    session_seconds: Math.max(session.session_seconds, report.session_seconds),
+    upload_octets: grown(session, report, 'upload_octets'),
+    download_octets: grown(session, report, 'download_octets'),
+    updated_at: Math.max(session.updated_at, report.at),
+    ip: report.ip ?? session.ip,
+    nas_source: report.nas_source ?? session.nas_source,
+    state: closes ? 'closed' : 'open',
+    stopped_at:
+      stopped || (silent && report.kind !== 'stop') ? session.stopped_at : closes ? report.at : null,
+    terminate_cause:
+      !stopped && report.kind === 'stop' ? (report.terminate_cause ?? 0) : session.terminate_cause,
+  };
+}
+
+/** What is written down of a session when it is first heard of. */
+const FIRST = [
+  'id',
+  'unique_key',
+  'router_id',
+  'subscriber_id',
+  'credential_id',
+  'entitlement_id',
+  'plan_id',
+  'username',
+  'acct_session_id',
+  'nas_port_id',
+  'nas_ip',
+  'nas_source',
+  'mac',
+  'ip',
+  'state',
+  'started_at',
+  'updated_at',
+  'stopped_at',
+  'session_seconds',
+  'upload_octets',
+  'download_octets',
+  'terminate_cause',
+] as const satisfies (keyof Session)[];
+
+const insertSession = statement(
+  sql<{ id: string }>`
+    insert into sessions (${sql.join(FIRST.map((name) => sql.ref(name)))})
+    values (${sql.join(FIRST.map(() => ''))})
+    on conflict (unique_key) do nothing returning id`,
+);
+
+/** A session as it is before its first message has told anything. */
+function newSession(key: string, report: SessionReport, owner: Owner | undefined, now: number): Session {
+  return {
+    id: newId(now),
+    unique_key: key,
+    router_id: report.router_id,
+    subscriber_id: owner?.subscriber_id ?? null,
+    credential_id: owner?.credential_id ?? null,
+    entitlement_id: owner?.entitlement_id ?? null,
+    plan_id: owner?.plan_id ?? null,
+    username: report.username,
+    acct_session_id: report.acct_session_id,
+    nas_port_id: report.nas_port_id,
+    nas_ip: report.nas_ip,
+    nas_source: report.nas_source ?? null,
+    mac: report.mac,
+    ip: report.ip,
+    state: 'open',
+    started_at: report.at - report.session_seconds * 1000,
+    updated_at: report.at,
+    stopped_at: null,
+    session_seconds: 0,
+    upload_octets: 0,
+    download_octets: 0,
+    terminate_cause: null,
+    disconnect_state: null,
+    disconnect_detail: null,
+    disconnect_at: null,
+    gave_way_at: null,
+    change_state: null,
+    change_detail: null,
+    change_at: null,
+  };
+}
+
+/** Writes down a session that was not known; false when it is by now. */
+async function addSession(tx: Db, report: SessionReport, session: Session, now: number): Promise<boolean> {
+  const { subscriber_id, credential_id, mac } = session;
+  if (report.kind !== 'stop' && credential_id && mac) await closeSuperseded(tx, session, report.at);
+  if (subscriber_id && mac) await sawDevice(tx, subscriber_id, mac, now);
+  const added = await insertSession(
+    tx,
+    FIRST.map((name) => session[name]),
+  );
+  if (added.length === 0) return false;
+  if (report.kind === 'start') await sendAwayOneTooMany(tx, session, now);
+  return true;
+}
+
+const saveProgress = statement(
+  sql`
+    update sessions set session_seconds = ${0}, upload_octets = ${0}, download_octets = ${0}, updated_at = ${0},
+      ip = ${''}, nas_source = ${''}
+    where id = ${''}`,
+);
+
+const saveState = statement(
+  sql`update sessions set state = ${''}, stopped_at = ${0}, terminate_cause = ${0} where id = ${''}`,
+);
+
+/** An interim report leaves the state alone: SQLite would write its two indexes anew even for the same value. */
+async function saveChange(tx: Db, before: Session, after: Session): Promise<void> {
+  await saveProgress(tx, [
+    after.session_seconds,
+    after.upload_octets,
+    after.download_octets,
+    after.updated_at,
+    after.ip,
+    after.nas_source,
+    after.id,
+  ]);
+  const same =
+    after.state === before.state &&
+    after.stopped_at === before.stopped_at &&
+    after.terminate_cause === before.terminate_cause;
+  if (!same) await saveState(tx, [after.state, after.stopped_at, after.terminate_cause, after.id]);
+}
+
+/**
+ * Two devices that sign in at the same moment are both let in: neither has a session yet that could count. The one
+ * whose Start comes second is sent away again.
+ */
+async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promise<void> {
+  if (!session.credential_id || !session.entitlement_id) return;
+  // Two Starts at two nodes: the later must see the earlier.
+  await holdRow(tx, 'credentials', session.credential_id);
+  const others = (await openSessions(tx, session.credential_id)).filter(
+    (other) => other.mac !== session.mac && other.gave_way_at === null,
+  );
+  if (others.length === 0) return;
+  const entitlement = await tx
+    .selectFrom('entitlements')
+    .select('max_devices')
+    .where('id', '=', session.entitlement_id)
+    .executeTakeFirst();
+  const devices = new Set(others.map((other) => other.mac ?? other.id)).size;
+  if (!entitlement || devices < entitlement.max_devices) return;
+  await giveWay(tx, session.id, 'too_many_devices', now);
+}
+
+interface Owner {
+  subscriber_id: string;
+  credential_id: string;
+  entitlement_id: string | null;
+  plan_id: string | null;
+}
+
+const ownerOfEntitlement = statement(
+  sql<Owner>`
+    select subscriber_id, credential_id, id as entitlement_id, plan_id from entitlements where id = ${''}`,
+);
+
+const ownerOfName = statement(
+  sql<Owner>`
+    select c.subscriber_id, c.id as credential_id, e.id as entitlement_id, e.plan_id
+    from credentials c left join entitlements e on e.credential_id = c.id and e.state = 'active'
+    where c.username = ${''} order by e.id limit 1`,
+);
+
+/** Whose session this is: by our reference in Class, else by the user name and what runs for it. */
+async function findOwner(tx: Db, report: SessionReport): Promise<Owner | undefined> {
+  const referred = report.reference ? await ownerOfEntitlement(tx, [report.reference.entitlement_id]) : [];
+  return referred[0] ?? (await ownerOfName(tx, [report.username]))[0];
+}
+
+const closeOlder = statement(
+  sql`
+    update sessions set state = 'closed', stopped_at = ${0}
+    where credential_id = ${''} and state = 'open' and mac || '' = ${''} and router_id || '' = ${''}
+      and started_at <= ${0} and unique_key || '' <> ${''}`,
+);
+
+/**
+ * A device has one session with one router: an older one that never said Stop gives way to the new. Another node may have
+ * stored this very session a moment ago.
+ */
+async function closeSuperseded(tx: Db, session: Session, at: number): Promise<void> {
+  const { credential_id, mac, router_id, started_at, unique_key } = session;
+  await closeOlder(tx, [at, credential_id, mac, router_id, started_at, unique_key]);
+}
+
+const useEntitlement = statement(
+  sql<Row<'entitlements'>>`
+    update entitlements set used_seconds = used_seconds + ${0}, used_upload_octets = used_upload_octets + ${0},
+      used_download_octets = used_download_octets + ${0}
+    where id = ${''} returning *`,
+);
+
+async function addUsage(tx: Db, before: Session, after: Session, now: number): Promise<void> {
+  if (!after.entitlement_id) return;
+  const seconds = after.session_seconds - before.session_seconds;
+  const upload = after.upload_octets - before.upload_octets;
+  const download = after.download_octets - before.download_octets;
+  if (seconds === 0 && upload === 0 && download === 0) return;
+  const [entitlement] = await useEntitlement(tx, [seconds, upload, download, after.entitlement_id]);
+  if (!entitlement) return;
+  await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
+  const unused = {
+    ...entitlement,
+    used_upload_octets: entitlement.used_upload_octets - upload,
+    used_download_octets: entitlement.used_download_octets - download,
+  };
+  await actOnUsage(tx, unused, entitlement, now);
+}
+
+async function closeRouterSessions(tx: Db, restart: RouterRestart): Promise<Session[]> {
+  const { router_id, nas_source, at } = restart;
+  let closing = tx
+    .updateTable('sessions')
+    .set({ state: 'closed', stopped_at: at })
+    .where('state', '=', 'open')
+    .where(unindexed('router_id'), '=', router_id)
+    .where('started_at', '<=', at);
+  if (nas_source) closing = closing.where('nas_source', '=', nas_source);
+  return closing.returningAll().execute();
+}
