@@ -1,5 +1,6 @@
 // Outages: who gets how much time back, and that nobody gets it twice.
 import { beforeEach, expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { endDueEntitlements, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import {
   decideOutage,
@@ -12,7 +13,6 @@ import {
   settleOutages,
   updateOutageSettings,
 } from '../../src/access/outages.ts';
-import { recordAccounting } from '../../src/access/sessions.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { watchOutages } from '../../src/jobs/watch-outages.ts';
