@@ -2,6 +2,7 @@
 import { sealCodes } from '../access/vouchers.ts';
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
+import { readSales, type SalesRequest } from '../reports/sales.ts';
 import { voucherCsv, voucherSheetOf } from './vouchers.ts';
 
 /** What a heavy function works on. In the worker the store is a connection of its own that never writes a row. */
@@ -17,6 +18,7 @@ export interface HeavyContext {
 export const heavyFunctions = {
   seal_codes: async ({ vault }: HeavyContext, { count }: { count: number }) => sealCodes(vault, count),
   voucher_sheet: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherSheetOf(ctx, batch_id),
+  sales: ({ db }: HeavyContext, request: SalesRequest) => readSales(db, request),
   voucher_csv: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherCsv(ctx, batch_id),
 };
 

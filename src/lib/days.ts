@@ -1,6 +1,6 @@
 // The business day in Kenya: East Africa Time, UTC+3 all year, no daylight saving.
 
-const EAT_OFFSET_MS = 3 * 3600_000;
+export const EAT_OFFSET_MS = 3 * 3600_000;
 export const DAY_MS = 86_400_000;
 
 /** `2026-11-21`, the day in Nairobi at this instant. */
@@ -17,6 +17,13 @@ export function sinceMidnight(at: number): number {
 export function dateText(at: number): string {
   const [day = '', time = ''] = new Date(at + EAT_OFFSET_MS).toISOString().split('T');
   return `${day.split('-').reverse().join('/')} at ${time.slice(0, 5)}`;
+}
+
+/** The instant at which a day, `2026-11-21`, begins in Nairobi; undefined for a text that is none. */
+export function dayStart(day: string): number | undefined {
+  const at = Date.parse(`${day}T00:00:00Z`) - EAT_OFFSET_MS;
+  // A date that does not exist (31 April) comes back as another one.
+  return Number.isNaN(at) || dayOf(at) !== day ? undefined : at;
 }
 
 /** The instant at which that day began in Nairobi. */

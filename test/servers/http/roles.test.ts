@@ -86,6 +86,8 @@ const ALLOWED: Record<string, string> = {
   'get /audit': 'oa',
   'get /reports/overview': 'oacs',
   'get /reports/usage': 'oas',
+  'get /reports/sales': 'oas',
+  'get /reports/sales.csv': 'oas',
   'get /reports/access-log': 'oas',
   'get /events': 'oacs',
 };

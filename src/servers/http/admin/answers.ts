@@ -443,6 +443,14 @@ export const overviewAnswer = z.strictObject({
   top_plans: z.array(z.strictObject({ plan_id: id, plan_name: text, sales_cents: count, payments: count })),
 });
 
+const salesFigures = { sales_cents: count, payments: count, vouchers_redeemed: count };
+
+export const salesAnswer = z.strictObject({
+  total: z.strictObject(salesFigures),
+  periods: z.array(z.strictObject({ period: text, ...salesFigures })),
+  plans: z.array(z.strictObject({ plan_id: id.nullable(), plan_name: maybeText, ...salesFigures })),
+});
+
 export const accessLogAnswer = z.strictObject({
   items: z.array(
     z.strictObject({

@@ -2,12 +2,13 @@
 import * as z from 'zod';
 import { countOpenSessions } from '../../../access/sessions.ts';
 import { listPayments } from '../../../billing/payments.ts';
-import { errorText } from '../../../errors.ts';
-import { DAY_MS, dayOf } from '../../../lib/days.ts';
+import { AppError, errorText } from '../../../errors.ts';
+import { DAY_MS, dayOf, dayStart, startOfDay } from '../../../lib/days.ts';
 import { readOverview, salesToday } from '../../../reports/overview.ts';
+import { type SalesRequest, salesCsv } from '../../../reports/sales.ts';
 import { readUsage } from '../../../reports/usage.ts';
 import type { HttpContext } from '../context.ts';
-import { accessLogAnswer, overviewAnswer, usageAnswer } from './answers.ts';
+import { accessLogAnswer, overviewAnswer, salesAnswer, usageAnswer } from './answers.ts';
 import { viewPayment } from './payments.ts';
 import { route, STAFF, SUPPORT } from './route.ts';
 
@@ -62,6 +63,32 @@ const usageQuery = z.object({
 /** The days of the chart, unless others are asked for. */
 const USUAL_DAYS = 30;
 
+/** Ten years. */
+const MOST_DAYS = 3660;
+
+const salesQuery = z.object({
+  from: z
+    .string()
+    .max(10)
+    .optional()
+    .describe('First day, `2026-01-01`; 29 days before the last one when absent'),
+  to: z.string().max(10).optional().describe('Last day; today when absent'),
+  by: z.enum(['day', 'month']).optional().describe('`day` when absent'),
+});
+
+/** The days a report is asked for. Throws `invalid` naming the field. */
+function salesRequest(query: z.infer<typeof salesQuery>, now: number): SalesRequest {
+  const last = query.to === undefined ? startOfDay(now) : dayStart(query.to);
+  const from = query.from === undefined ? last && last - 29 * DAY_MS : dayStart(query.from);
+  const wrong = (fields: Record<string, string>) =>
+    new AppError('invalid', Object.values(fields)[0] ?? '', { fields });
+  if (last === undefined) throw wrong({ to: 'Write the last day like 2026-01-31.' });
+  if (from === undefined) throw wrong({ from: 'Write the first day like 2026-01-31.' });
+  if (last < from) throw wrong({ to: 'The last day is before the first.' });
+  if ((last - from) / DAY_MS >= MOST_DAYS) throw wrong({ to: 'Ten years at most.' });
+  return { from, to: last + DAY_MS, by: query.by ?? 'day' };
+}
+
 export const reportRoutes = [
   route({
     method: 'get',
@@ -86,6 +113,34 @@ export const reportRoutes = [
       const to = query.to ?? dayOf(now);
       const from = query.from ?? dayOf(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
       return { from, to, items: await readUsage(ctx.db, from, to, query.by) };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/reports/sales',
+    summary: 'Sales of a span of days, by day or month and by plan',
+    access: SUPPORT,
+    query: salesQuery,
+    answer: salesAnswer,
+    handle: ({ ctx, query, now }) => ctx.heavy.run('sales', salesRequest(query, now)),
+  }),
+  route({
+    method: 'get',
+    path: '/reports/sales.csv',
+    summary: 'The same by day or month as CSV, amounts in shillings',
+    access: SUPPORT,
+    query: salesQuery,
+    produces: 'text/csv',
+    async handle({ ctx, query, now }) {
+      const request = salesRequest(query, now);
+      const csv = salesCsv(await ctx.heavy.run('sales', request));
+      const days = `${dayOf(request.from)}-${dayOf(request.to - 1)}`;
+      return new Response(csv, {
+        headers: {
+          'content-type': 'text/csv; charset=utf-8',
+          'content-disposition': `attachment; filename="sales-${days}.csv"`,
+        },
+      });
     },
   }),
   route({
