@@ -12,13 +12,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openVault } from '../../src/db/key-file.ts';
-import { DAY_MS } from '../../src/lib/days.ts';
 import { openUdp } from '../../src/protocols/radius/udp.ts';
 import { hasFreeradius, startFreeradius } from './radius/freeradius.ts';
+import { letEveryoneIn, readGuests } from './radius/guests.ts';
 import { type LoadResult, runLoad } from './radius/load.ts';
-import { accessRequest, accountingOfSession, type Guest } from './radius/requests.ts';
-import { SEEDED_AT, seedStore } from './seed.ts';
+import { accessRequest, accountingOfSession } from './radius/requests.ts';
+import { seedStore } from './seed.ts';
 import { RADIUS_SECRET } from './store/catalogue.ts';
 import { createRandom } from './store/random.ts';
 import { runApp } from './store/run.ts';
@@ -92,33 +91,6 @@ async function startSubject(kind: 'echo' | 'app', dataDir: string): Promise<Subj
       await gone;
     },
   };
-}
-
-/** Lets everyone in the store in, so that every request costs an Accept. */
-function letEveryoneIn(file: string): void {
-  const database = new Database(file, { readwrite: true });
-  database.run(
-    `update entitlements set state = 'active', starts_at = ?1, ends_at = ?2, ended_at = null, end_reason = null,
-       used_seconds = 0, used_upload_octets = 0, used_download_octets = 0, quota_octets = null`,
-    [SEEDED_AT, SEEDED_AT + 30 * DAY_MS],
-  );
-  database.run("update subscribers set state = 'active' where state <> 'active'");
-  database.run('pragma wal_checkpoint(truncate)');
-  database.close();
-}
-
-/** Every guest with an entitlement, with the password as it is. */
-function* readGuests(dataDir: string): Generator<Guest> {
-  const vault = openVault(dataDir);
-  const database = new Database(join(dataDir, 'karibu.db'), { readonly: true });
-  const rows = database.query<{ password_sealed: string } & Omit<Guest, 'password'>, []>(
-    `select c.username, c.password_sealed, c.device_mac as mac, c.id as credential_id, min(e.id) as entitlement_id
-     from credentials c join entitlements e on e.credential_id = c.id group by c.id`,
-  );
-  for (const { password_sealed, ...guest } of rows.iterate()) {
-    yield { ...guest, password: vault.open(password_sealed) };
-  }
-  database.close();
 }
 
 function report(name: string, load: LoadResult, cpuMicros: number, base?: LoadResult): void {

@@ -113,7 +113,8 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   };
 }
 
-async function open(): Promise<Socket> {
+/** A socket that sends to loopback and holds the answers of a busy moment. */
+export async function open(): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
   return socket;
