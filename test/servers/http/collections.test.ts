@@ -519,3 +519,25 @@ describe('the OpenAPI document', () => {
     expect(JSON.stringify(json)).not.toContain('"$ref":"#/definitions');
   });
 });
+
+describe('the sales report', () => {
+  it('is of the last thirty days, or of the days that are asked for', async () => {
+    expect((await ok('GET', '/reports/sales')).json.periods).toHaveLength(30);
+    const { json } = await ok('GET', '/reports/sales?from=2026-01-01&to=2026-12-31&by=month');
+    expect(json.periods).toHaveLength(12);
+    const csv = await ok('GET', '/reports/sales.csv?from=2026-02-28&to=2026-03-01');
+    expect(csv.headers.get('content-disposition')).toContain('sales-2026-02-28-2026-03-01.csv');
+    expect(csv.text.split('\r\n')).toHaveLength(4);
+  });
+
+  it.each([
+    ['from=2026-02-30&to=2026-03-01', 'from'],
+    ['from=2026-02-01&to=soon', 'to'],
+    ['from=2026-02-02&to=2026-02-01', 'to'],
+    ['from=2010-01-01&to=2026-02-01', 'to'],
+  ])('of no such days (%s) says which is wrong', async (query, field) => {
+    const answer = await owner.call('GET', `/reports/sales?${query}`);
+    expect(answer.status).toBe(400);
+    expect(Object.keys(answer.json.fields)).toEqual([field]);
+  });
+});
