@@ -9,6 +9,7 @@ import { AppError } from '../errors.ts';
 import { idAt, newId } from '../lib/ids.ts';
 import type { AccessFacts, EntitlementFacts } from './authorize.ts';
 import { endReason, quotaReached } from './authorize.ts';
+import { openFor } from './hours.ts';
 import { TERM_NAMES, termsOf } from './terms.ts';
 
 export type Entitlement = Row<'entitlements'>;
@@ -156,9 +157,73 @@ export async function findAccess(db: Db, username: string, mac: string): Promise
   };
 }
 
+/** What a credential has that is not over, in the order in which it is used. */
+async function openEntitlements(db: Db, credentialId: string): Promise<Entitlement[]> {
+  const open = await db
+    .selectFrom('entitlements')
+    .selectAll()
+    .where('credential_id', '=', credentialId)
+    .where('state', 'in', ['active', 'waiting'])
+    .execute();
+  const rank = (one: Entitlement) => (one.state === 'active' ? -1 : (one.not_before_at ?? 0));
+  return open.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
+}
+
+/** Whether it may run at this instant of a trusted clock, were it the only one. */
+function mayRun(entitlement: Entitlement, now: number): boolean {
+  if (openFor(entitlement, now) === 0 || endReason(entitlement, now, true)) return false;
+  return entitlement.state === 'active' || (entitlement.not_before_at ?? 0) <= now;
+}
+
+/**
+ * What goes on by itself when this entitlement ends at `at`: the next one that waits and may run by then; undefined
+ * when there is none.
+ */
+export async function nextInLine(
+  db: Db,
+  entitlement: { id: string; credential_id: string },
+  at: number,
+): Promise<Entitlement | undefined> {
+  const open = await openEntitlements(db, entitlement.credential_id);
+  return open.find((one) => one.id !== entitlement.id && mayRun(one, at));
+}
+
+/**
+ * The credentials with a live session whose entitlement ends between `from` and `to` while another one waits: the
+ * router must hear of it before it ends the session.
+ */
+export async function credentialsRollingOver(db: Db, from: number, to: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('entitlements as e')
+    .select('e.credential_id')
+    .distinct()
+    .where('e.state', '=', 'active')
+    .where('e.ends_at', '>', from)
+    .where('e.ends_at', '<=', to)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('sessions as x')
+          .select('x.id')
+          .whereRef('x.credential_id', '=', 'e.credential_id')
+          .where('x.state', '=', 'open'),
+      ),
+    )
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('entitlements as w')
+          .select('w.id')
+          .whereRef('w.credential_id', '=', 'e.credential_id')
+          .where('w.state', '=', 'waiting'),
+      ),
+    )
+    .execute();
+  return rows.map((row) => row.credential_id);
+}
+
 /**
  * The facts about a user name with what is over by now taken off: an entitlement that has run out gives way to the
- * next one that waits. Bounded, since each turn ends one entitlement.
+ * next one that waits. One that is outside its hours of the day lets another run that may. Bounded, since each turn
+ * ends one entitlement.
  */
 export async function currentAccess(
   db: Db,
@@ -170,9 +235,13 @@ export async function currentAccess(
   for (;;) {
     const access = await findAccess(db, username, mac);
     const entitlement = access?.entitlement;
-    if (entitlement?.state !== 'active') return access;
-    const over = endReason(entitlement, now, clockTrusted);
-    if (!over) return access;
+    if (!access || (entitlement?.state !== 'active' && entitlement?.state !== 'waiting')) return access;
+    const over = entitlement.state === 'active' && endReason(entitlement, now, clockTrusted);
+    if (!over) {
+      if (!clockTrusted || openFor(entitlement, now) !== 0) return access;
+      const other = await nextInLine(db, { id: entitlement.id, credential_id: access.credential_id }, now);
+      return other ? { ...access, entitlement: other, plan_id: other.plan_id } : access;
+    }
     await db.transaction().execute((tx) => endEntitlement(tx, entitlement.id, over, now));
   }
 }

@@ -9,6 +9,7 @@ import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
 import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
+import { rollOver } from './roll-over.ts';
 import { runTasks, taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
 import { watchOutages } from './watch-outages.ts';
@@ -28,6 +29,7 @@ const MINUTE = 60 * SECOND;
 export const jobs: Job[] = [
   ...taskLanes().map(({ name, kinds }) => ({ name, every: SECOND, run: runTasks(kinds), kicked: true })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
+  { name: 'roll over', every: 10 * SECOND, run: rollOver },
   { name: 'poll orders', every: SECOND, run: pollOrders },
   // Also how long it takes at most until what the disk refused is taken again.
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },

@@ -1,13 +1,21 @@
 // Enforces: makes live sessions match what their credential is entitled to, and records what the router answered.
-import { type AccessFacts, authorize, type Decision } from '../access/authorize.ts';
+import { type Accept, type AccessFacts, authorize } from '../access/authorize.ts';
 import { getCredential } from '../access/credentials.ts';
-import { currentAccess, startEntitlement } from '../access/entitlements.ts';
+import {
+  currentAccess,
+  type Entitlement,
+  getEntitlement,
+  nextInLine,
+  startEntitlement,
+} from '../access/entitlements.ts';
+import { openFor } from '../access/hours.ts';
 import { getSession, moveSession, openSessions, recordDisconnect, type Session } from '../access/sessions.ts';
+import { hasFairUse } from '../access/terms.ts';
 import type { Db } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Vault } from '../lib/secrets.ts';
-import { attribute } from '../protocols/radius/attributes.ts';
+import { attribute, gigawords } from '../protocols/radius/attributes.ts';
 import { type ChangeOutcome, coa, disconnect } from '../protocols/radius/client.ts';
 import { ErrorCause, valueName } from '../protocols/radius/dictionary.ts';
 import type { Attribute } from '../protocols/radius/packet.ts';
@@ -114,11 +122,12 @@ async function removeThroughApi(
   }
 }
 
-/** Gives a live session its new end and speed. */
+/** Gives a live session its new end and speed; where it goes over from the entitlement `before`, its other limits too. */
 async function changeSession(
   context: EnforceContext,
   session: Session,
-  decision: Extract<Decision, { accept: true }>,
+  decision: Accept,
+  before: Entitlement | undefined,
 ): Promise<ChangeOutcome> {
   const router = await findRouter(context.db, session.router_id);
   const host = router && hostOf(router, session);
@@ -133,16 +142,100 @@ async function changeSession(
     const total = elapsed + decision.session_timeout_seconds;
     attributes.push(attribute('Session-Timeout', Math.min(total, 0xffffffff)));
   }
-  const rate = mikrotikRateLimit(decision);
+  const rate = mikrotikRateLimit(decision) ?? (before && mikrotikRateLimit(before) ? '0/0' : undefined);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
-  return coa({
-    host,
-    port: router.coa_port,
-    secret: Buffer.from(context.vault.open(router.radius_secret_sealed)),
-    attributes,
-    timeoutMs: ANSWER_TIMEOUT_MS,
-    attempts: ATTEMPTS,
-  });
+  const ask = (more: Attribute[]) =>
+    coa({
+      host,
+      port: router.coa_port,
+      secret: Buffer.from(context.vault.open(router.radius_secret_sealed)),
+      attributes: [...attributes, ...more],
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      attempts: ATTEMPTS,
+    });
+  if (!before) return ask([]);
+  const listed = changeable(session, before, decision);
+  const total = limit('Mikrotik-Total-Limit', totalOf(before), decision.octets_left, octetsOf(session));
+  const answer = await ask([...listed, ...total]);
+  // The manual does not list the total among what a CoA changes (routeros.md §1.6): a router that minds gets the rest.
+  return answer.outcome === 'nak' && total.length > 0 ? ask(listed) : answer;
+}
+
+function octetsOf(session: Session): number {
+  return session.upload_octets + session.download_octets;
+}
+
+/** The quota that the router was told of; with a fair-use rate it was told of none. */
+function totalOf(before: Entitlement): number | null {
+  return hasFairUse(before) ? null : before.quota_octets;
+}
+
+/**
+ * A limit of octets as the router counts it, from the session's start; 0 takes back the one before (routeros.md §1.4).
+ */
+function limit(
+  name: 'Mikrotik-Total-Limit' | 'Mikrotik-Recv-Limit' | 'Mikrotik-Xmit-Limit',
+  before: number | null,
+  left: number | null,
+  used: number,
+): Attribute[] {
+  if (left === null && before === null) return [];
+  const { low, high } = gigawords(left === null ? 0 : Math.max(used + left, 1));
+  return [attribute(name, low), attribute(`${name}-Gigawords`, high)];
+}
+
+/** What else differs between two entitlements and can be changed in a live session (routeros.md §1.6). */
+function changeable(session: Session, before: Entitlement, decision: Accept): Attribute[] {
+  const quota = (way: 'upload' | 'download') => (hasFairUse(before) ? null : before[`${way}_quota_octets`]);
+  const idle = decision.idle_timeout_seconds ?? (before.idle_timeout_seconds === null ? undefined : 0);
+  return [
+    ...(idle === undefined ? [] : [attribute('Idle-Timeout', idle)]),
+    ...limit('Mikrotik-Recv-Limit', quota('upload'), decision.upload_octets_left, session.upload_octets),
+    ...limit(
+      'Mikrotik-Xmit-Limit',
+      quota('download'),
+      decision.download_octets_left,
+      session.download_octets,
+    ),
+  ];
+}
+
+type Place = Pick<Entitlement, 'address_pool' | 'address_list'>;
+
+/** Whether the next entitlement needs what no CoA changes: another address, or another list (routeros.md §1.6). */
+function needsNewSession(before: Place, next: Place): boolean {
+  return before.address_pool !== next.address_pool || before.address_list !== next.address_list;
+}
+
+/**
+ * The decision with the session's end moved behind that of the next entitlement in line, so that the router does not
+ * end the session at the very moment at which the next one takes over.
+ */
+async function withNextInLine(
+  db: Db,
+  credentialId: string,
+  facts: AccessFacts,
+  decision: Accept,
+  now: number,
+): Promise<Accept> {
+  const entitlement = facts.entitlement;
+  const seconds = decision.session_timeout_seconds;
+  if (entitlement?.state !== 'active' || entitlement.ends_at === null || seconds === null) {
+    return decision;
+  }
+  // Another limit ends the session before.
+  if (seconds < Math.ceil((entitlement.ends_at - now) / 1000)) return decision;
+  const next = await nextInLine(db, { id: entitlement.id, credential_id: credentialId }, entitlement.ends_at);
+  if (!next || needsNewSession(entitlement, next)) return decision;
+  const open = openFor(next, entitlement.ends_at);
+  const more = Math.min(
+    next.state === 'waiting' || next.ends_at === null
+      ? next.validity_seconds
+      : Math.ceil((next.ends_at - entitlement.ends_at) / 1000),
+    next.online_seconds === null ? Number.MAX_SAFE_INTEGER : next.online_seconds - next.used_seconds,
+    open === undefined ? Number.MAX_SAFE_INTEGER : Math.ceil(open / 1000),
+  );
+  return { ...decision, session_timeout_seconds: seconds + more };
 }
 
 export interface Enforced {
@@ -193,12 +286,23 @@ export async function enforceCredential(
     const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
     const decision = facts && authorize(facts, now, context.clockTrusted(), session.router_id);
     if (access && decision?.accept) {
+      const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
+      const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
+      if (before && access.entitlement && needsNewSession(before, access.entitlement)) {
+        const ended = await disconnectSession(context, session, 'next_entitlement');
+        told.push(ended.disconnect_detail ?? '');
+        if (ended.disconnect_state !== 'ack' && ended.disconnect_state !== 'api') complete = false;
+        continue;
+      }
       if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
         await startEntitlement(db, decision.entitlement_id, now);
       }
       if (access.plan_id)
         await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
-      const answer = await changeSession(context, session, decision);
+      const until = context.clockTrusted()
+        ? await withNextInLine(db, credentialId, access, decision, now)
+        : decision;
+      const answer = await changeSession(context, session, until, before);
       told.push(`${session.username} goes on: ${describe(answer)}`);
       // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one; but nothing
       // slows down a session that missed its fair-use rate.
