@@ -114,6 +114,8 @@ export interface Credential {
   kind: string;
   state: string;
   device_mac: string | null;
+  static_address: string | null;
+  router_id: string | null;
   created_at: number;
 }
 

@@ -1,5 +1,8 @@
 // Gives the demo's store its business, accounts, plans, vouchers, M-PESA keys, router.
-import { createPlan, listPlansOnSale, type Plan, type PlanInput } from '../../access/plans.ts';
+import { grantEntitlement } from '../../access/entitlements.ts';
+import { createPlan, listPlans, listPlansOnSale, type Plan, type PlanInput } from '../../access/plans.ts';
+import { createPppoeCredential } from '../../access/pppoe.ts';
+import { addSubscriber, listSubscribers } from '../../access/subscribers.ts';
 import { createVoucherBatch, listVoucherBatches, makeVouchers, sealCodes } from '../../access/vouchers.ts';
 import { completeMpesaSettings, writeMpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { Db } from '../../db/schema.ts';
@@ -23,12 +26,13 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 const GB = 1_000_000_000;
 
-type SamplePlan = Omit<PlanInput, 'kind' | 'state' | 'position'>;
+type SamplePlan = Omit<PlanInput, 'state' | 'position'>;
 
 function plan(name: string, description: string, shillings: number, terms: Partial<SamplePlan>): SamplePlan {
   return {
     name,
     description,
+    kind: 'hotspot',
     price_cents: shillings * 100,
     validity_seconds: HOUR,
     online_seconds: null,
@@ -52,7 +56,51 @@ const PLANS: SamplePlan[] = [
     rate_down_kbps: 8000,
     rate_up_kbps: 3000,
   }),
+  plan('Usiku', 'Every night of a week, ten at night to six', 100, {
+    validity_seconds: 7 * DAY,
+    hours_from_minute: 22 * 60,
+    hours_to_minute: 6 * 60,
+    rate_down_kbps: 10_000,
+    rate_up_kbps: 4000,
+  }),
+  plan('Home 10 Mbps', 'A month on PPPoE', 2500, {
+    kind: 'pppoe',
+    validity_seconds: 30 * DAY,
+    rate_down_kbps: 10_000,
+    rate_up_kbps: 5000,
+  }),
 ];
+
+/** A home on PPPoE with an address of its own and a plan, which waits for its first sign-in. */
+async function ensureHome(db: Db, vault: Vault, now: number): Promise<void> {
+  const plans = await listPlans(db, { limit: 100 }, 'on_sale');
+  const homePlan = plans.items.find((one) => one.kind === 'pppoe');
+  const known = (await listSubscribers(db, { limit: 1 }, { name_prefix: HOME.name })).items;
+  if (!homePlan || known.length > 0) return;
+  await db.transaction().execute(async (tx) => {
+    const subscriber = await addSubscriber(tx, HOME, now);
+    const { credential } = await createPppoeCredential(
+      tx,
+      vault,
+      {
+        subscriber_id: subscriber.id,
+        username: 'mwangi-gate4',
+        password: DEMO_PASSWORD,
+        static_address: '10.20.0.4',
+        router_id: null,
+      },
+      now,
+    );
+    const ids = { subscriber_id: subscriber.id, credential_id: credential.id };
+    await grantEntitlement(tx, { ...ids, plan: homePlan, source: 'grant' }, now);
+  });
+}
+
+const HOME = {
+  name: 'Mwangi, gate 4',
+  msisdn: '254700000104',
+  notes: 'Blue roof, on the tower’s north side',
+};
 
 /** An account that signs in with the printed password, whatever an earlier run was made to do to it. */
 async function ensureAccount(db: Db, wanted: (typeof DEMO_ACCOUNTS)[number], now: number): Promise<void> {
@@ -69,7 +117,7 @@ async function ensurePlans(db: Db, now: number): Promise<Plan[]> {
   const existing = await listPlansOnSale(db);
   if (existing.length > 0) return existing;
   for (const [position, sample] of PLANS.entries()) {
-    await createPlan(db, { ...sample, kind: 'hotspot', state: 'on_sale', position }, now);
+    await createPlan(db, { ...sample, state: 'on_sale', position }, now);
   }
   return listPlansOnSale(db);
 }
@@ -103,6 +151,11 @@ async function ensureBusiness(db: Db, now: number): Promise<void> {
   await updateBusiness(db, { name: 'Baraka WiFi', support_phone: '0700 000 100' }, now);
 }
 
+/** Guests of the demo come at any hour: they buy no night plan. */
+export function worksAllDay(plan: Plan): boolean {
+  return plan.hours_from_minute === null;
+}
+
 /** Makes what a business has on its first day; whatever is there already stays. `opened` is that first day. */
 export async function ensureBusinessData(
   db: Db,
@@ -114,7 +167,8 @@ export async function ensureBusinessData(
   for (const account of DEMO_ACCOUNTS) await ensureAccount(db, account, now);
   const plans = await ensurePlans(db, opened);
   await ensureBatches(db, vault, plans, opened);
-  return { plans };
+  await ensureHome(db, vault, opened);
+  return { plans: plans.filter(worksAllDay) };
 }
 
 /** Points the store at this run's simulated M-PESA. */

@@ -34,6 +34,7 @@ import {
   ensureBusinessData,
   GUEST_BATCH,
   VISITOR_BATCH,
+  worksAllDay,
 } from './set-up.ts';
 import { createTape, type Tape } from './tape.ts';
 import { createVisitorPhones, type VisitorPhones } from './visitor.ts';
@@ -115,7 +116,7 @@ function urlOf(bound: string): string {
 /** Fills the days since the last run, at most a week, with what would have been sold. */
 async function sampleUpToNow(app: App, routerId: string, known: DemoSetting | undefined, now: number) {
   const from = Math.max(known?.sampled_until ?? 0, startOfDay(now) - 6 * DAY_MS);
-  const plans = await listPlansOnSale(app.db);
+  const plans = (await listPlansOnSale(app.db)).filter(worksAllDay);
   await writeSales(app.db, { vault: app.vault, router_id: routerId }, sampleSales(from, now, plans), now);
 }
 

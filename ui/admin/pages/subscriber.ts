@@ -1,6 +1,6 @@
 // One subscriber: what they may use, what they used, what they paid.
 import { useState } from 'preact/hooks';
-import { formatElapsed, formatMsisdn, formatOctets } from '../../shared/format.ts';
+import { formatElapsed, formatMsisdn, formatOctets, formatRates } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { patch, post } from '../api.ts';
 import { type Listed, useList, useLoad } from '../load.ts';
@@ -13,7 +13,10 @@ import { tell, tellFailure } from '../parts/toast.ts';
 import { canDisconnect, canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Credential, Entitlement, Payment, Session, Subscriber } from '../types.ts';
+import { Credentials } from './credentials.ts';
+import { Grant } from './grant.ts';
 import { PAYMENT_COLUMNS } from './payments.ts';
+import { hoursLine } from './plans.ts';
 import { SESSION_COLUMNS, useLiveSessions } from './sessions.ts';
 import { subscriberName } from './subscribers.ts';
 
@@ -70,7 +73,7 @@ export function SubscriberPage({ id }: { id: string }) {
     ${view === 'entitlements' && html`<${Entitlements} id=${id} manages=${canManage(role)} />`}
     ${view === 'sessions' && html`<${SessionsOf} id=${id} />`}
     ${view === 'payments' && html`<${PaymentsOf} id=${id} />`}
-    ${view === 'credentials' && html`<${Credentials} id=${id} />`}`;
+    ${view === 'credentials' && html`<${Credentials} id=${id} manages=${canManage(role)} />`}`;
 }
 
 function Details({ subscriber, onDone }: { subscriber: Subscriber; onDone: (after?: Subscriber) => void }) {
@@ -88,25 +91,59 @@ function Details({ subscriber, onDone }: { subscriber: Subscriber; onDone: (afte
   <//>`;
 }
 
+/** One quota: what is used of it, as a bar. */
+function quotaLine(used: number, quota: number, name: string) {
+  return html`<span class="num">${formatOctets(used)} <span class="muted">of ${formatOctets(quota)} ${name}</span></span>
+    <progress max=${Math.max(quota, 1)} value=${Math.min(used, quota)} aria-label=${`Quota used ${name}`}></progress>`;
+}
+
 function usage(entitlement: Entitlement) {
-  const used = entitlement.used_download_octets + entitlement.used_upload_octets;
-  const { quota_octets: quota, online_seconds: online } = entitlement;
+  const { used_upload_octets: up, used_download_octets: down } = entitlement;
+  const { quota_octets, upload_quota_octets, download_quota_octets, online_seconds: online } = entitlement;
   return html`<span class="usage">
-    <span class="num">
-    ${formatOctets(used)}${quota !== null && html` <span class="muted">of ${formatOctets(quota)}</span>`}
-    </span>
     ${
-      quota !== null &&
-      html`<progress max=${Math.max(quota, 1)} value=${Math.min(used, quota)}
-      aria-label="Quota used"></progress>`
+      quota_octets !== null
+        ? quotaLine(up + down, quota_octets, '')
+        : download_quota_octets === null &&
+          upload_quota_octets === null &&
+          html`<span class="num">${formatOctets(up + down)}</span>`
     }
+    ${download_quota_octets !== null && quotaLine(down, download_quota_octets, 'down')}
+    ${upload_quota_octets !== null && quotaLine(up, upload_quota_octets, 'up')}
     <small class="muted num">
     ${formatElapsed(entitlement.used_seconds)}${online !== null && ` of ${formatElapsed(online)}`} online</small>
   </span>`;
 }
 
+/** Whether a quota is used and the fair-use rate holds. */
+export function onFairUse(row: Entitlement): boolean {
+  const { fair_use_rate_down_kbps: down, fair_use_rate_up_kbps: up } = row;
+  if (down === null && up === null) return false;
+  const over = (used: number, quota: number | null) => quota !== null && used >= quota;
+  return (
+    over(row.used_upload_octets + row.used_download_octets, row.quota_octets) ||
+    over(row.used_upload_octets, row.upload_quota_octets) ||
+    over(row.used_download_octets, row.download_quota_octets)
+  );
+}
+
+/** What an entitlement says beside its plan: its hours, and how slow it is by now or will be. */
+function conditions(row: Entitlement) {
+  const { fair_use_rate_down_kbps: down, fair_use_rate_up_kbps: up } = row;
+  const fair = down === null && up === null ? '' : formatRates(down, up);
+  const running = row.state === 'active' || row.state === 'waiting';
+  return [
+    hoursLine(row.hours_from_minute, row.hours_to_minute),
+    fair && (running && onFairUse(row) ? `fair use now: ${fair}` : `fair use: ${fair}`),
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
 function Entitlements({ id, manages }: { id: string; manages: boolean }) {
   const list = useList<Entitlement>(`/subscribers/${id}/entitlements`);
+  const credentials = useList<Credential>(`/subscribers/${id}/credentials`);
+  const [granting, setGranting] = useState(false);
   const revoke = async (entitlement: Entitlement) => {
     const sure = await ask({
       title: `Revoke ${entitlement.plan_name}?`,
@@ -127,22 +164,50 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
   };
   const source = (row: Entitlement) =>
     row.order_id ? html`<a href=${`/orders/${row.order_id}`}>order</a>` : row.source;
-  return html`<${Listing} list=${list as Listed<Entitlement>} label="Entitlements" icon="plans"
+  return html`${
+    manages &&
+    html`<p class="list-acts"><${Button} icon="plus" disabled=${credentials.loading}
+      onClick=${() => setGranting(true)}>Grant a plan<//></p>`
+  }
+    ${
+      granting &&
+      html`<${Grant} subscriberId=${id} credentials=${credentials.items} onClose=${(
+        granted?: Entitlement,
+      ) => {
+        setGranting(false);
+        if (granted) list.reload();
+      }} />`
+    }
+    <${Listing} list=${list as Listed<Entitlement>} label="Entitlements" icon="plans"
     filtered=${false} id=${(row: Entitlement) => row.id} emptyTitle="No entitlement." empty=${null}
     columns=${[
-      { label: 'Plan', at: 'main', cell: (row: Entitlement) => html`<b>${row.plan_name}</b>` },
+      {
+        label: 'Plan',
+        at: 'main',
+        cell: (row: Entitlement) =>
+          html`<span class="who-cell"><b>${row.plan_name}</b>
+            <small class="muted">${[row.username, conditions(row)].filter(Boolean).join(' · ')}</small></span>`,
+      },
       {
         label: 'State',
         at: 'sub',
         cell: (row: Entitlement) =>
           html`<${State} state=${row.state} />
-            ${row.end_reason && html` <span class="muted">· ${row.end_reason.replaceAll('_', ' ')}</span>`}`,
+            ${row.end_reason && html` <span class="muted">· ${row.end_reason.replaceAll('_', ' ')}</span>`}
+            ${
+              row.state === 'waiting' &&
+              row.not_before_at !== null &&
+              html` <span class="muted on-phone">· not before <${Time} at=${row.not_before_at} /></span>`
+            }`,
       },
       { label: 'By', at: 'none', cell: source },
       {
         label: 'From',
         at: 'none',
-        cell: (row: Entitlement) => html`<${Time} at=${row.starts_at} none="first use" />`,
+        cell: (row: Entitlement) =>
+          row.starts_at === null && row.not_before_at !== null
+            ? html`<span class="muted">not before </span><${Time} at=${row.not_before_at} />`
+            : html`<${Time} at=${row.starts_at} none="first use" />`,
       },
       {
         label: 'Until',
@@ -174,22 +239,4 @@ function PaymentsOf({ id }: { id: string }) {
   return html`<${Listing} list=${list} label="Payments" icon="payments" filtered=${false}
     id=${(row: Payment) => row.id} href=${(row: Payment) => `/payments/${row.id}`} columns=${PAYMENT_COLUMNS}
     emptyTitle="No payment." empty=${null} />`;
-}
-
-function Credentials({ id }: { id: string }) {
-  const list = useList<Credential>(`/subscribers/${id}/credentials`);
-  return html`<${Listing} list=${list} label="Credentials" icon="accounts" filtered=${false}
-    id=${(row: Credential) => row.id} emptyTitle="No credential." empty=${null}
-    columns=${[
-      { label: 'User name', at: 'main', cell: (row: Credential) => html`<code>${row.username}</code>` },
-      { label: 'Kind', at: 'sub', cell: (row: Credential) => row.kind },
-      {
-        label: 'Device',
-        at: 'foot',
-        grow: true,
-        cell: (row: Credential) => html`<code>${row.device_mac ?? '–'}</code>`,
-      },
-      { label: 'State', at: 'end', cell: (row: Credential) => html`<${State} state=${row.state} />` },
-      { label: 'Made', at: 'sub-end', cell: (row: Credential) => html`<${Time} at=${row.created_at} />` },
-    ]} />`;
 }
