@@ -30,7 +30,8 @@ export async function createPlan(db: Db, input: PlanInput, now: number): Promise
 }
 
 /**
- * Changes what is sold from now on; entitlements already granted keep their own copy of the terms. Throws `invalid` for
+ * Changes what is sold from now on; entitlements already granted keep their own copy of the terms (followPlan gives
+ * them the speeds). Throws `invalid` for
  * terms that contradict each other; call it in a transaction, which then undoes the change.
  */
 export async function updatePlan(db: Db, id: string, change: Partial<PlanInput>, now: number): Promise<Plan> {

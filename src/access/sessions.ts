@@ -65,6 +65,23 @@ export async function closeSilentSessions(db: Db, credentialId: string, before: 
     .execute();
 }
 
+/** Closes sessions that their router says it does not have; one that spoke since it was asked stays. */
+export async function closeAbsentSessions(db: Db, absent: Session[]): Promise<Session[]> {
+  const closed: Session[] = [];
+  for (const { id, updated_at } of absent) {
+    const session = await db
+      .updateTable('sessions')
+      .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
+      .where('id', '=', id)
+      .where('state', '=', 'open')
+      .where('updated_at', '=', updated_at)
+      .returningAll()
+      .executeTakeFirst();
+    if (session) closed.push(session);
+  }
+  return closed;
+}
+
 /** Closes what a router had open when it went down: the sessions that it last reported before it came up again. */
 export async function closeSessionsBeforeBoot(
   db: Db,

@@ -9,7 +9,7 @@ import { normalizeCode, randomCode } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { createCredential } from './credentials.ts';
-import { type Entitlement, grantEntitlement } from './entitlements.ts';
+import { type Entitlement, getEntitlement, grantEntitlement, revokeEntitlement } from './entitlements.ts';
 import { getPlan } from './plans.ts';
 import { createSubscriber } from './subscribers.ts';
 
@@ -245,6 +245,26 @@ export async function cancelVoucher(db: Db, id: string): Promise<Voucher> {
   return changeUnused(db, id, 'unused', 'cancelled', 1);
 }
 
+/**
+ * Cancels a voucher that was redeemed: what it gave is taken back, and its live sessions end. It cannot be restored.
+ * `conflict` when it is in another state by now.
+ */
+export async function withdrawVoucher(db: Db, id: string, now: number): Promise<Voucher> {
+  return db.transaction().execute(async (tx) => {
+    const voucher = await changeVoucher(tx, id, 'redeemed', 'cancelled');
+    await tx
+      .updateTable('voucher_batches')
+      .set((eb) => ({ cancelled: eb('cancelled', '+', 1), redeemed: eb('redeemed', '-', 1) }))
+      .where('id', '=', voucher.batch_id)
+      .execute();
+    const entitlement = await getEntitlement(tx, voucher.entitlement_id ?? '');
+    if (entitlement.state === 'active' || entitlement.state === 'waiting') {
+      await revokeEntitlement(tx, entitlement.id, 'voucher_cancelled', now);
+    }
+    return voucher;
+  });
+}
+
 export async function restoreVoucher(db: Db, id: string): Promise<Voucher> {
   return changeUnused(db, id, 'cancelled', 'unused', -1);
 }
@@ -257,21 +277,7 @@ async function changeUnused(
   cancelledBy: number,
 ): Promise<Voucher> {
   return db.transaction().execute(async (tx) => {
-    const read = () => tx.selectFrom('vouchers').selectAll().where('id', '=', id).executeTakeFirst();
-    const asked = await read();
-    if (!asked) throw new AppError('not_found', 'There is no such voucher.');
-    await holdRow(tx, 'voucher_batches', asked.batch_id);
-    const voucher = await tx
-      .updateTable('vouchers')
-      .set({ state: to })
-      .where('id', '=', id)
-      .where('state', '=', from)
-      .returningAll()
-      .executeTakeFirst();
-    if (!voucher) {
-      const found = (await read()) ?? asked;
-      throw new AppError('conflict', `This voucher is ${found.state}.`);
-    }
+    const voucher = await changeVoucher(tx, id, from, to);
     await tx
       .updateTable('voucher_batches')
       .set((eb) => ({ cancelled: eb('cancelled', '+', cancelledBy) }))
@@ -279,6 +285,26 @@ async function changeUnused(
       .execute();
     return voucher;
   });
+}
+
+async function changeVoucher(
+  tx: Db,
+  id: string,
+  from: Voucher['state'],
+  to: Voucher['state'],
+): Promise<Voucher> {
+  const read = () => tx.selectFrom('vouchers').selectAll().where('id', '=', id).executeTakeFirst();
+  const asked = await read();
+  if (!asked) throw new AppError('not_found', 'There is no such voucher.');
+  await holdRow(tx, 'voucher_batches', asked.batch_id);
+  let change = tx.updateTable('vouchers').set({ state: to }).where('id', '=', id).where('state', '=', from);
+  // One that was redeemed before it was cancelled has given what it had to give.
+  if (from === 'cancelled') change = change.where('entitlement_id', 'is', null);
+  const voucher = await change.returningAll().executeTakeFirst();
+  if (voucher) return voucher;
+  const found = (await read()) ?? asked;
+  const used = found.state === from ? ', and was used before' : '';
+  throw new AppError('conflict', `This voucher is ${found.state}${used}.`);
 }
 
 /** Cancels what is unused of a batch, and stops one that is still being made. */

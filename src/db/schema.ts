@@ -100,7 +100,7 @@ export interface FinerTerms {
   device_policy: 'refuse' | 'replace_oldest';
 }
 
-/** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters nothing sold. */
+/** What a plan gives; an entitlement keeps a copy, so that a later change of the plan alters only the speeds of what is sold. */
 export interface Terms extends FinerTerms {
   validity_seconds: number;
   online_seconds: number | null;

@@ -8,8 +8,6 @@ import {
   claimTasks,
   finishTask,
   postponeTask,
-  RENEW_MS,
-  renewTasks,
   type Task,
   type TaskKind,
   type TaskPayloads,
@@ -21,6 +19,9 @@ import type { JobContext } from './context.ts';
 
 /** Seconds until each next try; after the last the task has failed and stays to be seen. */
 const RETRY_SECONDS = [1, 2, 5, 10, 30, 60, 300, 900, 3600];
+
+/** The same for a live session that is not as it should be: until it is, or is over. A router may be away for hours. */
+const LIVE_RETRY_SECONDS = [1, 2, 5, 10, 30, 60];
 
 /** What a task did; `retry` when it must be done again. */
 interface Done {
@@ -83,11 +84,12 @@ const LANES: { [K in TaskKind]: string } = {
 };
 
 /** Every lane with its kinds of task: each kind is in exactly one. */
-export function taskLanes(): { name: string; kinds: TaskKind[] }[] {
+export function taskLanes(): { name: string; kinds: TaskKind[]; beside: boolean }[] {
   const kinds = Object.keys(LANES) as TaskKind[];
   return [...new Set(Object.values(LANES))].map((name) => ({
     name,
     kinds: kinds.filter((kind) => LANES[kind] === name),
+    beside: name in AT_ONCE,
   }));
 }
 
@@ -101,7 +103,8 @@ async function runTask(ctx: JobContext, task: Task): Promise<void> {
     if (!run) throw new Error(`no such kind of task: ${task.kind}`);
     const { outcome, retry } = await run(ctx, JSON.parse(task.payload));
     const now = ctx.clock.now();
-    if (retry) await postponeTask(ctx.db, task.id, outcome, again && now + again, now);
+    const soon = LIVE_RETRY_SECONDS[Math.min(task.attempts, LIVE_RETRY_SECONDS.length) - 1] as number;
+    if (retry) await postponeTask(ctx.db, task.id, outcome, now + soon * 1000, now);
     else await finishTask(ctx.db, task.id, outcome, now);
   } catch (error) {
     ctx.log.warn('task failed', {
@@ -115,29 +118,28 @@ async function runTask(ctx: JobContext, task: Task): Promise<void> {
   }
 }
 
-/** Takes what is due of these kinds until nothing is; tasks of one claim run side by side. */
+/** What waits for routers may wait for many of them at once; what works here takes turns. */
+const AT_ONCE: { [lane: string]: number } = { enforce: 200, activate: 200 };
+const FEW = 20;
+
+/**
+ * Takes what is due of these kinds until nothing is, and resolves when that is done. A task that takes its time leaves
+ * room for others: a router that is silent holds up nobody at another.
+ */
 export function runTasks(kinds: readonly TaskKind[]): (ctx: JobContext) => Promise<void> {
+  const most = Math.max(...kinds.map((kind) => AT_ONCE[LANES[kind]] ?? FEW));
   return async (ctx) => {
+    const underWay = new Set<Promise<void>>();
     for (;;) {
-      const tasks = await claimTasks(ctx.db, ctx.clock.now(), kinds);
-      if (tasks.length === 0) return;
-      await whileRenewing(ctx, tasks, Promise.all(tasks.map((task) => runTask(ctx, task))));
+      const room = Math.min(FEW, most - underWay.size);
+      const tasks = room > 0 ? await claimTasks(ctx.db, ctx.clock.now(), kinds, room) : [];
+      for (const task of tasks) {
+        const running: Promise<void> = runTask(ctx, task).finally(() => underWay.delete(running));
+        underWay.add(running);
+      }
+      if (tasks.length > 0) continue;
+      if (underWay.size === 0) return;
+      await Promise.race(underWay);
     }
   };
-}
-
-/** Keeps a claim alive until the work is done; what cannot be renewed may run a second time, which harms nothing. */
-async function whileRenewing(ctx: JobContext, tasks: readonly Task[], work: Promise<unknown>): Promise<void> {
-  let renewal: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    renewal = renewTasks(ctx.db, tasks, ctx.clock.now()).catch((error: unknown) =>
-      ctx.log.warn('tasks not renewed', { error: errorText(error) }),
-    );
-  }, RENEW_MS);
-  try {
-    await work;
-  } finally {
-    clearInterval(timer);
-    await renewal;
-  }
 }

@@ -21,13 +21,20 @@ interface Job {
   run(ctx: JobContext): Promise<void>;
   /** Also runs as soon as there is work. */
   kicked?: boolean;
+  /** Runs again while an earlier run still waits for a router. */
+  beside?: boolean;
 }
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
 export const jobs: Job[] = [
-  ...taskLanes().map(({ name, kinds }) => ({ name, every: SECOND, run: runTasks(kinds), kicked: true })),
+  ...taskLanes().map(({ name, kinds, beside }) => ({
+    ...{ name, beside },
+    every: SECOND,
+    run: runTasks(kinds),
+    kicked: true,
+  })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
   { name: 'roll over', every: 10 * SECOND, run: rollOver },
   { name: 'poll orders', every: SECOND, run: pollOrders },
@@ -52,7 +59,7 @@ export interface Schedule {
   stop(): Promise<void>;
 }
 
-/** Starts every job. One that fails is logged and runs again at its next time; none runs beside itself. */
+/** Starts every job. One that fails is logged and runs again at its next time; none runs beside itself, but where its work may. */
 export function startJobs(ctx: JobContext): Schedule {
   let stopped = false;
   const timers = new Set<ReturnType<typeof setTimeout>>();
@@ -74,7 +81,8 @@ export function startJobs(ctx: JobContext): Schedule {
   function repeat(job: Job, every: number): void {
     const timer = setTimeout(async () => {
       timers.delete(timer);
-      await track(runOnce(job));
+      const run = track(runOnce(job));
+      if (!job.beside) await run;
       if (!stopped) repeat(job, every);
     }, every);
     timers.add(timer);
@@ -102,6 +110,7 @@ export function startJobs(ctx: JobContext): Schedule {
       }
       running = false;
     }
+    if (job.beside) return () => void (stopped || track(runOnce(job)));
     return () => {
       wanted = true;
       if (!running && !stopped) void track(drain());

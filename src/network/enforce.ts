@@ -1,6 +1,6 @@
 // Enforces: makes live sessions match what their credential is entitled to, and records what the router answered.
 import { type Accept, type AccessFacts, authorize } from '../access/authorize.ts';
-import { getCredential } from '../access/credentials.ts';
+import { type Credential, getCredential } from '../access/credentials.ts';
 import {
   currentAccess,
   type Entitlement,
@@ -9,7 +9,14 @@ import {
   startEntitlement,
 } from '../access/entitlements.ts';
 import { openFor } from '../access/hours.ts';
-import { getSession, moveSession, openSessions, recordDisconnect, type Session } from '../access/sessions.ts';
+import {
+  getSession,
+  moveSession,
+  openSessions,
+  recordChange,
+  recordDisconnect,
+  type Session,
+} from '../access/sessions.ts';
 import { hasFairUse } from '../access/terms.ts';
 import type { Db } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
@@ -21,12 +28,13 @@ import { ErrorCause, valueName } from '../protocols/radius/dictionary.ts';
 import type { Attribute } from '../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../protocols/radius/rate-limit.ts';
 import { removeHotspotActive } from '../protocols/routeros/device.ts';
+import { closeWhatIsGone } from './absent-sessions.ts';
 import { isPrefix } from './addresses.ts';
 import { apiOf, withRouter } from './router-api.ts';
 import { findRouter, type Router } from './routers.ts';
 
-/** How long a NAS has for each of its answers; over a tunnel RouterOS itself is given 3 s. */
-const ANSWER_TIMEOUT_MS = 2000;
+/** How long a NAS has before it is asked again; its answer counts until the last try is over, 3 s over a slow tunnel. */
+const ANSWER_TIMEOUT_MS = 1000;
 const ATTEMPTS = 3;
 
 export interface EnforceContext {
@@ -122,12 +130,16 @@ async function removeThroughApi(
   }
 }
 
-/** Gives a live session its new end and speed; where it goes over from the entitlement `before`, its other limits too. */
+/**
+ * Gives a live session its new end and speed; where it goes over from the entitlement `before`, its other limits too.
+ * `lifted`: its rate may have been taken away.
+ */
 async function changeSession(
   context: EnforceContext,
   session: Session,
   decision: Accept,
   before: Entitlement | undefined,
+  lifted: boolean,
 ): Promise<ChangeOutcome> {
   const router = await findRouter(context.db, session.router_id);
   const host = router && hostOf(router, session);
@@ -142,7 +154,8 @@ async function changeSession(
     const total = elapsed + decision.session_timeout_seconds;
     attributes.push(attribute('Session-Timeout', Math.min(total, 0xffffffff)));
   }
-  const rate = mikrotikRateLimit(decision) ?? (before && mikrotikRateLimit(before) ? '0/0' : undefined);
+  const had = lifted || (before !== undefined && mikrotikRateLimit(before) !== undefined);
+  const rate = mikrotikRateLimit(decision) ?? (had ? '0/0' : undefined);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
   const ask = (more: Attribute[]) =>
     coa({
@@ -254,8 +267,19 @@ export async function endSession(
   const session = await getSession(context.db, sessionId);
   if (session.state === 'closed') return { outcome: 'The session had ended.', complete: true };
   const ended = await disconnectSession(context, session, reason);
-  const complete = ended.disconnect_state === 'ack' || ended.disconnect_state === 'api';
-  return { outcome: ended.disconnect_detail ?? '', complete };
+  return endedOrGone(context, ended);
+}
+
+/** What an attempt to end a session came to; one that its router does not have any more is closed here as well. */
+async function endedOrGone(context: EnforceContext, ended: Session): Promise<Enforced> {
+  const told = ended.disconnect_detail ?? '';
+  if (ended.disconnect_state === 'ack' || ended.disconnect_state === 'api') {
+    return { outcome: told, complete: true };
+  }
+  const [gone] = await closeWhatIsGone(context, [ended]);
+  return gone
+    ? { outcome: `${told} The router does not have it any more.`, complete: true }
+    : { outcome: told, complete: false };
 }
 
 /**
@@ -267,55 +291,66 @@ export async function enforceCredential(
   credentialId: string,
   reason: string,
 ): Promise<Enforced> {
-  const { db, clock } = context;
+  const { db } = context;
   const credential = await getCredential(db, credentialId);
   const sessions = await openSessions(db, credentialId);
   if (sessions.length === 0) return { outcome: 'No live session.', complete: true };
-  const told: string[] = [];
-  let complete = true;
-  for (const session of sessions) {
-    const now = clock.now();
-    const access = await currentAccess(
-      db,
-      credential.username,
-      session.mac ?? '',
-      now,
-      context.clockTrusted(),
-    );
-    // A live session holds its place: how many others there are was asked when it came in.
-    const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
-    const decision = facts && authorize(facts, now, context.clockTrusted(), session.router_id);
-    if (access && decision?.accept) {
-      const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
-      const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
-      if (before && access.entitlement && needsNewSession(before, access.entitlement)) {
-        const ended = await disconnectSession(context, session, 'next_entitlement');
-        told.push(ended.disconnect_detail ?? '');
-        if (ended.disconnect_state !== 'ack' && ended.disconnect_state !== 'api') complete = false;
-        continue;
-      }
-      if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
-        await startEntitlement(db, decision.entitlement_id, now);
-      }
-      if (access.plan_id)
-        await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
-      const until = context.clockTrusted()
-        ? await withNextInLine(db, credentialId, access, decision, now)
-        : decision;
-      const answer = await changeSession(context, session, until, before);
-      told.push(`${session.username} goes on: ${describe(answer)}`);
-      // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one; but nothing
-      // slows down a session that missed its fair-use rate.
-      if (answer.outcome !== 'ack' && reason === 'fair_use') complete = false;
-      continue;
-    }
+  const done = await Promise.all(
+    sessions.map((session) => enforceSession(context, credential, session, reason)),
+  );
+  return {
+    outcome: done.map((each) => each.outcome).join(' '),
+    complete: done.every((each) => each.complete),
+  };
+}
+
+/** Why a session must not go on as fast as it is: missing this change would leave it better than what it is owed. */
+const SLOWER = ['fair_use', 'plan_lowered'];
+
+async function enforceSession(
+  context: EnforceContext,
+  credential: Credential,
+  session: Session,
+  reason: string,
+): Promise<Enforced> {
+  const { db, clock } = context;
+  const now = clock.now();
+  const trusted = context.clockTrusted();
+  const access = await currentAccess(db, credential.username, session.mac ?? '', now, trusted);
+  // A live session holds its place: how many others there are was asked when it came in.
+  const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
+  const decision = facts && authorize(facts, now, trusted, session.router_id);
+  if (!access || !decision?.accept) {
     const ended = await disconnectSession(
       context,
       session,
       decision?.accept === false ? decision.reason : reason,
     );
-    told.push(ended.disconnect_detail ?? '');
-    if (ended.disconnect_state !== 'ack' && ended.disconnect_state !== 'api') complete = false;
+    return endedOrGone(context, ended);
   }
-  return { outcome: told.join(' '), complete };
+  const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
+  const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
+  if (before && access.entitlement && needsNewSession(before, access.entitlement)) {
+    return endedOrGone(context, await disconnectSession(context, session, 'next_entitlement'));
+  }
+  if (access.entitlement?.state === 'waiting' && trusted) {
+    await startEntitlement(db, decision.entitlement_id, now);
+  }
+  if (access.plan_id) {
+    await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
+  }
+  const until = trusted ? await withNextInLine(db, credential.id, access, decision, now) : decision;
+  const answer = await changeSession(context, session, until, before, reason === 'plan_changed');
+  const told = `${reason}: ${describe(answer)}`;
+  await recordChange(db, session.id, answer.outcome, told, clock.now());
+  const outcome = `${session.username} goes on. ${told}`;
+  // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one.
+  if (answer.outcome === 'ack' || !SLOWER.includes(reason)) return { outcome, complete: true };
+  // The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one.
+  const router = await findRouter(db, session.router_id);
+  const host = router && hostOf(router, session);
+  if (!host) return { outcome, complete: false };
+  const byApi = await removeThroughApi({ ...router, address: host }, context.vault, session);
+  if (byApi.removed) await recordDisconnect(db, session.id, 'api', `${told} ${byApi.detail}`, clock.now());
+  return { outcome: `${outcome} ${byApi.detail}`.trim(), complete: byApi.removed };
 }

@@ -111,6 +111,20 @@ export async function activeHotspotUsers(router: Router): Promise<ActiveHotspotU
   }));
 }
 
+/**
+ * Whether a device is logged in now, by hotspot or PPP. Throws when the router does not say so to the end: an answer
+ * that breaks off is none.
+ */
+export async function isLoggedIn(router: Router, mac: string): Promise<boolean> {
+  const wanted = normalizeMac(mac) ?? mac;
+  const hotspot = await router.run('/ip/hotspot/active/print', { '.proplist': '.id' }, [
+    `?mac-address=${wanted}`,
+  ]);
+  if (hotspot.length > 0) return true;
+  const ppp = await router.run('/ppp/active/print', { '.proplist': '.id' }, [`?caller-id=${wanted}`]);
+  return ppp.length > 0;
+}
+
 export interface HotspotHost {
   id: string;
   mac: string;

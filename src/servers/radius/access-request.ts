@@ -2,11 +2,12 @@
 import { authorize, type Decision, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
 import { currentDeviceAccess } from '../../access/device-access.ts';
 import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
-import { replaceOldestDevices } from '../../access/places.ts';
-import { closeSilentSessions } from '../../access/sessions.ts';
+import { devicesBeside, replaceOldestDevices } from '../../access/places.ts';
+import { closeSilentSessions, openSessions, type Session } from '../../access/sessions.ts';
 import { findVoucher, redeemVoucher } from '../../access/vouchers.ts';
 import { normalizeCode } from '../../lib/codes.ts';
 import { normalizeMac } from '../../lib/mac.ts';
+import { closeWhatIsGone } from '../../network/absent-sessions.ts';
 import { getString } from '../../protocols/radius/attributes.ts';
 import { msChapError } from '../../protocols/radius/mschap.ts';
 import type { Attribute, Packet } from '../../protocols/radius/packet.ts';
@@ -112,10 +113,39 @@ async function decide(
   // By a clock that may be wrong, nothing is known to be late.
   if (!full || !trusted) return { access, decision };
   const before = now - MISSED * context.interimSeconds * 1000;
-  const closed = await closeSilentSessions(db, access.credential_id, before);
+  const silent = await closeSilentSessions(db, access.credential_id, before);
+  const closed = silent.length > 0 ? silent : await askRouters(context, access.credential_id, mac);
   for (const session of closed) live.publish('session', session);
   const again = closed.length > 0 ? await currentAccess(db, access.username, mac, now, trusted) : undefined;
   return again ? { access: again, decision: authorize(again, now, trusted, routerId) } : { access, decision };
+}
+
+/** Within the 3 s that a router waits for us. A later answer still counts for the next try. */
+const ROUTER_ANSWERS_MS = 1500;
+
+/** One question at a time for each credential, however often its guest tries. */
+const asking = new Map<string, Promise<Session[]>>();
+
+/** The sessions in this device's way that their routers say they do not have: closed, as far as that is known in time. */
+async function askRouters(context: RadiusContext, credentialId: string, mac: string): Promise<Session[]> {
+  const beside = devicesBeside(await openSessions(context.db, credentialId), mac);
+  const asked =
+    asking.get(credentialId) ??
+    closeWhatIsGone(
+      context,
+      beside.flatMap((device) => device.sessions),
+    )
+      .catch((error: unknown): Session[] => {
+        context.log.warn('closing sessions that are gone failed', { error });
+        return [];
+      })
+      .finally(() => asking.delete(credentialId));
+  asking.set(credentialId, asked);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Session[]>((resolve) => {
+    timer = setTimeout(resolve, ROUTER_ANSWERS_MS, []);
+  });
+  return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
 /** How late a wrong sign-in is refused where too many were: within the 3 s that our script gives the router. */

@@ -115,6 +115,7 @@ export function createMenus(
       },
     ],
     '/ip/hotspot/active': () => nas.sessions().map(activeRow),
+    '/ppp/active': () => [],
     '/ip/hotspot/host': () => phones().map(hostRow),
     '/radius': () => [radiusRow()],
     '/radius/incoming': () => [{ accept: 'true', port: String(settings.coaPort()) }],

@@ -1,5 +1,6 @@
 // /api/v1/plans
 import * as z from 'zod';
+import { followPlan } from '../../../access/follow-plan.ts';
 import { createPlan, getPlan, listPlans, type PlanInput, updatePlan } from '../../../access/plans.ts';
 import { type Actor, audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
@@ -121,7 +122,8 @@ export const planRoutes = [
   route({
     method: 'patch',
     path: '/plans/{id}',
-    summary: 'Change a plan; what is sold already keeps its terms',
+    summary:
+      'Change a plan; what is sold already keeps its terms, but for the speeds, which change on live sessions too',
     access: MANAGERS,
     body: change,
     answer: planAnswer,
@@ -147,9 +149,10 @@ async function changePlan(
   action: string,
   now: number,
 ) {
-  return ctx.db.transaction().execute(async (tx) => {
+  const changed = await ctx.db.transaction().execute(async (tx) => {
     const before = await getPlan(tx, id);
     const plan = await updatePlan(tx, id, values, now);
+    await followPlan(tx, before, plan, now);
     await audit(
       tx,
       actor,
@@ -158,4 +161,6 @@ async function changePlan(
     );
     return plan;
   });
+  ctx.kick();
+  return changed;
 }

@@ -14,8 +14,10 @@ import {
   makeVouchers,
   restoreVoucher,
   type VoucherBatchView,
+  withdrawVoucher,
 } from '../../../access/vouchers.ts';
 import { dayOf } from '../../../lib/days.ts';
+import type { Account } from '../../../operators/accounts.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { pageOfAnswer, voucherAnswer, voucherBatchAnswer } from './answers.ts';
@@ -32,6 +34,11 @@ async function oneBatch(ctx: HttpContext, id: string) {
 
 function fileName(batch: { name: string }, ending: string): string {
   return `${batch.name.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'vouchers'}.${ending}`;
+}
+
+/** Whoever sells may cancel what is unused; taking back what was paid for is for managers. */
+function isManager(account: Account | undefined): boolean {
+  return account?.role === 'owner' || account?.role === 'admin';
 }
 
 export const voucherRoutes = [
@@ -211,12 +218,19 @@ export const voucherRoutes = [
   route({
     method: 'post',
     path: '/vouchers/{id}/cancel',
-    summary: 'Cancel an unused voucher',
+    summary:
+      'Cancel a voucher; of a redeemed one (managers only) the access is taken back and live sessions end',
     access: SELLERS,
     answer: voucherAnswer,
-    async handle({ ctx, actor, params, now }) {
-      const voucher = await cancelVoucher(ctx.db, params.id as string);
-      await audit(ctx.db, actor, { action: 'cancel', entity: 'voucher', entity_id: voucher.id }, now);
+    async handle({ ctx, c, actor, params, now }) {
+      const found = await getVoucher(ctx.db, ctx.vault, params.id as string);
+      const withdraws = found.state === 'redeemed' && isManager(c.get('account'));
+      const voucher = withdraws
+        ? await withdrawVoucher(ctx.db, found.id, now)
+        : await cancelVoucher(ctx.db, found.id);
+      const entry = { action: 'cancel', entity: 'voucher', entity_id: voucher.id };
+      await audit(ctx.db, actor, { ...entry, before: { state: found.state } }, now);
+      if (withdraws) ctx.kick();
       return getVoucher(ctx.db, ctx.vault, voucher.id);
     },
   }),
