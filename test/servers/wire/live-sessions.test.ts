@@ -184,6 +184,8 @@ describe('a plan that is made slower', () => {
     );
     await wire.admin('PATCH', `/plans/${guest.plan.id}`, { rate_down_kbps: 9000 });
     await until(() => rate(router, guest) === '2M/9M');
+    await wire.admin('PATCH', `/plans/${guest.plan.id}`, { rate_down_kbps: null, rate_up_kbps: null });
+    await until(() => rate(router, guest) === '0/0');
     expect(rate(router, other)).toBe('2M/5M');
   });
 });
