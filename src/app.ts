@@ -10,7 +10,7 @@ import { createDiskWatch } from './db/disk-watch.ts';
 import { openVault } from './db/key-file.ts';
 import { createKnownTime, type KnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
-import { openStore } from './db/open.ts';
+import { handCheckpointsTo, openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { openSignals } from './db/signals.ts';
 import { releaseTasks } from './db/tasks.ts';
@@ -170,10 +170,12 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   const signals = openSignals<NodeNews>(config.database);
   const live = createLive((message) => signals.send(`${message.kind} ${message.event.id}`, message));
   // A store in memory is seen by its own connection alone; Node runs no TypeScript in a worker.
-  const heavy =
-    'Bun' in globalThis && config.database !== ':memory:'
-      ? heavyInWorker({ database: config.database, data_dir: config.data_dir }, log)
-      : heavyHere({ db, vault });
+  const hasWorkers = 'Bun' in globalThis && config.database !== ':memory:';
+  const workerStore = { database: config.database, data_dir: config.data_dir };
+  const heavy = hasWorkers ? heavyInWorker(workerStore, log) : heavyHere({ db, vault });
+  // A worker of its own: the log does not wait behind a sheet of 10,000 vouchers.
+  const copier = hasWorkers ? heavyInWorker(workerStore, log) : undefined;
+  if (copier) handCheckpointsTo(db, () => copier.run('checkpoint', {}));
   const signIns = createSignInLog();
   const radius = createRadiusListeners(
     {
@@ -295,6 +297,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await schedule?.stop();
       await training.stop();
       await heavy.stop();
+      await copier?.stop();
       await signals.stop();
       await db.destroy();
     },

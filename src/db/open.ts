@@ -5,7 +5,13 @@ import { cannotOpen } from './cannot-open.ts';
 import { createFlush } from './flush.ts';
 import type { Db, Tables } from './schema.ts';
 import { PersistentKysely } from './several-nodes.ts';
-import { KaribuSqliteDialect, keepStatements, type SqliteConnection, type SqliteParts } from './sqlite.ts';
+import {
+  DirectSqliteAdapter,
+  KaribuSqliteDialect,
+  keepStatements,
+  type SqliteConnection,
+  type SqliteParts,
+} from './sqlite.ts';
 
 /**
  * Set explicitly because the two drivers' defaults differ in silence (bun:sqlite: no foreign keys, no busy
@@ -19,7 +25,7 @@ const PRAGMAS = [
   'foreign_keys = ON',
   'temp_store = MEMORY',
 ];
-const WRITER = ['cache_size = -65536'];
+const WRITER = ['cache_size = -16384'];
 const READER = ['cache_size = -2048', `mmap_size = ${4 * 2 ** 30}`, 'query_only = ON'];
 
 type Connect = (path: string, pragmas: readonly string[]) => SqliteConnection;
@@ -59,6 +65,15 @@ export async function openSqlite(path: string): Promise<Db> {
     openReader: () => connect(path, [...PRAGMAS, ...READER]),
     flush: createFlush(`${path}-wal`, () => checkpoint(writer)),
   });
+}
+
+/**
+ * Has the write-ahead log of a SQLite store copied by `work` from now on: on another thread, through a connection of its
+ * own, since the copying takes as long as the card takes. A store on PostgreSQL looks after itself.
+ */
+export function handCheckpointsTo(db: Db, work: () => Promise<void>): void {
+  const { adapter } = db.getExecutor();
+  if (adapter instanceof DirectSqliteAdapter) adapter.direct.handCheckpointsTo(work);
 }
 
 /** Copies all of the log into the database, flushing both; throws when it cannot. */

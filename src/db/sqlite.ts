@@ -9,6 +9,7 @@ import {
   SqliteDialect,
   SqliteQueryCompiler,
 } from 'kysely';
+import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
 import type { Flush } from './flush.ts';
 
 export interface SqliteStatement {
@@ -64,6 +65,9 @@ export interface SqliteParts {
   flush?: Flush;
 }
 
+/** 80 MB. */
+const PAGES_OF_A_LOST_LOG = 20_000;
+
 /**
  * Runs statements without Kysely's journey, for the few that run for every packet. Reads outside a transaction share a
  * snapshot as long as the event loop is busy with what it has received: to begin one costs as much as the reading.
@@ -71,20 +75,29 @@ export interface SqliteParts {
  */
 export class DirectStatements {
   readonly #parts: SqliteParts;
+  readonly #checkpoints: Checkpoints;
   #reader: SqliteConnection | undefined;
   #reading = false;
 
-  constructor(parts: SqliteParts) {
+  constructor(parts: SqliteParts, checkpoints: Checkpoints) {
     this.#parts = parts;
+    this.#checkpoints = checkpoints;
   }
 
   /** On the writing connection, whose transaction must be the caller's. */
   inTransaction(sql: string, parameters: readonly unknown[]): unknown[] {
     const statement = this.#parts.writer.prepare(sql);
+    if (!statement.readonly) this.#checkpoints.wrote();
     // better-sqlite3 refuses all() for what returns no rows.
     if (statement.reader) return statement.all(parameters);
     statement.run(parameters);
     return [];
+  }
+
+  /** Has another thread copy the log from now on; what SQLite still does here is for when that thread fails. */
+  handCheckpointsTo(work: () => Promise<void>): void {
+    this.#parts.writer.prepare(`pragma wal_autocheckpoint = ${PAGES_OF_A_LOST_LOG}`).all([]);
+    this.#checkpoints.handTo(work);
   }
 
   /** Whether the statement can be run by `read`. */
@@ -140,6 +153,7 @@ class Hold implements DatabaseConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#driver.writer.prepare(sql);
+    if (!statement.readonly) this.#driver.checkpoints.wrote();
     let result: QueryResult<R>;
     if (statement.reader) {
       result = { rows: statement.all(parameters) as R[] };
@@ -164,13 +178,15 @@ class Hold implements DatabaseConnection {
  */
 class SqliteDriver implements Driver {
   readonly writer: SqliteConnection;
+  readonly checkpoints: Checkpoints;
   readonly #direct: DirectStatements;
   readonly #parts: SqliteParts;
   readonly #queue: (() => void)[] = [];
   #held = false;
 
-  constructor(parts: SqliteParts, direct: DirectStatements) {
+  constructor(parts: SqliteParts, direct: DirectStatements, checkpoints: Checkpoints) {
     this.writer = parts.writer;
+    this.checkpoints = checkpoints;
     this.#parts = parts;
     this.#direct = direct;
   }
@@ -237,16 +253,17 @@ class SteadyQueryCompiler extends SqliteQueryCompiler {
 
 export class KaribuSqliteDialect extends SqliteDialect {
   readonly #parts: SqliteParts;
+  readonly #checkpoints = createCheckpoints();
   readonly #direct: DirectStatements;
 
   constructor(parts: SqliteParts) {
     super({ database: parts.writer as never });
     this.#parts = parts;
-    this.#direct = new DirectStatements(parts);
+    this.#direct = new DirectStatements(parts, this.#checkpoints);
   }
 
   override createDriver(): Driver {
-    return new SqliteDriver(this.#parts, this.#direct);
+    return new SqliteDriver(this.#parts, this.#direct, this.#checkpoints);
   }
 
   override createQueryCompiler(): QueryCompiler {

@@ -1,4 +1,5 @@
 // The heavy work that runs beside the main thread: each function by its name, data in and data out.
+import { sql } from 'kysely';
 import { sealCodes } from '../access/vouchers.ts';
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
@@ -16,6 +17,10 @@ export interface HeavyContext {
  * thread to thread. A function reads; what it found out is written by whoever asked.
  */
 export const heavyFunctions = {
+  // Passive: it waits for nobody and nobody waits for it.
+  checkpoint: async ({ db }: HeavyContext, _: Record<string, never>) => {
+    await sql`pragma wal_checkpoint(passive)`.execute(db);
+  },
   seal_codes: async ({ vault }: HeavyContext, { count }: { count: number }) => sealCodes(vault, count),
   voucher_sheet: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherSheetOf(ctx, batch_id),
   sales: ({ db }: HeavyContext, request: SalesRequest) => readSales(db, request),

@@ -1,0 +1,73 @@
+// The log is copied by whoever was asked to, once at a time, and again after a failure.
+import { mkdtempSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { expect, it } from 'vitest';
+import { createCheckpoints } from '../../src/db/checkpoints.ts';
+import { handCheckpointsTo, openReader, openSqlite } from '../../src/db/open.ts';
+import { heavyFunctions } from '../../src/heavy/functions.ts';
+import { createVault } from '../../src/lib/secrets.ts';
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+function write(checkpoints: ReturnType<typeof createCheckpoints>, times: number): void {
+  for (let n = 0; n < times; n++) checkpoints.wrote();
+}
+
+it('is asked for after a thousand writes, and not again while it is under way', async () => {
+  const checkpoints = createCheckpoints();
+  let asked = 0;
+  let done = () => {};
+  checkpoints.handTo(() => {
+    asked++;
+    return new Promise<void>((resolve) => {
+      done = resolve;
+    });
+  });
+  write(checkpoints, 999);
+  expect(asked).toBe(0);
+  write(checkpoints, 5000);
+  expect(asked).toBe(1);
+  done();
+  await settle();
+  write(checkpoints, 1);
+  expect(asked).toBe(2);
+});
+
+it('is asked for again after it failed', async () => {
+  const checkpoints = createCheckpoints();
+  let asked = 0;
+  checkpoints.handTo(async () => {
+    asked++;
+    throw new Error('the worker died');
+  });
+  write(checkpoints, 1000);
+  await settle();
+  write(checkpoints, 1000);
+  expect(asked).toBe(2);
+});
+
+it('copies what was written into the database through another connection', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'karibu-checkpoint-')), 'karibu.db');
+  const db = await openSqlite(file);
+  await sql`create table rows (id integer primary key)`.execute(db);
+  // What is not copied is in the log alone.
+  const before = statSync(file).size;
+  let copied = 0;
+  handCheckpointsTo(db, async () => {
+    const reader = await openReader(file);
+    await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {});
+    await reader.destroy();
+    copied++;
+  });
+  await db.transaction().execute(async (tx) => {
+    for (let id = 0; id < 1100; id++) await sql`insert into rows values (${id})`.execute(tx);
+  });
+  await db.transaction().execute(async (tx) => {
+    for (let id = 1100; id < 2200; id++) await sql`insert into rows values (${id})`.execute(tx);
+  });
+  await expect.poll(() => copied).toBeGreaterThan(0);
+  expect(statSync(file).size).toBeGreaterThan(before);
+  await db.destroy();
+});
