@@ -125,7 +125,8 @@ function office(): void {
 
 function answerOf<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
-    const died = (code: number | null) => reject(new Error(`a process of this bench ended with code ${code}`));
+    const died = (code: number | null) =>
+      reject(new Error(`a process of this bench ended with code ${code}`));
     child.once('exit', died);
     child.once('message', (message) => {
       child.off('exit', died);
