@@ -25,7 +25,7 @@ ${dst && html`<input type="hidden" name="dst" value="${dst}">`}
 /** Asks for the place of another device, or of this phone under its former MAC address. */
 function placeForm(view: PageView, label: string): Html {
   const t = speaker(view.lang);
-  return html`<p class="hint">${t('takes_place')}</p>
+  return html`<p>${t('takes_place')}</p>
 <form method="post" action="/continue">
 ${carried(view)}
 <button class="big" data-busy="${t('please_wait')}">${icon('wifi')}${label}</button>
