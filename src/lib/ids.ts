@@ -7,7 +7,8 @@ const POOL_OCTETS = 4096;
 let pool = Buffer.alloc(0);
 let used = 0;
 
-function randomOctets(count: number): Buffer {
+/** Unpredictable octets, fetched from the system a few hundred at a time: for ids, not for keys. */
+export function randomOctets(count: number): Buffer {
   if (used + count > pool.length) {
     pool = randomBytes(POOL_OCTETS);
     used = 0;

@@ -1,8 +1,10 @@
 // Passwords in an Access-Request: how they are hidden, what makes one right.
 import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { getOctets, hasAttribute, type WithAttributes } from './attributes.ts';
+import { getOctets, type WithAttributes } from './attributes.ts';
+import { dictionary, Vendor } from './dictionary.ts';
 import { verifyMsChap } from './mschap.ts';
+import type { Attribute } from './packet.ts';
 
 /** How the subscriber proves the password in this request. */
 export type PasswordMethod = 'pap' | 'chap' | 'mschap1' | 'mschap2' | 'eap' | 'none';
@@ -15,14 +17,29 @@ export interface PasswordRequest extends WithAttributes {
 const longestPassword = 128;
 const noOctets = Buffer.alloc(0);
 
+/** The weakest first. */
+const METHODS: readonly PasswordMethod[] = ['none', 'pap', 'chap', 'mschap1', 'mschap2', 'eap'];
+
+/** The place in METHODS of what an attribute belongs to; 0 for all that are no password's. */
+function strengthOf({ type, vendor }: Attribute): number {
+  if (vendor === Vendor.Microsoft) {
+    if (type === dictionary['MS-CHAP2-Response'].type) return 4;
+    return type === dictionary['MS-CHAP-Response'].type ? 3 : 0;
+  }
+  if (vendor !== 0) return 0;
+  if (type === dictionary['User-Password'].type) return 1;
+  if (type === dictionary['CHAP-Password'].type) return 2;
+  return type === dictionary['EAP-Message'].type ? 5 : 0;
+}
+
 /** The strongest method whose attributes the request carries. */
 export function passwordMethod(request: WithAttributes): PasswordMethod {
-  if (hasAttribute(request, 'EAP-Message')) return 'eap';
-  if (hasAttribute(request, 'MS-CHAP2-Response')) return 'mschap2';
-  if (hasAttribute(request, 'MS-CHAP-Response')) return 'mschap1';
-  if (hasAttribute(request, 'CHAP-Password')) return 'chap';
-  if (hasAttribute(request, 'User-Password')) return 'pap';
-  return 'none';
+  let strongest = 0;
+  for (const attribute of request.attributes) {
+    const strength = strengthOf(attribute);
+    if (strength > strongest) strongest = strength;
+  }
+  return METHODS[strongest] as PasswordMethod;
 }
 
 /**
