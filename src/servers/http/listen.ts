@@ -2,6 +2,7 @@
 import type { Hono } from 'hono';
 import { AppError } from '../../errors.ts';
 import type { HttpEnv } from './context.ts';
+import { createTurns } from './turns.ts';
 
 export interface HttpListener {
   /** `host:port` as bound. */
@@ -12,6 +13,9 @@ export interface HttpListener {
 
 /** Longer than the beat of the event stream, shorter than a forgotten connection should live. */
 const IDLE_SECONDS = 60;
+
+/** The doors share one event loop, so they share its turns. */
+const turn = createTurns();
 
 function bind<T>(serve: () => T, listen: { host: string; port: number }): T {
   try {
@@ -35,7 +39,11 @@ export function listenHttp(
       port: listen.port,
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: 1024 * 1024,
-      fetch: (request, bun) => app.fetch(request, { address: bun.requestIP(request)?.address ?? null }),
+      async fetch(request, bun) {
+        const address = bun.requestIP(request)?.address ?? null;
+        await turn();
+        return app.fetch(request, { address });
+      },
       error: () => new Response('Something went wrong.', { status: 500 }),
     });
   const server = bind(serve, listen);
