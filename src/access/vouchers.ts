@@ -21,8 +21,8 @@ export const MAX_BATCH = 100_000;
 /** A batch up to this size is made in the request that asks for it; larger ones by a task. */
 export const MAKE_AT_ONCE = 1000;
 const CODES_AT_ONCE = 1000;
-/** Rows of one transaction: with eight indexes 30 µs each, and a RADIUS packet is not to wait longer than 2 ms for them. */
-const SLICE = 50;
+/** Rows of one transaction: with eight indexes 30 µs each, and a RADIUS packet is not to wait longer than 1 ms for them. */
+const SLICE = 25;
 
 export interface BatchInput {
   plan_id: string;
