@@ -1,5 +1,6 @@
 // Reads the body of an STK callback.
 import { parseEatTimestamp } from './eat-time.ts';
+import { asText, type Fields, isObject, parseNotice } from './shapes.ts';
 
 /**
  * A callback that could be read. Nothing in it is proof: callbacks are not signed.
@@ -30,18 +31,6 @@ export type CallbackProblem = {
   problem: 'empty' | 'too_large' | 'not_json' | 'not_a_callback' | 'no_checkout_id' | 'no_result_code';
 };
 
-/** A genuine callback has about 500 bytes. */
-const MAX_LENGTH = 64 * 1024;
-
-type Fields = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** A JSON string or number as trimmed text; anything else as nothing. */
-const asText = (value: unknown): string =>
-  typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
-
 // Four items in the 2025 documents, five in captures, six in Safaricom's own SDK: their order means nothing, and
 // Balance usually comes without a Value.
 function readItems(stkCallback: Fields, oddities: string[]): Map<string, string> {
@@ -64,17 +53,9 @@ function readItems(stkCallback: Fields, oddities: string[]): Map<string, string>
  * Shapes: Daraja "M-PESA Express", and production captures of 2019–2023.
  */
 export function parseStkCallback(bodyText: string): StkCallback | CallbackProblem {
-  if (bodyText.length > MAX_LENGTH) return { ok: false, problem: 'too_large' };
-  const trimmed = bodyText.replace(/^\uFEFF/, '').trim();
-  if (trimmed === '') return { ok: false, problem: 'empty' };
-  let body: unknown;
-  try {
-    body = JSON.parse(trimmed);
-  } catch (error) {
-    if (error instanceof SyntaxError) return { ok: false, problem: 'not_json' };
-    throw error;
-  }
-  const envelope = isObject(body) ? body.Body : undefined;
+  const read = parseNotice(bodyText);
+  if (!read.ok) return read;
+  const envelope = read.fields.Body;
   const stkCallback = isObject(envelope) ? envelope.stkCallback : undefined;
   if (!isObject(stkCallback)) return { ok: false, problem: 'not_a_callback' };
   const checkoutRequestId = asText(stkCallback.CheckoutRequestID);

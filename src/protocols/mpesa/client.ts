@@ -1,9 +1,33 @@
-// Calls M-PESA Express (STK push) and its query on Daraja.
+// Is the client of one shortcode on Daraja.
+import { type C2bRegistration, type C2bRegistrationResult, registerC2bUrls } from './c2b.ts';
+import { createDarajaCall, refused, refusedHere, unknownAnswer } from './daraja-call.ts';
+import { type DynamicQrRequest, type DynamicQrResult, dynamicQr } from './dynamic-qr.ts';
 import { formatEatTimestamp } from './eat-time.ts';
-import { type Exchange, exchange, type Fetch } from './exchange.ts';
-import { classifyError, type RefusalReason, type Refused, readError } from './refusals.ts';
+import type { Fetch } from './exchange.ts';
+import {
+  type AccountBalanceRequest,
+  accountBalance,
+  type InitiatedResult,
+  type Initiator,
+  type ReversalRequest,
+  reverse,
+  type TransactionStatusRequest,
+  transactionStatus,
+} from './initiator.ts';
+import {
+  type PullPage,
+  type PullRegistration,
+  type PullRegistrationResult,
+  type PullRequest,
+  type PullSweep,
+  pullPage,
+  pullWindow,
+  registerPull,
+} from './pull.ts';
+import { type Refused, readError } from './refusals.ts';
 import { describeResult } from './result-codes.ts';
-import { createTokenSource, type TokenResult } from './token.ts';
+import { asText } from './shapes.ts';
+import type { TokenResult } from './token.ts';
 
 /**
  * - `shortcode`: the paybill; for a till the head-office (store) number used at go-live.
@@ -11,6 +35,7 @@ import { createTokenSource, type TokenResult } from './token.ts';
  * - `timeoutMs`: for one request up to the last byte of its answer.
  * - `phoneAs`: JSON type of PartyA and PhoneNumber. Documents say string; a live operator reports that strings
  *   ended in 1037 and numbers did not.
+ * - `initiator`: only needed for transaction status, reversal and balance.
  * - `refreshEarlySeconds`: how long before its end a token is replaced (default 120).
  * - `now` (epoch ms) dates the requests; `monotonicNow` (ms) ages the token.
  */
@@ -24,6 +49,7 @@ export type MpesaConfig = {
   passkey: string;
   timeoutMs?: number;
   phoneAs?: 'string' | 'number';
+  initiator?: Initiator;
   refreshEarlySeconds?: number;
   fetch?: Fetch;
   now?: () => number;
@@ -70,17 +96,22 @@ export type MpesaClient = {
   token(): Promise<TokenResult>;
   stkPush(request: StkPush): Promise<StkPushResult>;
   stkQuery(checkoutRequestId: string): Promise<StkQueryResult>;
+  /** Tells Daraja where notices of payments by hand go; in production that is possible once. */
+  registerC2bUrls(request: C2bRegistration): Promise<C2bRegistrationResult>;
+  /** Allows pulling for this shortcode; needed once. */
+  registerPull(request: PullRegistration): Promise<PullRegistrationResult>;
+  /** One page of the payments of a window. */
+  pullPage(request: PullRequest): Promise<PullPage>;
+  /** All payments between two instants, epoch ms, of the last 48 hours. */
+  pullWindow(window: { from: number; to: number }): Promise<PullSweep>;
+  /** Asks what became of a transaction; readTransactionStatus reads what comes to the result address. */
+  transactionStatus(request: TransactionStatusRequest): Promise<InitiatedResult>;
+  /** Sends a payment back; readReversal reads what comes to the result address. */
+  reverse(request: ReversalRequest): Promise<InitiatedResult>;
+  /** Asks for the balances; readAccountBalance reads what comes to the result address. */
+  accountBalance(request: AccountBalanceRequest): Promise<InitiatedResult>;
+  dynamicQr(request: DynamicQrRequest): Promise<DynamicQrResult>;
 };
-
-const refused = (reason: RefusalReason, code: string, message: string): Refused => ({
-  outcome: 'refused',
-  reason,
-  code,
-  message,
-});
-
-const asText = (value: unknown) =>
-  typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
 
 /** base64(shortcode + passkey + timestamp), plain concatenation (Daraja, "M-PESA Express", field Password). */
 export function stkPassword(shortcode: string, passkey: string, timestamp: string): string {
@@ -117,70 +148,20 @@ function findConfigProblem(config: MpesaConfig): string | undefined {
 
 /** A client for one shortcode. Its answers are values; it throws only for mistakes of the program. */
 export function createMpesaClient(config: MpesaConfig): MpesaClient {
-  const baseUrl = config.baseUrl.replace(/\/+$/, '');
-  const timeoutMs = config.timeoutMs ?? 30_000;
   const now = config.now ?? Date.now;
-  const fetch: Fetch = config.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const tokens = createTokenSource({
-    baseUrl,
-    consumerKey: config.consumerKey,
-    consumerSecret: config.consumerSecret,
-    fetch,
-    monotonicNow: config.monotonicNow ?? (() => performance.now()),
-    timeoutMs,
-    refreshEarlySeconds: config.refreshEarlySeconds ?? 120,
-  });
-
-  /** Posts with a bearer; a token-class refusal is the only one repeated, once, because M-PESA never saw the call. */
-  async function post(path: string, body: object): Promise<Exchange | Refused> {
-    for (let attempt = 1; ; attempt += 1) {
-      const got = await tokens.get();
-      if (!got.ok) {
-        // Whatever became of the token request, the call itself was never sent.
-        const reason: RefusalReason =
-          got.reason === 'credentials'
-            ? 'token'
-            : got.reason === 'rate_limited'
-              ? 'rate_limited'
-              : 'unreachable';
-        return refused(reason, got.code, got.message);
-      }
-      const answer = await exchange(
-        fetch,
-        baseUrl + path,
-        {
-          method: 'POST',
-          headers: {
-            authorization: `Bearer ${got.token}`,
-            'content-type': 'application/json',
-            accept: 'application/json',
-          },
-          body: JSON.stringify(body),
-        },
-        timeoutMs,
-      );
-      if (answer.kind === 'unreachable')
-        return refused('unreachable', answer.cause, 'Daraja could not be reached.');
-      if (answer.kind === 'lost') return answer;
-      const error = readError(answer.json);
-      const cause =
-        answer.status >= 400 || error ? classifyError(answer.status, error) : ('undecided' as const);
-      // Some products name the bearer in the message, and messages end in logs.
-      const message = (error?.message ?? '').replaceAll(got.token, '…');
-      // A token carries the products its app had when it was made, so a new product needs a new token too.
-      if (cause === 'token' || cause === 'product') tokens.drop(got.token);
-      if (cause === 'token' && attempt === 1) continue;
-      if (cause === 'undecided') return answer;
-      return refused(cause, error?.code || `HTTP ${answer.status}`, message || 'Daraja refused the request.');
-    }
-  }
+  const call = createDarajaCall(config);
+  const { shortcode, initiator } = config;
+  const receiver = {
+    kind: config.kind,
+    number: config.kind === 'till' ? (config.tillNumber ?? shortcode) : shortcode,
+  };
 
   async function stkPush(request: StkPush): Promise<StkPushResult> {
     const problem = findConfigProblem(config) ?? findPushProblem(request);
-    if (problem) return refused('bad_request', 'local', problem);
+    if (problem) return refusedHere(problem);
     const timestamp = formatEatTimestamp(now());
     const phone = config.phoneAs === 'number' ? Number(request.msisdn) : request.msisdn;
-    const answer = await post('/mpesa/stkpush/v1/processrequest', {
+    const answer = await call.post('/mpesa/stkpush/v1/processrequest', {
       BusinessShortCode: Number(config.shortcode),
       Password: stkPassword(config.shortcode, config.passkey, timestamp),
       Timestamp: timestamp,
@@ -194,11 +175,7 @@ export function createMpesaClient(config: MpesaConfig): MpesaClient {
       TransactionDesc: request.description,
     });
     if ('outcome' in answer) return answer;
-    if (answer.kind !== 'answer') return { outcome: 'unknown', cause: answer.cause };
-    const error = readError(answer.json);
-    if (error) {
-      return { outcome: 'unknown', cause: `${error.code} ${error.message}`.trim() };
-    }
+    if (answer.kind !== 'answer' || readError(answer.json)) return unknownAnswer(answer);
     const responseCode = asText(answer.json?.ResponseCode);
     const checkoutRequestId = asText(answer.json?.CheckoutRequestID);
     if (answer.status === 200 && responseCode === '0' && checkoutRequestId !== '') {
@@ -212,14 +189,14 @@ export function createMpesaClient(config: MpesaConfig): MpesaClient {
     if (answer.status === 200 && responseCode !== '' && responseCode !== '0' && checkoutRequestId === '') {
       return refused('rejected', responseCode, asText(answer.json?.ResponseDescription));
     }
-    return { outcome: 'unknown', cause: `HTTP ${answer.status} without a readable answer` };
+    return unknownAnswer(answer);
   }
 
   async function stkQuery(checkoutRequestId: string): Promise<StkQueryResult> {
     const problem = findConfigProblem(config);
-    if (problem) return refused('bad_request', 'local', problem);
+    if (problem) return refusedHere(problem);
     const timestamp = formatEatTimestamp(now());
-    const answer = await post('/mpesa/stkpushquery/v1/query', {
+    const answer = await call.post('/mpesa/stkpushquery/v1/query', {
       BusinessShortCode: Number(config.shortcode),
       Password: stkPassword(config.shortcode, config.passkey, timestamp),
       Timestamp: timestamp,
@@ -240,5 +217,17 @@ export function createMpesaClient(config: MpesaConfig): MpesaClient {
     return { outcome: 'decided', result_code: resultCode, result_desc: resultDesc };
   }
 
-  return { token: () => tokens.get(), stkPush, stkQuery };
+  return {
+    token: call.token,
+    stkPush,
+    stkQuery,
+    registerC2bUrls: (request) => registerC2bUrls(call, shortcode, request),
+    registerPull: (request) => registerPull(call, shortcode, request),
+    pullPage: (request) => pullPage(call, shortcode, request),
+    pullWindow: (window) => pullWindow(call, shortcode, { ...window, now: now() }),
+    transactionStatus: (request) => transactionStatus(call, shortcode, initiator, request),
+    reverse: (request) => reverse(call, shortcode, initiator, request),
+    accountBalance: (request) => accountBalance(call, shortcode, initiator, request),
+    dynamicQr: (request) => dynamicQr(call, receiver, request),
+  };
 }

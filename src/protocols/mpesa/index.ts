@@ -1,4 +1,17 @@
 // The public face of the M-PESA protocol.
+export {
+  C2B_CONFIRMATION_ANSWER,
+  type C2bNotice,
+  type C2bProblem,
+  type C2bRegistration,
+  type C2bRegistrationResult,
+  type C2bRejection,
+  c2bValidationAnswer,
+  findNoticeUrlProblem,
+  fitsMask,
+  hashMsisdn,
+  parseC2bNotice,
+} from './c2b.ts';
 export { type CallbackProblem, parseStkCallback, type StkCallback } from './callback.ts';
 export { type CheckStep, checkMpesaConnection } from './check-connection.ts';
 export {
@@ -11,7 +24,51 @@ export {
   type StkQueryResult,
   stkPassword,
 } from './client.ts';
+export type { Unknown } from './daraja-call.ts';
+export type { DynamicQrRequest, DynamicQrResult } from './dynamic-qr.ts';
 export { formatEatTimestamp, parseEatTimestamp } from './eat-time.ts';
+export type {
+  AccountBalanceRequest,
+  InitiatedResult,
+  Initiator,
+  ResultAddresses,
+  ReversalRequest,
+  TransactionStatusRequest,
+} from './initiator.ts';
+export {
+  PULL_WINDOW_MS,
+  type PullPage,
+  type PullRegistration,
+  type PullRegistrationResult,
+  type PullRequest,
+  type PullRow,
+  type PullSweep,
+} from './pull.ts';
+export { FIRST_QUERY_MS, LAST_QUERY_MS, nextQueryDelayMs } from './query-pacing.ts';
 export { isPlausibleReceipt, makeReceipt } from './receipt.ts';
-export type { RefusalReason } from './refusals.ts';
-export { describeResult, RESULT_CODES, type ResultCode } from './result-codes.ts';
+export type { RefusalReason, Refused } from './refusals.ts';
+export {
+  describeInitiatorResult,
+  describeResult,
+  INITIATOR_RESULT_CODES,
+  type InitiatorResultCode,
+  RESULT_CODES,
+  type ResultCode,
+} from './result-codes.ts';
+export {
+  type AccountBalance,
+  type InitiatorResult,
+  type InitiatorResultProblem,
+  type Party,
+  parseAccountBalances,
+  parseInitiatorResult,
+  parseQueueTimeout,
+  type QueueTimeout,
+  type ReversalOutcome,
+  readAccountBalance,
+  readReversal,
+  readTransactionStatus,
+  type TransactionStatus,
+} from './results.ts';
+export { makeSecurityCredential, type SecurityCredential } from './security-credential.ts';
+export type { Payer } from './shapes.ts';

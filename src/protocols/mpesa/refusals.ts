@@ -1,4 +1,5 @@
 // Classifies Daraja's error answers, which reuse one code for many causes.
+import { asText } from './shapes.ts';
 
 /**
  * Why Daraja refused a request.
@@ -6,7 +7,8 @@
  * - `credentials`: shortcode, passkey and timestamp do not agree.
  * - `shortcode`: no such merchant, or it is not live for M-PESA Express.
  * - `token`: the consumer key and secret, or the token made of them, are not accepted.
- * - `product`: the Daraja app has no M-PESA Express.
+ * - `product`: the Daraja app lacks this product.
+ * - `initiator`: this call needs an initiator, and none is set up.
  * - `rate_limited`: spike arrest or quota; the request was not processed.
  * - `bad_request`: a field is wrong (also when found before sending: code `local`).
  * - `unreachable`: nothing was sent.
@@ -18,6 +20,7 @@ export type RefusalReason =
   | 'shortcode'
   | 'token'
   | 'product'
+  | 'initiator'
   | 'rate_limited'
   | 'bad_request'
   | 'unreachable'
@@ -30,18 +33,26 @@ export type ErrorClass = RefusalReason | 'undecided';
 
 export type ErrorAnswer = { code: string; message: string };
 
-const text = (value: unknown) =>
-  typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
+// Messages end in logs, and some products repeat what was sent: phone numbers are cut to their end.
+const asMessage = (value: unknown) => asText(value).replace(/\d{9,}/g, (digits) => `…${digits.slice(-3)}`);
 
-/** Reads the code and message of an error body: Daraja's envelope or an Apigee fault; undefined for neither. */
+/**
+ * Reads the code and message of an error body: Daraja's envelope, Pull's own, an Apigee fault; undefined for none.
+ * The message holds no full phone number.
+ */
 export function readError(json: Record<string, unknown> | undefined): ErrorAnswer | undefined {
   if (!json) return undefined;
   if ('errorCode' in json || 'errorMessage' in json) {
-    return { code: text(json.errorCode), message: text(json.errorMessage) };
+    return { code: asText(json.errorCode), message: asMessage(json.errorMessage) };
+  }
+  // Pull writes its errors where others write success: ResponseCode "401.001".
+  const code = asText(json.ResponseCode);
+  if (/^[45]\d\d\.\d/.test(code)) {
+    return { code, message: asMessage(json.ResponseMessage) || asMessage(json.ResponseDescription) };
   }
   const fault = json.fault as { faultstring?: unknown; detail?: { errorcode?: unknown } } | undefined;
   if (fault && typeof fault === 'object') {
-    return { code: text(fault.detail?.errorcode), message: text(fault.faultstring) };
+    return { code: asText(fault.detail?.errorcode), message: asMessage(fault.faultstring) };
   }
   return undefined;
 }

@@ -252,3 +252,92 @@ export function describeResult(code: string): ResultCode {
     }
   );
 }
+
+/** What a result of an initiator's request means; `done` only for "0" and what is as good. See describeInitiatorResult. */
+export type InitiatorResultCode = ResultCode & { done: boolean };
+
+const LOOKUP_FAULT_EN =
+  'We cannot check with M-PESA just now. Your payment is safe. Please show your M-PESA SMS to the staff.';
+const LOOKUP_FAULT_SW =
+  'Hatuwezi kuangalia M-PESA kwa sasa. Malipo yako yako salama. Tafadhali mwonyeshe mhudumu SMS yako ya M-PESA.';
+
+const initiatorCode = (
+  code: string,
+  retry: ResultCode['retry'],
+  operator: string,
+  more: Partial<InitiatorResultCode> = {},
+): InitiatorResultCode => ({
+  code,
+  done: false,
+  final: true,
+  retry,
+  en: LOOKUP_FAULT_EN,
+  sw: LOOKUP_FAULT_SW,
+  operator,
+  ...more,
+});
+
+/** Of Transaction Status, Reversal and Account Balance: one number means another thing here than on a push. */
+export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
+  initiatorCode('0', 'no', 'Done.', {
+    done: true,
+    en: 'M-PESA has answered.',
+    sw: 'M-PESA imejibu.',
+  }),
+  initiatorCode(
+    '1',
+    'no',
+    'Your M-PESA account has too little money, perhaps because it was already settled to the bank.',
+  ),
+  initiatorCode('11', 'no', 'Your M-PESA account, or that of the payer, is in an invalid state.'),
+  initiatorCode('20', 'no', 'M-PESA does not know the initiator: check its name in the M-PESA settings.'),
+  initiatorCode(
+    '21',
+    'no',
+    'The initiator may not do this: check its role in the M-PESA organisation portal.',
+  ),
+  initiatorCode(
+    '22',
+    'no',
+    'The initiator may not do this: check its role in the M-PESA organisation portal.',
+  ),
+  initiatorCode('26', 'later', 'M-PESA is blocking traffic or busy.', { wait_seconds: 60 }),
+  initiatorCode(
+    '2001',
+    'no',
+    "The initiator's password or the certificate is wrong, or its 90 days are over: set a new password in the organisation portal, then here. Do not try again before: it gets locked.",
+  ),
+  initiatorCode('2006', 'no', 'A rule of the M-PESA account forbids this.'),
+  initiatorCode('2028', 'no', 'The shortcode is not allowed to do this: ask Safaricom for the product.'),
+  initiatorCode(
+    '8006',
+    'no',
+    'The initiator is locked after wrong passwords: unlock it in the organisation portal.',
+  ),
+  initiatorCode('R000001', 'no', 'This payment was reversed before.', {
+    done: true,
+    en: 'This payment was sent back to you.',
+    sw: 'Malipo haya yamerudishwa kwako.',
+  }),
+  initiatorCode('R000002', 'no', 'M-PESA knows no payment with this code.', {
+    en: 'M-PESA does not know this code. Check it letter by letter in your SMS.',
+    sw: 'M-PESA haitambui nambari hii. Iangalie herufi kwa herufi kwenye SMS yako.',
+  }),
+  initiatorCode(
+    'TP40153',
+    'no',
+    'The API operator lacks a permission: check its role in the M-PESA organisation portal.',
+  ),
+];
+
+const INITIATOR_BY_CODE = new Map(INITIATOR_RESULT_CODES.map((entry) => [entry.code, entry]));
+
+/** What a result code of an initiator's request means; one that is not listed decides nothing. */
+export function describeInitiatorResult(code: string): InitiatorResultCode {
+  return (
+    INITIATOR_BY_CODE.get(code) ??
+    initiatorCode(code, 'no', `M-PESA answered with an unknown code (${code}): nothing is decided by it.`, {
+      final: false,
+    })
+  );
+}
