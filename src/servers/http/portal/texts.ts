@@ -264,7 +264,7 @@ const sw: Record<TextKey, string> = {
   choose_plan: 'Chagua kifurushi',
   choose_hint: 'Gusa kimoja. Lipa kwa M-PESA.',
   have_voucher: 'Nina vocha',
-  paid_already: 'Umelipa? Tumia nambari ya M-PESA',
+  paid_already: 'Umelipa? Tumia namba ya M‑PESA',
   takes_place: 'Kifaa kingine kinatumia mpango huu. Ukiunganisha hapa, kule utakatika.',
   connecting_continue_title: 'Unaendelea hapa',
   no_plans: 'Hakuna kifurushi kinachouzwa kwa sasa.',
