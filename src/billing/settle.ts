@@ -10,6 +10,7 @@ import type { Vault } from '../lib/secrets.ts';
 import { describeResult } from '../protocols/mpesa/index.ts';
 import { closeEvidence, type Evidence } from './evidence.ts';
 import type { Notice } from './gateways.ts';
+import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
 import { holdOrder, type Order } from './orders.ts';
 import type { Payment } from './payments.ts';
@@ -182,6 +183,7 @@ async function settleMoney(
   }
   if (known) {
     const payment = await attachReceipt(tx, known, notice, now);
+    await bookPayment(tx, payment.id, now);
     const attached = known.receipt === null && payment.receipt !== null;
     const summary = attached ? `Receipt ${payment.receipt} attached.` : 'Already settled.';
     await closeEvidence(tx, evidence.id, attached ? 'used' : 'duplicate', summary, now, payment.id);
@@ -193,7 +195,8 @@ async function settleMoney(
     .insertInto('payments')
     .values({
       id: newId(now),
-      gateway: order.gateway,
+      // Whatever told of it, the money came by M-PESA.
+      gateway: 'mpesa',
       receipt: notice.receipt ?? null,
       checkout_request_id: notice.checkout_request_id,
       order_id: order.id,
@@ -209,6 +212,7 @@ async function settleMoney(
     })
     .returningAll()
     .executeTakeFirstOrThrow();
+  await bookPayment(tx, payment.id, now);
   if (!matches) {
     await tx
       .updateTable('orders')
@@ -220,6 +224,20 @@ async function settleMoney(
     return { order_id: order.id, payment, granted: false };
   }
 
+  const paid = await payOrder(tx, vault, order, payment, notice.result_code, now);
+  await closeEvidence(tx, evidence.id, 'used', `Paid ${formatMoney(amount)}.`, now, payment.id);
+  return { order_id: order.id, payment: paid, granted: true };
+}
+
+/** Gives an order what its payment pays for, in the transaction that made the payment settled; the payment with its grant. */
+export async function payOrder(
+  tx: Db,
+  vault: Vault,
+  order: Order,
+  payment: Payment,
+  resultCode: string,
+  now: number,
+): Promise<Payment> {
   const credential = await credentialForDevice(tx, vault, order.subscriber_id, order.mac, now);
   const entitlement = await grantEntitlement(
     tx,
@@ -242,7 +260,7 @@ async function settleMoney(
     .updateTable('orders')
     .set({
       state: 'paid',
-      result_code: notice.result_code,
+      result_code: resultCode,
       problem: null,
       credential_id: credential.id,
       entitlement_id: entitlement.id,
@@ -254,8 +272,7 @@ async function settleMoney(
     .where('id', '=', order.id)
     .execute();
   await enqueueTask(tx, 'activate', { order_id: order.id }, now);
-  await closeEvidence(tx, evidence.id, 'used', `Paid ${formatMoney(amount)}.`, now, payment.id);
-  return { order_id: order.id, payment: { ...payment, entitlement_id: entitlement.id }, granted: true };
+  return { ...payment, entitlement_id: entitlement.id };
 }
 
 /** The payment this money is already known as: by its request, or by its receipt. */

@@ -281,7 +281,7 @@ export interface OrdersTable {
   /** number + plan + device while the order lives, so that a second tap joins the first. */
   live_key: string | null;
   idempotency_key: string | null;
-  gateway: 'mpesa';
+  gateway: 'mpesa' | 'sms';
   callback_token_hash: string;
   merchant_request_id: string | null;
   checkout_request_id: string | null;
@@ -316,7 +316,7 @@ export interface PaymentsTable {
 export interface EvidenceTable {
   id: string;
   gateway: 'mpesa' | 'cash';
-  kind: 'stk_callback' | 'stk_query';
+  kind: 'stk_callback' | 'stk_query' | 'cash' | 'sms';
   dedupe_key: string;
   order_id: string | null;
   payment_id: string | null;
@@ -390,7 +390,90 @@ export interface ExtensionsTable {
   created_at: number;
 }
 
+/** One booking: its lines add up to nothing. */
+export interface LedgerEntriesTable {
+  id: string;
+  /** What it was booked for, so that it is booked once. */
+  cause: string;
+  kind: 'payment' | 'settlement' | 'reversal' | 'correction' | 'till' | 'move';
+  payment_id: string | null;
+  till_session_id: string | null;
+  note: string | null;
+  /** Who moved the money, where it was a person. */
+  actor: string | null;
+  /** The day in Nairobi of `at`. */
+  day: string;
+  at: number;
+}
+
+export type LedgerAccount =
+  | 'mpesa'
+  | 'till'
+  | 'safe'
+  | 'owner'
+  | 'sales'
+  | 'refunds'
+  | 'commissions'
+  | 'unmatched'
+  | 'resellers'
+  | 'differences';
+
+export interface LedgerLinesTable {
+  entry_id: string;
+  account: LedgerAccount;
+  /** The till session or the reseller whose money it is; '' where the account is one purse. */
+  holder: string;
+  /** Into the account is positive, out of it negative. */
+  amount_cents: number;
+  day: string;
+}
+
+/** The lines of a day added up, written with them. */
+export interface LedgerDaysTable {
+  day: string;
+  account: LedgerAccount;
+  amount_cents: number;
+}
+
+/** One cashier’s till from its opening to its closing. */
+export interface TillSessionsTable {
+  id: string;
+  account_id: string;
+  open_key: string | null;
+  opening_cents: number;
+  opened_at: number;
+  counted_cents: number | null;
+  counted_at: number | null;
+  expected_cents: number | null;
+  difference_cents: number | null;
+  note: string | null;
+  closed_by: string | null;
+  closed_at: number | null;
+}
+
+/** A payment in cash: who took it, into which till, for which voucher. */
+export interface CashSalesTable {
+  payment_id: string;
+  idempotency_key: string;
+  account_id: string;
+  /** Null: sold without a till, the money went to the owner’s safe. */
+  till_session_id: string | null;
+  voucher_id: string | null;
+  voucher_key: string | null;
+  /** 1 when the voucher was made for this sale. */
+  voucher_made: 0 | 1;
+  voided_by: string | null;
+  voided_at: number | null;
+  void_reason: string | null;
+  created_at: number;
+}
+
 export interface Tables {
+  ledger_entries: LedgerEntriesTable;
+  ledger_lines: LedgerLinesTable;
+  ledger_days: LedgerDaysTable;
+  till_sessions: TillSessionsTable;
+  cash_sales: CashSalesTable;
   outages: OutagesTable;
   extensions: ExtensionsTable;
   accounts: AccountsTable;

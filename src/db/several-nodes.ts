@@ -35,7 +35,11 @@ export class PersistentKysely extends Kysely<Tables> {
  * Holds one row until the transaction ends: another transaction that wants it waits, and what it reads afterwards holds
  * what this one did. For a rule about several rows, which no guarded update can keep.
  */
-export async function holdRow(tx: Db, table: 'credentials' | 'voucher_batches', id: string): Promise<void> {
+export async function holdRow(
+  tx: Db,
+  table: 'credentials' | 'voucher_batches' | 'payments' | 'till_sessions',
+  id: string,
+): Promise<void> {
   if (!(tx.getExecutor().adapter instanceof PostgresAdapter)) return;
   // A plain lock would wait for whoever inserts a row that refers to this one.
   await tx.selectFrom(table).select('id').where('id', '=', id).forNoKeyUpdate().execute();

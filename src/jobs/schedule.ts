@@ -9,6 +9,7 @@ import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
 import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
+import { bookOldPayments, proveBooks } from './prove-ledger.ts';
 import { rollOver } from './roll-over.ts';
 import { runTasks, taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
@@ -48,6 +49,8 @@ export const jobs: Job[] = [
   { name: 'end hours', every: MINUTE, run: endHours },
   { name: 'watch outages', every: MINUTE, run: watchOutages },
   { name: 'check routers', every: MINUTE, run: checkRouters },
+  { name: 'book old payments', every: 10 * SECOND, run: bookOldPayments },
+  { name: 'prove the ledger', every: '10 3 * * *', run: proveBooks },
   { name: 'forget', every: '30 3 * * *', run: forget },
   { name: 'forget sessions', every: '40 3 * * *', run: forgetOldSessions },
 ];

@@ -28,6 +28,14 @@ describe('the tree', () => {
     expect(files.flatMap(breaches)).toEqual([]);
   });
 
+  test('every file that writes payments books them in the ledger', () => {
+    const writers = sources('src').filter(({ text }) =>
+      /(insertInto|updateTable|deleteFrom)\('payments'/.test(text),
+    );
+    expect(writers.length).toBeGreaterThan(0);
+    expect(writers.filter(({ text }) => !/\bbookPayment\(/.test(text)).map(({ file }) => file)).toEqual([]);
+  });
+
   test('the lock file names no download address', () => {
     const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { resolved?: string; integrity?: string }>;

@@ -7,6 +7,7 @@ import { type Entitlement, grantEntitlement, startEntitlement } from '../../acce
 import { getPlan } from '../../access/plans.ts';
 import { createSubscriber, subscriberForMsisdn } from '../../access/subscribers.ts';
 import { addDailyUsage } from '../../access/usage.ts';
+import { bookPayment } from '../../billing/ledger.ts';
 import type { Db, Row } from '../../db/schema.ts';
 import { newId } from '../../lib/ids.ts';
 import { formatMoney } from '../../lib/money.ts';
@@ -123,7 +124,7 @@ function isOdd(sale: Sale, index: number): boolean {
 
 async function writePayment(tx: Db, shop: Shop, order: Row<'orders'>, at: number, odd: boolean) {
   const amount = order.price_cents + (odd ? 3000 : 0);
-  return tx
+  const payment = await tx
     .insertInto('payments')
     .values({
       id: newId(at),
@@ -143,6 +144,8 @@ async function writePayment(tx: Db, shop: Shop, order: Row<'orders'>, at: number
     })
     .returningAll()
     .executeTakeFirstOrThrow();
+  await bookPayment(tx, payment.id, at);
+  return payment;
 }
 
 async function writeMpesaSale(

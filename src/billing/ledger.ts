@@ -1,0 +1,233 @@
+// The ledger: every change of money as one entry whose lines add up to nothing, written with the change itself.
+import type { Db, LedgerAccount, Row } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
+import { AppError } from '../errors.ts';
+import { dayOf } from '../lib/days.ts';
+import { newId } from '../lib/ids.ts';
+import type { Payment } from './payments.ts';
+
+export type LedgerEntry = Row<'ledger_entries'>;
+
+/** Every account with the name people read. What comes in is positive: what was sold stands as a negative amount. */
+export const LEDGER_ACCOUNTS: Record<LedgerAccount, string> = {
+  mpesa: 'M-PESA float',
+  till: 'Cash in tills',
+  safe: 'Cash in the safe',
+  unmatched: 'Unmatched money held',
+  sales: 'Sales',
+  refunds: 'Refunds and reversals',
+  commissions: 'Commissions and fees',
+  resellers: 'Resellers’ float',
+  differences: 'Till differences',
+  owner: 'Owner',
+};
+
+export interface LedgerLine {
+  account: LedgerAccount;
+  /** The till session or reseller; absent where the account is one purse. */
+  holder?: string;
+  amount_cents: number;
+}
+
+interface EntryInput {
+  /** Unique: the same cause is booked once. */
+  cause: string;
+  kind: LedgerEntry['kind'];
+  payment_id?: string;
+  till_session_id?: string | undefined;
+  note?: string | undefined;
+  actor?: string | undefined;
+  lines: LedgerLine[];
+}
+
+/**
+ * Writes one entry with its lines; call it in the transaction of what it tells of. False when this cause is booked
+ * already, or nothing moved. @throws when the lines do not add up to nothing: that is a bug, and nothing is written.
+ */
+export async function writeEntry(tx: Db, input: EntryInput, at: number): Promise<boolean> {
+  const { lines, ...about } = input;
+  const moved = lines.filter((line) => line.amount_cents !== 0);
+  if (moved.length === 0) return false;
+  const sum = moved.reduce((total, line) => total + line.amount_cents, 0);
+  if (sum !== 0 || !moved.every((line) => Number.isSafeInteger(line.amount_cents))) {
+    throw new AppError('internal', `The ledger entry ${input.cause} does not balance: ${sum} cents.`);
+  }
+  const day = dayOf(at);
+  const entry = await tx
+    .insertInto('ledger_entries')
+    .values({
+      id: newId(at),
+      cause: about.cause,
+      kind: about.kind,
+      payment_id: about.payment_id ?? null,
+      till_session_id: about.till_session_id ?? null,
+      note: about.note ?? null,
+      actor: about.actor ?? null,
+      day,
+      at,
+    })
+    .onConflict((oc) => oc.column('cause').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (!entry) return false;
+  const rows = moved.map((line) => ({
+    entry_id: entry.id,
+    account: line.account,
+    holder: line.holder ?? '',
+    amount_cents: line.amount_cents,
+    day,
+  }));
+  await tx.insertInto('ledger_lines').values(rows).execute();
+  // In one order, whoever books: two nodes then wait for each other instead of a deadlock.
+  for (const { account, amount_cents } of rows.sort((a, b) => (a.account < b.account ? -1 : 1))) {
+    await tx
+      .insertInto('ledger_days')
+      .values({ day, account, amount_cents })
+      .onConflict((oc) =>
+        oc.columns(['day', 'account']).doUpdateSet((eb) => ({
+          amount_cents: eb('ledger_days.amount_cents', '+', amount_cents),
+        })),
+      )
+      .execute();
+  }
+  return true;
+}
+
+/** Where the money of payments can lie. */
+const PURSES: readonly LedgerAccount[] = ['mpesa', 'till', 'safe'];
+
+/** Where a payment's money moves now: M-PESA, the till it was put into while that is open, else the safe. */
+async function purseOf(tx: Db, payment: Payment): Promise<Required<Omit<LedgerLine, 'amount_cents'>>> {
+  if (payment.gateway !== 'cash') return { account: 'mpesa', holder: '' };
+  const sale = await tx
+    .selectFrom('cash_sales')
+    .select('till_session_id')
+    .where('payment_id', '=', payment.id)
+    .executeTakeFirst();
+  const safe = { account: 'safe', holder: '' } as const;
+  if (!sale?.till_session_id) return safe;
+  await holdRow(tx, 'till_sessions', sale.till_session_id);
+  const till = await tx
+    .selectFrom('till_sessions')
+    .select('closed_at')
+    .where('id', '=', sale.till_session_id)
+    .executeTakeFirst();
+  return till?.closed_at === null ? { account: 'till', holder: sale.till_session_id } : safe;
+}
+
+/**
+ * Brings the ledger to what a payment is now: books the difference between its state and what is booked for it, so it
+ * may be called after any change of a payment, and again. Call it in the transaction of the change. A settled payment is
+ * a sale, an unmatched one is money held; a reversed one went back, and what was sold of it stands against refunds.
+ */
+export async function bookPayment(tx: Db, paymentId: string, now: number): Promise<boolean> {
+  await holdRow(tx, 'payments', paymentId);
+  const payment = await tx
+    .selectFrom('payments')
+    .selectAll()
+    .where('id', '=', paymentId)
+    .executeTakeFirstOrThrow();
+  const { entries } = await tx
+    .selectFrom('ledger_entries')
+    .select((eb) => eb.fn.countAll<number>().as('entries'))
+    .where('payment_id', '=', paymentId)
+    .executeTakeFirstOrThrow();
+  const booked = await bookedFor(tx, paymentId);
+  const amount = payment.amount_cents;
+  const target = {
+    settled: { sales: -amount, refunds: 0, unmatched: 0, purse: amount },
+    unmatched: { sales: 0, refunds: 0, unmatched: -amount, purse: amount },
+    reversed: { sales: booked.sales, refunds: 0 - booked.sales, unmatched: 0, purse: 0 },
+  }[payment.state];
+  const first = Number(entries) === 0;
+  return writeEntry(
+    tx,
+    {
+      cause: `payment:${paymentId}:${entries}`,
+      kind: first ? 'payment' : kindOf(payment.state, booked, target.unmatched),
+      payment_id: paymentId,
+      note: payment.note ?? undefined,
+      lines: [
+        { ...(await purseOf(tx, payment)), amount_cents: target.purse - booked.purse },
+        { account: 'sales', amount_cents: target.sales - booked.sales },
+        { account: 'refunds', amount_cents: target.refunds - booked.refunds },
+        { account: 'unmatched', amount_cents: target.unmatched - booked.unmatched },
+      ],
+    },
+    now,
+  );
+}
+
+function kindOf(state: Payment['state'], booked: Booked, unmatched: number): LedgerEntry['kind'] {
+  if (state === 'reversed') return 'reversal';
+  return state === 'settled' && booked.unmatched !== unmatched ? 'settlement' : 'correction';
+}
+
+interface Booked {
+  purse: number;
+  sales: number;
+  refunds: number;
+  unmatched: number;
+}
+
+async function bookedFor(tx: Db, paymentId: string): Promise<Booked> {
+  const rows = await tx
+    .selectFrom('ledger_entries as e')
+    .innerJoin('ledger_lines as l', 'l.entry_id', 'e.id')
+    .select((eb) => ['l.account', eb.fn.sum<number>('l.amount_cents').as('amount_cents')])
+    .where('e.payment_id', '=', paymentId)
+    .groupBy('l.account')
+    .execute();
+  const of = (...accounts: readonly LedgerAccount[]) =>
+    rows
+      .filter((row) => accounts.includes(row.account))
+      .reduce((sum, row) => sum + Number(row.amount_cents), 0);
+  return { purse: of(...PURSES), sales: of('sales'), refunds: of('refunds'), unmatched: of('unmatched') };
+}
+
+export interface MoveInput {
+  from: LedgerAccount;
+  to: LedgerAccount;
+  /** Whose float, where one of the two is the resellers'. */
+  holder?: string | undefined;
+  amount_cents: number;
+  note: string;
+  /** The same key moves it once. */
+  key: string;
+}
+
+/** Accounts that only payments and tills write. */
+const NOT_BY_HAND: readonly LedgerAccount[] = ['till', 'sales', 'refunds', 'unmatched', 'differences'];
+export const BY_HAND = (Object.keys(LEDGER_ACCOUNTS) as LedgerAccount[]).filter(
+  (account) => !NOT_BY_HAND.includes(account),
+);
+
+/**
+ * Money that a person moved outside the program: M-PESA withdrawn to the bank, fees, a commission, a reseller's float.
+ * @throws `invalid` for an account that is not moved by hand.
+ */
+export async function moveMoney(db: Db, input: MoveInput, actor: string, now: number): Promise<boolean> {
+  const { from, to, amount_cents } = input;
+  if (!BY_HAND.includes(from) || !BY_HAND.includes(to) || from === to || amount_cents <= 0) {
+    throw new AppError('invalid', 'Choose two accounts and an amount.', {
+      hint: 'Sales, tills and unmatched money change by themselves.',
+    });
+  }
+  const holderOf = (account: LedgerAccount) => (account === 'resellers' ? (input.holder ?? '') : '');
+  return db.transaction().execute((tx) =>
+    writeEntry(
+      tx,
+      {
+        cause: `move:${input.key}`,
+        kind: 'move',
+        note: input.note,
+        actor,
+        lines: [
+          { account: from, holder: holderOf(from), amount_cents: -amount_cents },
+          { account: to, holder: holderOf(to), amount_cents },
+        ],
+      },
+      now,
+    ),
+  );
+}
