@@ -364,6 +364,8 @@ export async function moveEntitlements(tx: Db, since: number, byMs: number, now:
     .where('state', '=', 'ended')
     .where('end_reason', '=', 'expired')
     .where('ended_at', '>=', since)
+    // What began by the same wrong clock had all of its time by it.
+    .where('starts_at', '<', since)
     .where('ends_at', '>', now)
     .where((eb) =>
       eb.not(

@@ -306,6 +306,8 @@ export async function enforceCredential(
 
 /** Why a session must not go on as fast as it is: missing this change would leave it better than what it is owed. */
 const SLOWER = ['fair_use', 'plan_lowered'];
+/** Changes that a router is asked for again: nobody whose end was moved is to be sent away at the old one. */
+const LONGER = ['extended', 'clock_corrected'];
 
 async function enforceSession(
   context: EnforceContext,
@@ -345,7 +347,9 @@ async function enforceSession(
   await recordChange(db, session.id, answer.outcome, told, clock.now());
   const outcome = `${session.username} goes on. ${told}`;
   // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one.
-  if (answer.outcome === 'ack' || !SLOWER.includes(reason)) return { outcome, complete: true };
+  if (answer.outcome === 'ack' || !SLOWER.includes(reason)) {
+    return { outcome, complete: answer.outcome === 'ack' || !LONGER.includes(reason) };
+  }
   // The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one.
   const router = await findRouter(db, session.router_id);
   const host = router && hostOf(router, session);

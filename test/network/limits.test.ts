@@ -117,6 +117,20 @@ it('a router that refuses the fair-use rate is asked again', async () => {
   expect(await enforceCredential(context, credential.id, 'fair_use')).toMatchObject({ complete: false });
 });
 
+it.each(['extended', 'clock_corrected'])(
+  'a router that refuses an end that was %s is asked again',
+  async (reason) => {
+    const { credential } = await guestOnline({});
+    peer.agrees = false;
+    expect(await enforceCredential(context, credential.id, reason)).toMatchObject({ complete: false });
+    peer.agrees = true;
+    expect(await enforceCredential(context, credential.id, reason)).toMatchObject({ complete: true });
+    // Another change is not worth asking twice.
+    peer.agrees = false;
+    expect(await enforceCredential(context, credential.id, 'plan_changed')).toMatchObject({ complete: true });
+  },
+);
+
 it('without a fair-use rate the quota of one direction is the end', async () => {
   const { credential, used } = await guestOnline({ upload_quota_octets: 1000 });
   await used(1000, 0);

@@ -5,6 +5,7 @@ import { createDiskWatch } from '../../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../../src/db/known-time.ts';
 import { heavyHere } from '../../../src/heavy/run.ts';
 import type { JobContext } from '../../../src/jobs/context.ts';
+import { correctTimes } from '../../../src/jobs/correct-times.ts';
 import { type Schedule, startJobs } from '../../../src/jobs/schedule.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -12,6 +13,7 @@ import type { EnforceContext } from '../../../src/network/enforce.ts';
 import { createRouter } from '../../../src/network/routers.ts';
 import { createAccount } from '../../../src/operators/accounts.ts';
 import { openLogin } from '../../../src/operators/logins.ts';
+import type { Endpoint } from '../../../src/protocols/radius/server.ts';
 import type { HttpContext } from '../../../src/servers/http/context.ts';
 import { createAdminDoor, createPortalDoor } from '../../../src/servers/http/doors.ts';
 import { createLive } from '../../../src/servers/live.ts';
@@ -29,49 +31,78 @@ import { memoryStore } from '../../support/stores.ts';
 export const SECRET = 'radius-secret';
 export const API = { username: 'karibu', password: 'nenosiri' };
 
-/** `ahead.ms` moves the program's wall clock on; the routers follow it. */
-export async function startWire() {
+/**
+ * `ahead.ms` moves the time on; the routers follow it, and so does the program's clock. `wrong.ms` is what the clock of
+ * the program's box is off by beside that, from the first moment on where it is told; `synchronized.at` is when, by that
+ * clock, a time server last set it.
+ */
+export async function startWire(wrongMs = 0) {
   const db = await memoryStore();
   const ahead = { ms: 0 };
+  const wrong = { ms: wrongMs };
+  const synchronized = { at: undefined as number | undefined };
   const now = () => systemClock.now() + ahead.ms;
-  const clock = { now, monotonic: () => systemClock.monotonic() };
-  const knownTime = createKnownTime(db, clock);
-  const disk = createDiskWatch(db, tmpdir(), clock, silentLog);
-  const heavy = heavyHere({ db, vault });
-  const live = createLive();
-  const signIns = createSignInLog();
-  const trusted = () => knownTime.trusted();
-  const enforcement: EnforceContext = { db, vault, clock, clockTrusted: trusted };
-  const outside = { fetch, now, monotonic: clock.monotonic, simulatorUrl: async () => 'http://127.0.0.1:9' };
-  const gateways = createGateways(db, vault, outside);
+  const boxClock = {
+    now: () => now() + wrong.ms,
+    monotonic: () => systemClock.monotonic() + ahead.ms,
+    synchronizedAt: () => synchronized.at,
+  };
   const free = { host: '127.0.0.1', port: 0 };
-  const radius = createRadiusListeners(
-    { db, vault, clock, log: silentLog, live, signIns, clockTrusted: trusted, interimSeconds: 60 },
-    { auth: free, acct: free },
-    { rejectDelayMs: 0, lockout: LOCKOUT_LIMITS },
-  );
-  const bound = await radius.start();
-  let schedule: Schedule | undefined;
-  const kick = () => schedule?.kick();
-  const http: HttpContext = {
-    ...{ db, vault, clock, log: silentLog, gateways, enforcement, radius, signIns, live, heavy, kick },
-    tryMpesa: () => {
-      throw new Error('no M-PESA in these tests');
-    },
-    ports: () => ({ portal: 0, callback: 0, radius_auth: bound.auth.port, radius_acct: bound.acct.port }),
-    clockState: () => knownTime.state(),
-    confirmClock: async () => undefined,
-    diskState: () => disk.state(),
-  };
-  const doors = { admin: createAdminDoor(http), portal: createPortalDoor(http) };
-  await knownTime.remember();
-  const jobs: JobContext = {
-    ...{ db, vault, clock, log: silentLog, gateways, enforcement, knownTime, disk, live, heavy, kick },
-    interimSeconds: 60,
-    recordHeard: () => radius.recordHeard(),
-    reloadRouters: () => radius.reloadRouters(),
-  };
-  schedule = startJobs(jobs);
+
+  /** The program as one start of it: what it keeps in memory is gone with the next. */
+  async function openProgram(listen: { auth: Endpoint; acct: Endpoint }) {
+    const knownTime = createKnownTime(db, boxClock, correctTimes);
+    await knownTime.load();
+    const { clock } = knownTime;
+    const disk = createDiskWatch(db, tmpdir(), clock, silentLog);
+    const heavy = heavyHere({ db, vault });
+    const live = createLive();
+    const signIns = createSignInLog();
+    const trusted = () => knownTime.trusted();
+    const enforcement: EnforceContext = { db, vault, clock, clockTrusted: trusted };
+    const outside = {
+      ...{ fetch, now: clock.now, monotonic: clock.monotonic },
+      simulatorUrl: async () => 'http://127.0.0.1:9',
+    };
+    const gateways = createGateways(db, vault, outside);
+    const radius = createRadiusListeners(
+      { db, vault, clock, log: silentLog, live, signIns, clockTrusted: trusted, interimSeconds: 60 },
+      listen,
+      { rejectDelayMs: 0, lockout: LOCKOUT_LIMITS },
+    );
+    const bound = await radius.start();
+    let schedule: Schedule | undefined;
+    const kick = () => schedule?.kick();
+    const http: HttpContext = {
+      ...{ db, vault, clock, log: silentLog, gateways, enforcement, radius, signIns, live, heavy, kick },
+      tryMpesa: () => {
+        throw new Error('no M-PESA in these tests');
+      },
+      ports: () => ({ portal: 0, callback: 0, radius_auth: bound.auth.port, radius_acct: bound.acct.port }),
+      clockState: () => knownTime.state(),
+      confirmClock: (name) => knownTime.confirm(name),
+      diskState: () => disk.state(),
+    };
+    const doors = { admin: createAdminDoor(http), portal: createPortalDoor(http) };
+    await knownTime.remember();
+    const jobs: JobContext = {
+      ...{ db, vault, clock, log: silentLog, gateways, enforcement, knownTime, disk, live, heavy, kick },
+      interimSeconds: 60,
+      recordHeard: () => radius.recordHeard(),
+      reloadRouters: () => radius.reloadRouters(),
+    };
+    schedule = startJobs(jobs);
+    return {
+      ...{ radius, bound, doors, jobs, knownTime },
+      async stop() {
+        await radius.stop();
+        await schedule?.stop();
+      },
+    };
+  }
+
+  let program = await openProgram({ auth: free, acct: free });
+  const { bound } = program;
   const routers: RouterSimulator[] = [];
 
   /** A router at an address of its own (`127.0.0.…`), known to the program; with its API, unless told otherwise. */
@@ -119,7 +150,7 @@ export async function startWire() {
       },
       now(),
     );
-    await radius.reloadRouters();
+    await program.radius.reloadRouters();
     return Object.assign(simulator, { id: router.id });
   }
 
@@ -132,7 +163,7 @@ export async function startWire() {
 
   /** Calls the admin API as the owner. */
   async function admin(method: string, path: string, body: unknown = {}) {
-    const response = await doors.admin.request(
+    const response = await program.doors.admin.request(
       `/api/v1${path}`,
       {
         method,
@@ -148,7 +179,7 @@ export async function startWire() {
   function browser() {
     const cookies = new Map<string, string>();
     return async (path: string, fields?: Record<string, string>) => {
-      const response = await doors.portal.request(
+      const response = await program.doors.portal.request(
         path,
         {
           ...(fields ? { method: 'POST', body: new URLSearchParams(fields).toString() } : {}),
@@ -172,12 +203,22 @@ export async function startWire() {
   }
 
   return {
-    ...{ db, now, ahead, live, signIns, radius, bound, addRouter, admin, browser, jobs },
+    ...{ db, now, ahead, wrong, synchronized, addRouter, admin, browser },
+    get jobs() {
+      return program.jobs;
+    },
     sessions: () => db.selectFrom('sessions').selectAll().orderBy('id').execute(),
+    /** The box loses its power for so long; when it comes back its clock is off by `wrongMs`. */
+    async restart(offMs: number, wrongMs: number) {
+      await program.knownTime.remember();
+      await program.stop();
+      ahead.ms += offMs;
+      wrong.ms = wrongMs;
+      program = await openProgram(bound);
+    },
     async close() {
       await Promise.all(routers.map((router) => router.stop()));
-      await radius.stop();
-      await schedule?.stop();
+      await program.stop();
       await db.destroy();
     },
   };
