@@ -203,7 +203,7 @@ export async function startWire(wrongMs = 0) {
   }
 
   return {
-    ...{ db, now, ahead, wrong, synchronized, addRouter, admin, browser },
+    ...{ db, now, ahead, wrong, synchronized, bound, addRouter, admin, browser },
     get jobs() {
       return program.jobs;
     },
