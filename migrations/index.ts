@@ -5,6 +5,7 @@ import * as outages from './0002-outages.ts';
 import * as subscribers from './0003-subscribers.ts';
 import * as devices from './0004-devices.ts';
 import * as usage from './0005-usage.ts';
+import * as evidence from './0007-evidence.ts';
 import * as ledger from './0008-ledger.ts';
 
 export const migrations: Record<string, Migration> = {
@@ -13,5 +14,6 @@ export const migrations: Record<string, Migration> = {
   '0003-subscribers': subscribers,
   '0004-devices': devices,
   '0005-usage': usage,
+  '0007-evidence': evidence,
   '0008-ledger': ledger,
 };

@@ -5,6 +5,7 @@ import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
+import { hashMsisdn } from '../lib/msisdn.ts';
 
 export type Subscriber = Row<'subscribers'>;
 
@@ -33,7 +34,10 @@ export async function addSubscriber(
     .onConflict((oc) => oc.column('msisdn').doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (added) return added;
+  if (added) {
+    await noteNumber(db, added);
+    return added;
+  }
   throw new AppError('conflict', 'Another subscriber has this phone number.', {
     hint: 'Search for the number in the list of subscribers.',
     fields: { msisdn: 'Another subscriber has this number.' },
@@ -56,7 +60,33 @@ export async function subscriberForMsisdn(db: Db, msisdn: string, now: number): 
     .values(newSubscriber(msisdn, now))
     .onConflict((oc) => oc.column('msisdn').doNothing())
     .execute();
-  return db.selectFrom('subscribers').selectAll().where('msisdn', '=', msisdn).executeTakeFirstOrThrow();
+  const subscriber = await db
+    .selectFrom('subscribers')
+    .selectAll()
+    .where('msisdn', '=', msisdn)
+    .executeTakeFirstOrThrow();
+  await noteNumber(db, subscriber);
+  return subscriber;
+}
+
+/** Writes a number into the hash book. */
+async function noteNumber(db: Db, { id, msisdn }: Pick<Subscriber, 'id' | 'msisdn'>): Promise<void> {
+  if (!msisdn) return;
+  await db
+    .insertInto('hash_book')
+    .values({ msisdn_hash: hashMsisdn(msisdn), subscriber_id: id })
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+}
+
+/** The subscriber whose number has this SHA-256 (lowercase hex), among those who gave us theirs; nobody else is looked up. */
+export async function findSubscriberByHash(db: Db, hash: string): Promise<Subscriber | undefined> {
+  return db
+    .selectFrom('subscribers as s')
+    .innerJoin('hash_book as h', 'h.subscriber_id', 's.id')
+    .selectAll('s')
+    .where('h.msisdn_hash', '=', hash)
+    .executeTakeFirst();
 }
 
 export async function getSubscriber(db: Db, id: string): Promise<Subscriber> {

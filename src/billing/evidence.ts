@@ -1,5 +1,6 @@
 // Evidence: every message about money, kept as it came before anything is made of it.
 import { createHash } from 'node:crypto';
+import { type Page, type PageRequest, readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { newId } from '../lib/ids.ts';
@@ -17,15 +18,32 @@ export interface EvidenceInput {
   source_address: string | null;
   /** Why it is kept aside. */
   quarantine?: string;
+  /** The M-PESA code it is about, where it came without an order. */
+  receipt?: string;
+  /** Why it is not believed before M-PESA says the same when asked. */
+  doubt?: string | undefined;
+  /** What makes it another message than one with the same words: the question that it answers. */
+  occasion?: string;
 }
 
+/** What is settled by its M-PESA code, whether or not an order is known. */
+export const BY_RECEIPT: ReadonlySet<Evidence['kind']> = new Set([
+  'c2b',
+  'pull',
+  'transaction_status',
+  'statement',
+]);
+
 /**
- * Keeps a message and, if it is about an order, the task that settles it: one transaction, on disk when this returns.
+ * Keeps a message and, if it can be acted on, the task that settles it: one transaction, on disk when this returns.
  * The same message about the same order a second time changes nothing. NUL, which PostgreSQL's text cannot hold, is
  * written as U+FFFD.
  */
 export async function keepEvidence(db: Db, input: EvidenceInput, now: number): Promise<Evidence | undefined> {
   const digest = createHash('sha256').update(input.body).digest('base64url');
+  const about = input.order_id ?? input.receipt ?? 'none';
+  const occasion = input.occasion ? `:${input.occasion}` : '';
+  const acted = input.quarantine === undefined && (input.order_id !== null || BY_RECEIPT.has(input.kind));
   return db.transaction().execute(async (tx) => {
     const evidence = await tx
       .insertInto('evidence')
@@ -33,12 +51,14 @@ export async function keepEvidence(db: Db, input: EvidenceInput, now: number): P
         id: newId(now),
         gateway: 'mpesa',
         kind: input.kind,
-        dedupe_key: `${input.kind}:${input.order_id ?? 'none'}:${digest}`,
+        dedupe_key: `${input.kind}:${about}:${digest}${occasion}`,
         order_id: input.order_id,
         payment_id: null,
+        receipt: input.receipt ?? null,
+        doubt: input.doubt ?? null,
         body: input.body.replaceAll('\0', '\ufffd').slice(0, KEPT_LENGTH),
         source_address: input.source_address,
-        state: input.order_id ? 'received' : 'quarantined',
+        state: acted ? 'received' : 'quarantined',
         summary: input.quarantine ?? null,
         received_at: now,
         processed_at: null,
@@ -46,7 +66,7 @@ export async function keepEvidence(db: Db, input: EvidenceInput, now: number): P
       .onConflict((oc) => oc.column('dedupe_key').doNothing())
       .returningAll()
       .executeTakeFirst();
-    if (evidence?.order_id) await enqueueTask(tx, 'settle_evidence', { evidence_id: evidence.id }, now);
+    if (evidence && acted) await enqueueTask(tx, 'settle_evidence', { evidence_id: evidence.id }, now);
     return evidence;
   });
 }
@@ -85,4 +105,20 @@ export async function listPaymentEvidence(db: Db, paymentId: string): Promise<Ev
     .orderBy('id')
     .limit(200)
     .execute();
+}
+
+export async function getEvidence(db: Db, id: string): Promise<Evidence | undefined> {
+  return db.selectFrom('evidence').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Evidence that M-PESA has not confirmed, or that was kept aside: what a person may want to look at. */
+export async function listEvidence(
+  db: Db,
+  page: PageRequest,
+  filter: { state?: Evidence['state'] | undefined; receipt?: string | undefined } = {},
+): Promise<Page<Evidence>> {
+  let query = db.selectFrom('evidence').selectAll();
+  if (filter.receipt) query = query.where('receipt', '=', filter.receipt);
+  if (filter.state) query = query.where(filter.receipt ? unindexed('state') : 'state', '=', filter.state);
+  return readPage(query, 'evidence.id', page);
 }

@@ -5,6 +5,7 @@ import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
+import { normalizeCode, randomCode } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
 import { isWholeShillings } from '../lib/money.ts';
 import { hashToken, newToken } from '../lib/secrets.ts';
@@ -24,6 +25,8 @@ const POLL_AT_MS = [
   10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 105, 120, 180, 240, 300, 600, 900, 1800,
   3600,
 ].map((seconds) => seconds * 1000);
+/** 29^7 = 1.7·10^10 codes: two alike are a wonder, and the second order is then refused once. */
+export const SHORT_CODE_LENGTH = 7;
 const HOUR_MS = 3600_000;
 const GIVE_UP_MS = 48 * HOUR_MS;
 
@@ -61,6 +64,7 @@ export async function startOrder(db: Db, input: OrderInput, now: number): Promis
   }
   const token = newToken();
   // With the device: another phone that names the same number must not be handed this one’s access.
+  const shortCode = randomCode(SHORT_CODE_LENGTH);
   const liveKey = `${input.msisdn}:${plan.id}:${input.mac ?? ''}`;
   return db.transaction().execute(async (tx) => {
     const subscriber = await subscriberForMsisdn(tx, input.msisdn, now);
@@ -82,6 +86,7 @@ export async function startOrder(db: Db, input: OrderInput, now: number): Promis
         idempotency_key: input.idempotency_key,
         gateway: 'mpesa',
         callback_token_hash: hashToken(token),
+        short_code: shortCode,
         merchant_request_id: null,
         checkout_request_id: null,
         result_code: null,
@@ -117,9 +122,13 @@ export async function startOrder(db: Db, input: OrderInput, now: number): Promis
   });
 }
 
-/** What the payer reads beside the amount: letters and digits only, at most 12 (payments.md §1.3). */
-function accountReference(plan: Plan): string {
-  return plan.name.replace(/[^A-Za-z0-9]/g, '').slice(0, 12) || 'INTERNET';
+/**
+ * What the payer reads beside the amount, letters and digits only, at most 12 (payments.md §1.3): the beginning of the
+ * plan's name and the order's short code, by which its money is known wherever M-PESA names the account.
+ */
+function accountReference(plan: Plan, order: Order): string {
+  const name = plan.name.replace(/[^A-Za-z0-9]/g, '').slice(0, 12 - SHORT_CODE_LENGTH);
+  return `${name}${order.short_code ?? ''}` || 'INTERNET';
 }
 
 /**
@@ -137,7 +146,7 @@ export async function sendOrder(
   const result = await gateway.requestPayment({
     amount_cents: order.price_cents,
     msisdn: order.msisdn,
-    account_reference: accountReference(plan),
+    account_reference: accountReference(plan, order),
     description: 'Internet',
     callback_url: `${callbackBaseUrl}/cb/${order.gateway}/${token}`,
   });
@@ -252,6 +261,13 @@ export async function moveOrders(tx: Db, since: number, byMs: number, now: numbe
     .where('state', 'in', ['pending', 'checking'])
     .where('next_poll_at', 'is not', null)
     .execute();
+}
+
+/** The order that an account reference names by its short code, behind whatever stands before it. */
+export async function findOrderByAccount(db: Db, reference: string): Promise<Order | undefined> {
+  const code = normalizeCode(reference).slice(-SHORT_CODE_LENGTH);
+  if (code.length < SHORT_CODE_LENGTH) return undefined;
+  return db.selectFrom('orders').selectAll().where('short_code', '=', code).executeTakeFirst();
 }
 
 /** Asks the gateway about an order now; undecided answers are only noted. */

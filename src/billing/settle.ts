@@ -45,30 +45,34 @@ export async function settleEvidence(
     if (!evidence?.order_id) return undefined;
     const order = await holdOrder(tx, evidence.order_id);
     const notice = readEvidence(evidence, order);
-    const doubt = notice ? findDoubt(order, notice) : 'It could not be read.';
-    if (!notice || doubt) {
-      await closeEvidence(tx, evidence.id, 'quarantined', doubt ?? '', now);
+    const misfit = notice ? findMisfit(order, notice) : 'It could not be read.';
+    if (!notice || misfit) {
+      await closeEvidence(tx, evidence.id, 'quarantined', misfit ?? '', now);
       return { order_id: order.id, granted: false };
     }
+    const gap = notice.paid ? findGap(evidence, notice) : undefined;
+    const doubt = gap ? undefined : findDoubt(evidence, order, notice);
+    if (doubt) return awaitConfirmation(tx, evidence, order, notice, doubt, now);
     if (!(await claimCheckoutId(tx, order, notice, now))) {
       await closeEvidence(tx, evidence.id, 'quarantined', 'Its checkout id belongs to another order.', now);
       return { order_id: order.id, granted: false };
     }
     if (!notice.paid) return settleRefusal(tx, evidence, order, notice, now);
-    const gap = findGap(evidence, notice);
-    return gap
-      ? askInstead(tx, evidence, order, gap, now)
-      : settleMoney(tx, vault, evidence, order, notice, now);
+    if (gap) return askInstead(tx, evidence, order, gap, now);
+    const confirmed = evidence.kind === 'stk_query' ? await awaitedNotice(tx, order, notice) : undefined;
+    const settled = await settleMoney(tx, vault, evidence, order, confirmed ?? notice, now);
+    if (confirmed) await closeAwaited(tx, order.id, 'used', 'M-PESA confirmed it.', now, settled.payment?.id);
+    return settled;
   });
 }
 
 function readEvidence(evidence: Evidence, order: Order): Notice | undefined {
   if (evidence.kind === 'stk_callback') return readMpesaCallback(evidence.body);
-  const answer = JSON.parse(evidence.body) as { result_code: string };
+  const answer = JSON.parse(evidence.body) as { result_code: string; asked_about?: string };
   // The query knows neither receipt nor amount: it speaks of the request we made, whose amount we know.
   return {
     merchant_request_id: order.merchant_request_id ?? '',
-    checkout_request_id: order.checkout_request_id ?? '',
+    checkout_request_id: order.checkout_request_id ?? answer.asked_about ?? '',
     result_code: answer.result_code,
     paid: answer.result_code === '0',
     amount_cents: order.price_cents,
@@ -76,7 +80,7 @@ function readEvidence(evidence: Evidence, order: Order): Notice | undefined {
 }
 
 /** Why a notice is not believed: it speaks of another request than this order's. */
-function findDoubt(order: Order, notice: Notice): string | undefined {
+function findMisfit(order: Order, notice: Notice): string | undefined {
   if (order.checkout_request_id && order.checkout_request_id !== notice.checkout_request_id) {
     return 'It speaks of another request than this order’s.';
   }
@@ -84,6 +88,92 @@ function findDoubt(order: Order, notice: Notice): string | undefined {
     return 'Its merchant request id is not this order’s.';
   }
   return undefined;
+}
+
+/**
+ * Why a callback is not believed before the gateway says the same when asked (payments.md §5, 10 and 22): it comes from
+ * elsewhere, or does not fit what is known of the order.
+ */
+function findDoubt(evidence: Evidence, order: Order, notice: Notice): string | undefined {
+  // What M-PESA has said itself needs no second word; whether it fits that is looked at where it is settled.
+  if (evidence.kind !== 'stk_callback' || order.state === 'paid') return undefined;
+  if (evidence.doubt) return evidence.doubt;
+  if (!notice.paid) return undefined;
+  if (notice.amount_cents !== undefined && notice.amount_cents !== order.price_cents) {
+    return `It names ${formatMoney(notice.amount_cents)}, and ${formatMoney(order.price_cents)} were asked for.`;
+  }
+  if (notice.msisdn && notice.msisdn !== order.msisdn) return 'It names another phone than the one asked.';
+  // A code of M-PESA's, which said no; not one of ours for a request that was never answered.
+  if (order.state === 'failed' && describeResult(order.result_code ?? '').final) {
+    return `M-PESA had said no before (${order.result_code}).`;
+  }
+  return undefined;
+}
+
+/** Keeps a callback that is not believed, and has the gateway asked whether it is true. */
+async function awaitConfirmation(
+  tx: Db,
+  evidence: Evidence,
+  order: Order,
+  notice: Notice,
+  doubt: string,
+  now: number,
+): Promise<Settled> {
+  if (!notice.paid) {
+    await closeEvidence(tx, evidence.id, 'quarantined', `${doubt} M-PESA is asked instead.`, now);
+    await pollNow(tx, order.id, now);
+  } else {
+    await closeEvidence(tx, evidence.id, 'waiting', `${doubt} M-PESA is asked first.`, now);
+    await enqueueTask(tx, 'confirm_evidence', { evidence_id: evidence.id }, now);
+  }
+  return { order_id: order.id, granted: false };
+}
+
+/** What a callback told that waited for this answer: the amount and the receipt, which the answer does not name. */
+async function awaitedNotice(tx: Db, order: Order, answer: Notice): Promise<Notice | undefined> {
+  const waiting = await tx
+    .selectFrom('evidence')
+    .select('body')
+    .where('order_id', '=', order.id)
+    .where('kind', '=', 'stk_callback')
+    .where('state', '=', 'waiting')
+    .orderBy('id')
+    .execute();
+  return waiting
+    .map(({ body }) => readMpesaCallback(body))
+    .find(
+      (notice) =>
+        notice?.checkout_request_id === answer.checkout_request_id &&
+        notice.amount_cents !== undefined &&
+        notice.receipt !== undefined,
+    );
+}
+
+/** Closes the callbacks that waited for what M-PESA says of this order. */
+async function closeAwaited(
+  tx: Db,
+  orderId: string,
+  state: 'used' | 'quarantined',
+  summary: string,
+  now: number,
+  paymentId?: string,
+): Promise<void> {
+  await tx
+    .updateTable('evidence')
+    .set({ state, summary, processed_at: now, payment_id: paymentId ?? null })
+    .where('order_id', '=', orderId)
+    .where('kind', '=', 'stk_callback')
+    .where('state', '=', 'waiting')
+    .execute();
+}
+
+async function pollNow(tx: Db, orderId: string, now: number): Promise<void> {
+  await tx
+    .updateTable('orders')
+    .set({ next_poll_at: now, updated_at: now })
+    .where('id', '=', orderId)
+    .where('state', 'in', ['pending', 'checking'])
+    .execute();
 }
 
 /** What a notice of money leaves out; then the gateway's own answer has to say whether it came (payments.md §5, 23). */
@@ -101,12 +191,7 @@ async function askInstead(
   gap: string,
   now: number,
 ): Promise<Settled> {
-  await tx
-    .updateTable('orders')
-    .set({ next_poll_at: now, updated_at: now })
-    .where('id', '=', order.id)
-    .where('state', 'in', ['pending', 'checking'])
-    .execute();
+  await pollNow(tx, order.id, now);
   await closeEvidence(tx, evidence.id, 'quarantined', `${gap} M-PESA is asked instead.`, now);
   return { order_id: order.id, granted: false };
 }
@@ -157,6 +242,10 @@ async function settleRefusal(
     .where('state', 'in', ['pending', 'checking'])
     .execute();
   await closeEvidence(tx, evidence.id, 'used', `${notice.result_code}: ${result.operator}`, now);
+  if (evidence.kind === 'stk_query' && result.final) {
+    const summary = `M-PESA says that it was not paid (${notice.result_code}).`;
+    await closeAwaited(tx, order.id, 'quarantined', summary, now);
+  }
   return { order_id: order.id, granted: false };
 }
 

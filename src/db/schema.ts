@@ -1,5 +1,5 @@
 // The tables as the code sees them: one interface a table, one field a column.
-import type { Kysely, Selectable, Transaction } from 'kysely';
+import type { Generated, Kysely, Selectable, Transaction } from 'kysely';
 
 export interface AccountsTable {
   id: string;
@@ -265,6 +265,9 @@ export interface DailyUsageTable {
   download_octets: number;
 }
 
+/** A column that may be left out of a new row: then it is null. */
+type Absent<T> = Generated<T | null>;
+
 export interface OrdersTable {
   id: string;
   plan_id: string;
@@ -283,6 +286,8 @@ export interface OrdersTable {
   idempotency_key: string | null;
   gateway: 'mpesa' | 'sms';
   callback_token_hash: string;
+  /** What the payer's SMS names: part of the account reference, and accepted from who pays by hand. */
+  short_code: Absent<string>;
   merchant_request_id: string | null;
   checkout_request_id: string | null;
   result_code: string | null;
@@ -306,8 +311,18 @@ export interface PaymentsTable {
   plan_id: string | null;
   entitlement_id: string | null;
   msisdn: string | null;
+  /** The payer's number as M-PESA wrote it, where that is a hash or a mask. */
+  payer: Absent<string>;
+  payer_name: Absent<string>;
+  /** What the payer typed as the account. */
+  account_reference: Absent<string>;
   amount_cents: number;
   state: 'settled' | 'unmatched' | 'reversed';
+  /** asked: M-PESA is to send the money back and has not said that it did; refused: it said no. */
+  reversal: Absent<'asked' | 'refused'>;
+  /** Who decided what an unmatched payment is for. */
+  resolved_by: Absent<string>;
+  resolved_at: Absent<number>;
   note: string | null;
   received_at: number;
   created_at: number;
@@ -316,14 +331,29 @@ export interface PaymentsTable {
 export interface EvidenceTable {
   id: string;
   gateway: 'mpesa' | 'cash';
-  kind: 'stk_callback' | 'stk_query' | 'cash' | 'sms';
+  kind:
+    | 'stk_callback'
+    | 'stk_query'
+    | 'c2b'
+    | 'c2b_validation'
+    | 'pull'
+    | 'transaction_status'
+    | 'statement'
+    | 'reversal'
+    | 'cash'
+    | 'sms';
   dedupe_key: string;
+  /** The M-PESA code it is about, where it came without an order. */
+  receipt: Absent<string>;
+  /** Why it is not believed before M-PESA says the same when asked. */
+  doubt: Absent<string>;
   order_id: string | null;
   payment_id: string | null;
   /** The message as it came, capped in length. */
   body: string;
   source_address: string | null;
-  state: 'received' | 'used' | 'duplicate' | 'quarantined';
+  /** waiting: not believed yet. */
+  state: 'received' | 'waiting' | 'used' | 'duplicate' | 'quarantined';
   summary: string | null;
   received_at: number;
   processed_at: number | null;
@@ -468,12 +498,59 @@ export interface CashSalesTable {
   created_at: number;
 }
 
+/** The hash book: the numbers that our own guests gave, as M-PESA hides them in its notices. */
+export interface HashBookTable {
+  /** SHA-256 of the number in hex. */
+  msisdn_hash: string;
+  subscriber_id: string;
+}
+
+/** What a guest says about a payment of theirs, until M-PESA says the same. */
+export interface ClaimsTable {
+  id: string;
+  receipt: string;
+  mac: string | null;
+  ip: string | null;
+  router_id: string | null;
+  subscriber_id: string | null;
+  credential_id: string | null;
+  /** The few minutes given on trust. */
+  entitlement_id: string | null;
+  payment_id: string | null;
+  state: 'waiting' | 'confirmed' | 'refused';
+  problem: string | null;
+  created_at: number;
+  decided_at: number | null;
+}
+
+/** What M-PESA was asked to look up or to send back; it answers later, by a notice. */
+export interface MpesaRequestsTable {
+  id: string;
+  kind: 'transaction_status' | 'reversal';
+  /** Set while an answer is awaited: nothing is asked twice at once. */
+  live_key: string | null;
+  token_hash: string;
+  receipt: string | null;
+  payment_id: string | null;
+  amount_cents: number | null;
+  conversation_id: string | null;
+  state: 'asked' | 'done' | 'failed';
+  result_code: string | null;
+  problem: string | null;
+  asked_by: string | null;
+  created_at: number;
+  answered_at: number | null;
+}
+
 export interface Tables {
   ledger_entries: LedgerEntriesTable;
   ledger_lines: LedgerLinesTable;
   ledger_days: LedgerDaysTable;
   till_sessions: TillSessionsTable;
   cash_sales: CashSalesTable;
+  hash_book: HashBookTable;
+  claims: ClaimsTable;
+  mpesa_requests: MpesaRequestsTable;
   outages: OutagesTable;
   extensions: ExtensionsTable;
   accounts: AccountsTable;

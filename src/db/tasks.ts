@@ -15,6 +15,8 @@ export const RENEW_MS = 3000;
 export interface TaskPayloads {
   /** Turn a stored message about money into a payment. */
   settle_evidence: { evidence_id: string };
+  /** Ask M-PESA whether a message about money that is not believed as it stands is true. */
+  confirm_evidence: { evidence_id: string };
   /** Make the live sessions of a credential match its entitlement. */
   enforce: { credential_id: string; reason: string };
   /** End one live session. */

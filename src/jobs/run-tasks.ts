@@ -15,6 +15,7 @@ import {
 import { errorText } from '../errors.ts';
 import { activateOrder } from '../network/activate.ts';
 import { endSession, enforceCredential } from '../network/enforce.ts';
+import { confirmEvidence } from './confirm-evidence.ts';
 import type { JobContext } from './context.ts';
 
 /** Seconds until each next try; after the last the task has failed and stays to be seen. */
@@ -36,6 +37,7 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
     if (settled?.granted) ctx.kick();
     return { outcome: settled?.granted ? 'granted' : 'settled' };
   },
+  confirm_evidence: (ctx, { evidence_id }) => confirmEvidence(ctx, evidence_id),
   async enforce(ctx, { credential_id, reason }) {
     const { outcome, complete } = await enforceCredential(ctx.enforcement, credential_id, reason);
     return { outcome, retry: !complete };
@@ -76,6 +78,7 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
  */
 const LANES: { [K in TaskKind]: string } = {
   settle_evidence: 'settle evidence',
+  confirm_evidence: 'confirm evidence',
   activate: 'activate',
   enforce: 'enforce',
   disconnect_session: 'enforce',

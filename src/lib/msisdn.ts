@@ -1,4 +1,5 @@
 // Kenyan mobile numbers in every spelling people use.
+import { createHash } from 'node:crypto';
 
 /**
  * The canonical form `2547XXXXXXXX` / `2541XXXXXXXX`, or undefined when it is no Kenyan mobile number.
@@ -16,4 +17,9 @@ export function normalizeMsisdn(typed: string): string | undefined {
 /** `0712•••678`: enough for a person to recognise their own number. */
 export function maskMsisdn(msisdn: string): string {
   return `0${msisdn.slice(3, 6)}•••${msisdn.slice(-3)}`;
+}
+
+/** Lowercase hex SHA-256 of the digits `2547…`: how M-PESA names a payer in C2B notices, v1 (payments.md §1.8). */
+export function hashMsisdn(msisdn: string): string {
+  return createHash('sha256').update(msisdn).digest('hex');
 }

@@ -92,8 +92,9 @@ export function callback(
   return JSON.stringify({ Body: { stkCallback } });
 }
 
-export async function keepCallback(db: Db, orderId: string | null, body: string, now = NOW) {
-  return keepEvidence(db, { kind: 'stk_callback', order_id: orderId, body, source_address: '1.2.3.4' }, now);
+export async function keepCallback(db: Db, orderId: string | null, body: string, now = NOW, doubt?: string) {
+  const source_address = '196.201.214.200';
+  return keepEvidence(db, { kind: 'stk_callback', order_id: orderId, body, source_address, doubt }, now);
 }
 
 /** What the job keeps when the query was answered. */
@@ -103,8 +104,8 @@ export async function keepQuery(db: Db, orderId: string, code: string, now = NOW
 }
 
 /** Keeps a callback and settles it. */
-export async function callBack(db: Db, orderId: string, body: string, now = NOW) {
-  const evidence = await keepCallback(db, orderId, body, now);
+export async function callBack(db: Db, orderId: string, body: string, now = NOW, doubt?: string) {
+  const evidence = await keepCallback(db, orderId, body, now, doubt);
   return evidence && settleEvidence(db, vault, evidence.id, now);
 }
 

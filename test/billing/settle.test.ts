@@ -1,7 +1,14 @@
 // Evidence in every order, repeated, late, forged or cut off: one payment, one entitlement, one task.
 import { sql } from 'kysely';
 import { expect, it } from 'vitest';
-import { findOrderByToken, getOrder, sendOrder, startOrder } from '../../src/billing/orders.ts';
+import {
+  ageOrder,
+  findOrderByToken,
+  getOrder,
+  sendOrder,
+  startOrder,
+  UNANSWERED_MS,
+} from '../../src/billing/orders.ts';
 import { settleEvidence } from '../../src/billing/settle.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { NOW, somePlan, vault } from '../access/fixtures.ts';
@@ -201,7 +208,66 @@ onEveryStore('settling', (store, kind) => {
     await answerQuery(store(), order.id, '1037');
     expect((await getOrder(store(), order.id)).state).toBe('failed');
     await callBack(store(), order.id, callback('1'), NOW + 3600_000);
+    expect((await books(store())).payments).toEqual([]);
+    await answerQuery(store(), order.id, '0', NOW + 3601_000);
     await expectOnePurchase(store(), order.id, 'UK1234ABCD');
+    expect((await books(store())).evidence.map((one) => one.state)).toEqual(['used', 'used', 'used']);
+  });
+
+  it('a failure that nobody at M-PESA spoke of needs no second word', async () => {
+    const plan = await somePlan(store());
+    const { order } = await startOrder(store(), orderFor(plan.id), NOW);
+    await ageOrder(store(), order, NOW + UNANSWERED_MS);
+    expect((await getOrder(store(), order.id)).state).toBe('failed');
+    await callBack(store(), order.id, callback('1'), NOW + 3600_000);
+    await expectOnePurchase(store(), order.id, 'UK1234ABCD');
+  });
+
+  for (const [what, body, doubt] of [
+    ['from a foreign source', callback('1'), 'It comes from 203.0.113.9.'],
+    ['for another amount', callback('1', { amount: 30 }), undefined],
+    ['for another phone', callback('1', { phone: 254799999999 }), undefined],
+  ] as const) {
+    it(`a success ${what} gives nothing before M-PESA confirms it, and nothing if M-PESA says no`, async () => {
+      const plan = await somePlan(store());
+      const order = await sentOrder(store(), plan.id, '1');
+      await callBack(store(), order.id, body, NOW, doubt);
+      const held = await books(store());
+      expect([held.payments, held.entitlements]).toEqual([[], []]);
+      expect(held.evidence[0]).toMatchObject({ state: 'waiting' });
+      const tasks = await store()
+        .selectFrom('tasks')
+        .selectAll()
+        .where('kind', '=', 'confirm_evidence')
+        .execute();
+      expect(tasks.map((task) => JSON.parse(task.payload))).toEqual([{ evidence_id: held.evidence[0]?.id }]);
+      await answerQuery(store(), order.id, '1032', NOW + 1);
+      const refused = await books(store());
+      expect([refused.payments, refused.entitlements]).toEqual([[], []]);
+      expect(refused.evidence[0]).toMatchObject({
+        state: 'quarantined',
+        summary: expect.stringContaining('1032'),
+      });
+    });
+  }
+
+  it('a success from a foreign source that M-PESA confirms is one purchase with its receipt', async () => {
+    const plan = await somePlan(store());
+    const order = await sentOrder(store(), plan.id, '1');
+    await callBack(store(), order.id, callback('1'), NOW, 'It comes from 203.0.113.9.');
+    await answerQuery(store(), order.id, '0', NOW + 1);
+    await expectOnePurchase(store(), order.id, 'UK1234ABCD');
+    expect((await books(store())).evidence[0]).toMatchObject({
+      state: 'used',
+      summary: 'M-PESA confirmed it.',
+    });
+  });
+
+  it('a failure from a foreign source fails nothing; M-PESA is asked', async () => {
+    const plan = await somePlan(store());
+    const order = await sentOrder(store(), plan.id, '1');
+    await callBack(store(), order.id, callback('1', { code: 1032 }), NOW + 5, 'It comes from 203.0.113.9.');
+    expect(await getOrder(store(), order.id)).toMatchObject({ state: 'pending', next_poll_at: NOW + 5 });
   });
 
   it('a refusal after the money changes nothing', async () => {
@@ -231,6 +297,7 @@ onEveryStore('settling', (store, kind) => {
       const plan = await somePlan(store());
       const order = await sentOrder(store(), plan.id, '1');
       await callBack(store(), order.id, callback('1', { amount }));
+      expect((await books(store())).payments).toEqual([]);
       await answerQuery(store(), order.id, '0');
       const { payments, entitlements, activations } = await books(store());
       expect(payments).toHaveLength(1);

@@ -73,6 +73,7 @@ describe('tasks', () => {
     await enqueueTask(db, 'enforce', { credential_id: 'x', reason: 'x' }, NOW);
     expect(jobs.filter((job) => job.kicked).map((job) => job.name)).toEqual([
       'settle evidence',
+      'confirm evidence',
       'activate',
       'enforce',
       'extend entitlements',

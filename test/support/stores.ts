@@ -63,6 +63,7 @@ if (postgresUrl) {
 }
 
 const TABLES = [
+  'hash_book claims mpesa_requests',
   'ledger_lines ledger_entries ledger_days cash_sales till_sessions',
   'audit logins accounts settings signing_sources daily_usage sessions evidence payments orders messages tasks',
   'extensions outages vouchers voucher_batches entitlements devices credentials subscribers plans routers',

@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { keepEvidence } from '../../billing/evidence.ts';
 import { findOrderByToken } from '../../billing/orders.ts';
+import { doubtAbout } from '../../billing/trust.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -27,7 +28,10 @@ export function createCallbacks(ctx: HttpContext): Hono<{ Bindings: HttpEnv }> {
     const order = await findOrderByToken(ctx.db, c.req.param('token'));
     const about = { kind: 'stk_callback' as const, body, source_address: c.env.address };
     if (order) {
-      await keepEvidence(ctx.db, { ...about, order_id: order.id }, now);
+      const shortcode = c.req.header('businessshortcode');
+      const doubt = await doubtAbout(ctx.db, { source_address: c.env.address, shortcode });
+      if (doubt) ctx.log.warn('callback not believed yet', { order: order.id, doubt });
+      await keepEvidence(ctx.db, { ...about, order_id: order.id, doubt }, now);
       ctx.kick();
     } else {
       ctx.log.warn('callback without an order', { source_address: c.env.address });

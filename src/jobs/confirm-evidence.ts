@@ -1,0 +1,47 @@
+// Asks M-PESA whether a callback that is not believed as it stands is true.
+import { closeEvidence, getEvidence, keepEvidence } from '../billing/evidence.ts';
+import { readMpesaCallback } from '../billing/mpesa.ts';
+import { getOrder } from '../billing/orders.ts';
+import type { JobContext } from './context.ts';
+
+/** As long as orders are asked about (payments.md §1.7). */
+const ASKED_FOR_MS = 48 * 3600_000;
+
+/**
+ * Asks about the request that the callback names. The answer is evidence of its own, and settling that closes the callback
+ * as well. `retry` while M-PESA does not say.
+ */
+export async function confirmEvidence(
+  ctx: Pick<JobContext, 'db' | 'clock' | 'gateways' | 'log' | 'kick'>,
+  evidenceId: string,
+): Promise<{ outcome: string; retry?: boolean }> {
+  const evidence = await getEvidence(ctx.db, evidenceId);
+  if (evidence?.state !== 'waiting' || !evidence.order_id) return { outcome: 'It is decided.' };
+  const now = ctx.clock.now();
+  const notice = readMpesaCallback(evidence.body);
+  const order = await getOrder(ctx.db, evidence.order_id);
+  const about = order.checkout_request_id ?? notice?.checkout_request_id;
+  const gateway = await ctx.gateways.mpesa();
+  if (!about || !gateway) return { outcome: 'There is nobody to ask.', retry: true };
+  const answer = await gateway.queryPayment(about);
+  if (answer.outcome === 'undecided') {
+    if (now - evidence.received_at < ASKED_FOR_MS) return { outcome: answer.problem, retry: true };
+    await closeEvidence(ctx.db, evidence.id, 'quarantined', 'M-PESA never confirmed it.', now);
+    return { outcome: 'given up' };
+  }
+  const body = JSON.stringify({ ...JSON.parse(answer.body), asked_about: about });
+  await keepEvidence(
+    ctx.db,
+    { kind: 'stk_query', order_id: order.id, body, source_address: null, occasion: evidence.id },
+    now,
+  );
+  if (answer.result_code !== '0') {
+    ctx.log.warn('a callback says paid and M-PESA says no', {
+      order: order.id,
+      source_address: evidence.source_address,
+      result_code: answer.result_code,
+    });
+  }
+  ctx.kick();
+  return { outcome: `asked: ${answer.result_code}` };
+}
