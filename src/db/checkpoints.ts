@@ -1,7 +1,7 @@
 // Has the write-ahead log copied into the database by another thread, so that nobody on this one waits for it.
 
-/** As many writes make a log of a few thousand pages, 4 KiB each. */
-const WRITES = 1000;
+/** As many writes make a log of some thousand pages, 4 KiB each: read again in a moment after a power cut. */
+const WRITES = 2000;
 
 export interface Checkpoints {
   /** Call it for each statement that writes. */

@@ -13,9 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openUdp } from '../../src/protocols/radius/udp.ts';
+import { buildFaultyDisk, onFaultyDisk } from '../shims/build.ts';
 import { hasFreeradius, startFreeradius } from './radius/freeradius.ts';
 import { letEveryoneIn, readGuests } from './radius/guests.ts';
 import { type LoadResult, runLoad } from './radius/load.ts';
+import { hasMariadb } from './radius/mariadb.ts';
 import { accessRequest, accountingOfSession } from './radius/requests.ts';
 import { seedStore } from './seed.ts';
 import { RADIUS_SECRET } from './store/catalogue.ts';
@@ -25,6 +27,17 @@ import { runApp } from './store/run.ts';
 const secret = Buffer.from(RADIUS_SECRET);
 /** Access-Requests made beforehand: as many different guests, so that the store cannot answer from a few pages. */
 const REQUESTS = 60_000;
+/** Who is measured beside us, and for what. */
+const PEERS = [
+  { name: 'FreeRADIUS', store: 'sqlite', checks: false, auth: true, acct: true },
+  { name: 'FreeRADIUS with checks', store: 'sqlite', checks: true, auth: true, acct: false },
+  { name: 'FreeRADIUS as packaged', store: 'sqlite_as_packaged', checks: false, auth: false, acct: true },
+  { name: 'FreeRADIUS on MariaDB', store: 'mariadb', checks: false, auth: false, acct: true },
+] as const;
+/** Sessions that are over, in every store. */
+const SESSIONS_BEFORE = 500_000;
+/** What a flush takes more on an SD card. */
+const SLOW_FLUSH_MS = 8;
 /** Sessions made beforehand, five packets each. */
 const SESSIONS = 20_000;
 
@@ -73,8 +86,12 @@ interface Subject {
   stop(): Promise<void>;
 }
 
-async function startSubject(kind: 'echo' | 'app', dataDir: string): Promise<Subject> {
-  const env = { ...process.env, ACCESS_BENCH_SUBJECT: kind, ACCESS_BENCH_DATA: dataDir };
+async function startSubject(
+  kind: 'echo' | 'app',
+  dataDir: string,
+  environment: Record<string, string> = {},
+): Promise<Subject> {
+  const env = { ...process.env, ...environment, ACCESS_BENCH_SUBJECT: kind, ACCESS_BENCH_DATA: dataDir };
   const execArgv = process.env.ACCESS_BENCH_EXEC_ARGV?.split(' ') ?? [];
   const child = fork(import.meta.filename, [], { env, execArgv: kind === 'app' ? execArgv : [] });
   const ports = await answerOf<{ auth: number; acct: number }>(child);
@@ -91,6 +108,13 @@ async function startSubject(kind: 'echo' | 'app', dataDir: string): Promise<Subj
       await gone;
     },
   };
+}
+
+function countSessions(dataDir: string): number {
+  const database = new Database(join(dataDir, 'karibu.db'), { readonly: true });
+  const row = database.query<{ n: number }, []>('select count(*) as n from sessions').get();
+  database.close();
+  return row?.n ?? 0;
 }
 
 function report(name: string, load: LoadResult, cpuMicros: number, base?: LoadResult): void {
@@ -129,7 +153,10 @@ function bareCommits(folder: string, seconds: number): number {
 async function measureStore(dataDir: string, scratch: string, options: Options): Promise<void> {
   letEveryoneIn(join(dataDir, 'karibu.db'));
   const guests = [...readGuests(dataDir)];
-  console.log(`\n${guests.length.toLocaleString('en')} credentials`);
+  const sessions = countSessions(dataDir);
+  console.log(
+    `\n${guests.length.toLocaleString('en')} credentials, ${sessions.toLocaleString('en')} sessions in the store`,
+  );
   const random = createRandom(7);
   const { inFlight, seconds } = options;
   const lanesOf = (make: (lane: number) => Buffer[]) =>
@@ -175,16 +202,46 @@ async function measureStore(dataDir: string, scratch: string, options: Options):
   const oursAcct = await run(app, 'accounting, durable', app.acct, accounting(1), base, false);
   await app.stop();
 
-  if (options.freeradius && hasFreeradius()) {
-    const peer = await startFreeradius(join(scratch, 'freeradius'), guests, RADIUS_SECRET);
-    const subject = { name: 'FreeRADIUS', ...peer };
-    const theirs = await run(subject, 'Access-Request, PAP', peer.auth, pap, base);
-    const theirsAcct = await run(subject, 'accounting, durable', peer.acct, accounting(2), base, false);
-    await peer.stop();
-    console.log(
-      `Karibu / FreeRADIUS: ${(ours.perSecond / theirs.perSecond).toFixed(1)} in Access-Requests, ` +
-        `${(oursAcct.perSecond / theirsAcct.perSecond).toFixed(1)} in accounting`,
+  const ratios: string[] = [];
+  const peers = options.freeradius && hasFreeradius() ? PEERS : [];
+  for (const { name, auth, acct, ...peer } of peers) {
+    if (peer.store === 'mariadb' && !hasMariadb()) continue;
+    const folder = join(scratch, name.replaceAll(' ', '-'));
+    const started = await startFreeradius(folder, guests, RADIUS_SECRET, { ...peer, sessions });
+    const subject = { name, ...started };
+    if (auth) {
+      const theirs = await run(subject, 'Access-Request, PAP', started.auth, pap, base);
+      ratios.push(`${(ours.perSecond / theirs.perSecond).toFixed(1)} times ${name} in Access-Requests`);
+    }
+    if (acct) {
+      const theirs = await run(subject, 'accounting, durable', started.acct, accounting(2), base, false);
+      ratios.push(`${(oursAcct.perSecond / theirs.perSecond).toFixed(1)} times ${name} in accounting`);
+    }
+    await started.stop();
+  }
+  for (const ratio of ratios) console.log(`Karibu: ${ratio}`);
+
+  const shim = buildFaultyDisk();
+  if (shim) {
+    const slow = (path: string) => onFaultyDisk(shim, { path, flushMs: SLOW_FLUSH_MS });
+    const card = await startSubject('app', dataDir, slow(dataDir));
+    await run(
+      { ...card, name: 'Karibu, slow card' },
+      'accounting, durable',
+      card.acct,
+      accounting(3),
+      base,
+      false,
     );
+    await card.stop();
+    if (peers.length > 0) {
+      const folder = join(scratch, 'slow');
+      const peer = { store: 'sqlite', checks: false, sessions } as const;
+      const started = await startFreeradius(folder, guests, RADIUS_SECRET, peer, slow(folder));
+      const subject = { name: 'FreeRADIUS, slow card', ...started };
+      await run(subject, 'accounting, durable', started.acct, accounting(4), base, false);
+      await started.stop();
+    }
   }
   const commits = bareCommits(scratch, 1);
   console.log(
@@ -235,7 +292,7 @@ async function measureAll(): Promise<void> {
       const dataDir = join(scratch, 'data');
       // A credential for each voucher used and each phone: 0.9 for an entitlement; fewer of them ever bought.
       const entitlements = Math.ceil(count / 0.83);
-      await seedStore(dataDir, { vouchers: entitlements, entitlements, sessions: 0 });
+      await seedStore(dataDir, { vouchers: entitlements, entitlements, sessions: SESSIONS_BEFORE });
       await measureStore(dataDir, scratch, options);
     });
   }

@@ -15,7 +15,7 @@ function write(checkpoints: ReturnType<typeof createCheckpoints>, times: number)
   for (let n = 0; n < times; n++) checkpoints.wrote();
 }
 
-it('is asked for after a thousand writes, and not again while it is under way', async () => {
+it('is asked for after two thousand writes, and not again while it is under way', async () => {
   const checkpoints = createCheckpoints();
   let asked = 0;
   let done = () => {};
@@ -25,7 +25,7 @@ it('is asked for after a thousand writes, and not again while it is under way', 
       done = resolve;
     });
   });
-  write(checkpoints, 999);
+  write(checkpoints, 1999);
   expect(asked).toBe(0);
   write(checkpoints, 5000);
   expect(asked).toBe(1);
@@ -42,9 +42,9 @@ it('is asked for again after it failed', async () => {
     asked++;
     throw new Error('the worker died');
   });
-  write(checkpoints, 1000);
+  write(checkpoints, 2000);
   await settle();
-  write(checkpoints, 1000);
+  write(checkpoints, 2000);
   expect(asked).toBe(2);
 });
 
@@ -62,10 +62,10 @@ it('copies what was written into the database through another connection', async
     copied++;
   });
   await db.transaction().execute(async (tx) => {
-    for (let id = 0; id < 1100; id++) await sql`insert into rows values (${id})`.execute(tx);
+    for (let id = 0; id < 2100; id++) await sql`insert into rows values (${id})`.execute(tx);
   });
   await db.transaction().execute(async (tx) => {
-    for (let id = 1100; id < 2200; id++) await sql`insert into rows values (${id})`.execute(tx);
+    for (let id = 2100; id < 2200; id++) await sql`insert into rows values (${id})`.execute(tx);
   });
   await expect.poll(() => copied).toBeGreaterThan(0);
   expect(statSync(file).size).toBeGreaterThan(before);

@@ -11,6 +11,7 @@ import {
   verifyRequestAuthenticator,
 } from './packet.ts';
 import { openUdp, type UdpSocket } from './udp.ts';
+import { openUdpInTurns } from './udp-in-turns.ts';
 
 export interface Endpoint {
   host: string;
@@ -330,7 +331,8 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   }
 
   function listen(listener: Listener, endpoint: Endpoint): Promise<UdpSocket> {
-    return openUdp({
+    const open = 'Bun' in globalThis ? openUdpInTurns : openUdp;
+    return open({
       ...endpoint,
       onMessage: (datagram, address, port) => receive(listener, datagram, address, port),
       onError: (error) => options.onError(error, { listener }),

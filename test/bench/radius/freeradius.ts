@@ -1,19 +1,20 @@
-// Runs FreeRADIUS with the same users in SQLite, as the peer of a measurement.
+// Runs FreeRADIUS with the same users and as many sessions, as the peer of a measurement.
 import { Database } from 'bun:sqlite';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Mariadb, startMariadb } from './mariadb.ts';
 import type { Guest } from './requests.ts';
 
 const PROGRAM = '/usr/sbin/freeradius';
-const CONFIG = '/etc/freeradius/3.0/mods-config/sql/main/sqlite';
+const CONFIG = '/etc/freeradius/3.0/mods-config/sql/main';
 const PLUGINS = '/usr/lib/freeradius';
 
 export function hasFreeradius(): boolean {
   return (
     existsSync(PROGRAM) &&
-    existsSync(join(CONFIG, 'queries.conf')) &&
+    existsSync(join(CONFIG, 'sqlite/queries.conf')) &&
     existsSync(`${PLUGINS}/rlm_sql_sqlite.so`)
   );
 }
@@ -26,30 +27,116 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What our Accept says, in its tables: the password, and two attributes to answer with; no groups, which it spares. */
-function fillTables(file: string, guests: Iterable<Guest>): void {
+export interface Peer {
+  /** `sqlite` with WAL as our own store has it, or as Debian's package leaves it; `mariadb` with its own settings. */
+  store: 'sqlite' | 'sqlite_as_packaged' | 'mariadb';
+  /** What an operator configures for what Karibu checks: an end, the devices at once, the plan as a group. */
+  checks: boolean;
+  /** Sessions that are over, in the table beforehand. */
+  sessions: number;
+}
+
+/**
+ * What our Accept says, in its tables: the password, and two attributes to answer with. With checks the rate comes from
+ * the plan's group, and each guest has an end and a number of devices.
+ */
+function fillUsers(file: string, guests: Iterable<Guest>, checks: boolean): void {
   const database = new Database(file, { create: true });
   database.run('pragma synchronous = OFF');
-  database.run(readFileSync(join(CONFIG, 'schema.sql'), 'utf8'));
+  database.run(readFileSync(join(CONFIG, 'sqlite/schema.sql'), 'utf8'));
   const check = database.prepare(
-    "insert into radcheck (username, attribute, op, value) values (?, 'Cleartext-Password', ':=', ?)",
+    "insert into radcheck (username, attribute, op, value) values (?, ?, ':=', ?)",
   );
   const reply = database.prepare(
     "insert into radreply (username, attribute, op, value) values (?, ?, ':=', ?)",
   );
+  const member = database.prepare(
+    "insert into radusergroup (username, groupname, priority) values (?, 'day', 1)",
+  );
   database.run('begin');
   for (const guest of guests) {
-    check.run(guest.username, guest.password);
+    check.run(guest.username, 'Cleartext-Password', guest.password);
     reply.run(guest.username, 'Session-Timeout', '3600');
-    reply.run(guest.username, 'Mikrotik-Rate-Limit', '2M/5M');
+    if (checks) {
+      check.run(guest.username, 'Expiration', '31 Dec 2037 23:59:59');
+      check.run(guest.username, 'Simultaneous-Use', '1');
+      member.run(guest.username);
+    } else {
+      reply.run(guest.username, 'Mikrotik-Rate-Limit', '2M/5M');
+    }
   }
+  database.run(
+    "insert into radgroupreply (groupname, attribute, op, value) values ('day', 'Mikrotik-Rate-Limit', ':=', '2M/5M')",
+  );
   database.run('commit');
-  // A read does not wait for a write, and an answer comes after the flush: as in our own store.
-  database.run('pragma journal_mode = WAL');
   database.close();
 }
 
-function configuration(folder: string, auth: number, acct: number, secret: string): string {
+const PAST = "'2026-11-01 10:00:00'";
+/** Sessions of the guest whose number in the list is this one's, over all of them. */
+const PAST_COLUMNS =
+  'acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctupdatetime, acctstoptime, ' +
+  'acctsessiontime, acctinputoctets, acctoutputoctets, callingstationid, framedipaddress';
+
+function fillSqliteSessions(file: string, sessions: number, packaged: boolean): void {
+  const database = new Database(file, { readwrite: true });
+  database.run('pragma synchronous = OFF');
+  const users = database.query<{ n: number }, []>('select count(*) as n from radcheck').get()?.n ?? 1;
+  database.run(
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${sessions})
+     insert into radacct (${PAST_COLUMNS})
+     select printf('8%07x', i), lower(hex(randomblob(16))), (select username from radcheck where id = 1 + i % ${users}),
+       '10.99.0.2', ${PAST}, ${PAST}, ${PAST}, 3600, 1000, 2000, '40:D3:AE:04:32:0C', '10.5.50.2' from n`,
+  );
+  // A read does not wait for a write, and an answer comes after the flush: as in our own store.
+  if (!packaged) database.run('pragma journal_mode = WAL');
+  database.close();
+}
+
+function fillMariadbSessions(mariadb: Mariadb, guests: Guest[], sessions: number): void {
+  mariadb.run('create database radius');
+  mariadb.run(readFileSync(join(CONFIG, 'mysql/schema.sql'), 'utf8'), 'radius');
+  mariadb.run('create table guests (i int primary key, username varchar(64))', 'radius');
+  const rows = guests.map((guest, i) => `(${i}, '${guest.username}')`);
+  while (rows.length > 0)
+    mariadb.run(`insert into guests values ${rows.splice(0, 10_000).join(',')}`, 'radius');
+  mariadb.run(
+    `insert into radacct (${PAST_COLUMNS})
+     select concat('8', lower(lpad(hex(seq), 7, '0'))), md5(concat(seq, rand())), g.username, '10.99.0.2',
+       ${PAST}, ${PAST}, ${PAST}, 3600, 1000, 2000, '40:D3:AE:04:32:0C', '10.5.50.2'
+     from seq_1_to_${sessions} join guests g on g.i = seq % ${guests.length}`,
+    'radius',
+  );
+}
+
+function driverOf(folder: string, store: Peer['store'], sqlPort: number): string {
+  if (store === 'mariadb') {
+    return `driver = "rlm_sql_mysql"
+    dialect = "mysql"
+    server = "127.0.0.1"
+    port = ${sqlPort}
+    login = "root"
+    password = ""`;
+  }
+  return `driver = "rlm_sql_sqlite"
+    dialect = "sqlite"
+    sqlite { filename = "${folder}/radius.db"
+      busy_timeout = 5000 }`;
+}
+
+interface Ports {
+  auth: number;
+  acct: number;
+  sql: number;
+}
+
+function configuration(
+  folder: string,
+  { auth, acct, sql: sqlPort }: Ports,
+  secret: string,
+  peer: Peer,
+): string {
+  const dialect = peer.store === 'mariadb' ? 'mysql' : 'sqlite';
   return `
 prefix = /usr
 logdir = ${folder}
@@ -80,11 +167,9 @@ modules {
   expr { }
   pap { }
   chap { }
+  expiration { }
   sql {
-    driver = "rlm_sql_sqlite"
-    dialect = "sqlite"
-    sqlite { filename = "${folder}/radius.db"
-      busy_timeout = 5000 }
+    ${driverOf(folder, peer.store, sqlPort)}
     radius_db = "radius"
     acct_table1 = "radacct"
     acct_table2 = "radacct"
@@ -95,7 +180,7 @@ modules {
     groupcheck_table = "radgroupcheck"
     groupreply_table = "radgroupreply"
     usergroup_table = "radusergroup"
-    read_groups = no
+    read_groups = ${peer.checks ? 'yes' : 'no'}
     read_profiles = no
     delete_stale_sessions = yes
     pool { start = 8
@@ -106,7 +191,7 @@ modules {
       lifetime = 0
       idle_timeout = 0 }
     group_attribute = "SQL-Group"
-    $INCLUDE ${CONFIG}/queries.conf
+    $INCLUDE ${CONFIG}/${dialect}/queries.conf
   }
 }
 server bench {
@@ -119,7 +204,11 @@ server bench {
   authorize {
     chap
     sql
+    ${peer.checks ? 'expiration' : ''}
     pap
+  }
+  session {
+    ${peer.checks ? 'sql' : ''}
   }
   authenticate {
     Auth-Type PAP {
@@ -149,15 +238,35 @@ export interface Freeradius {
 /** Starts it in the foreground on loopback ports, in a folder of its own; resolves when it says that it is ready. */
 export async function startFreeradius(
   folder: string,
-  guests: Iterable<Guest>,
+  guests: Guest[],
   secret: string,
+  peer: Peer,
+  environment: Record<string, string> = {},
 ): Promise<Freeradius> {
   mkdirSync(folder, { recursive: true });
-  fillTables(join(folder, 'radius.db'), guests);
+  const file = join(folder, 'radius.db');
+  const sqlPort = await freePort();
+  const mariadb =
+    peer.store === 'mariadb' ? await startMariadb(join(folder, 'mariadb'), sqlPort, cpuOf) : undefined;
+  if (mariadb) {
+    fillMariadbSessions(mariadb, guests, peer.sessions);
+  } else {
+    fillUsers(file, guests, peer.checks);
+    fillSqliteSessions(file, peer.sessions, peer.store === 'sqlite_as_packaged');
+  }
   const [auth, acct] = [await freePort(), await freePort()];
-  writeFileSync(join(folder, 'radiusd.conf'), configuration(folder, auth, acct, secret), { mode: 0o600 });
+  writeFileSync(
+    join(folder, 'radiusd.conf'),
+    configuration(folder, { auth, acct, sql: sqlPort }, secret, peer),
+    {
+      mode: 0o600,
+    },
+  );
   writeFileSync(join(folder, 'dictionary'), '$INCLUDE /usr/share/freeradius/dictionary\n');
-  const child = spawn(PROGRAM, ['-f', '-d', folder, '-n', 'radiusd'], { stdio: 'ignore' });
+  const child = spawn(PROGRAM, ['-f', '-d', folder, '-n', 'radiusd'], {
+    stdio: 'ignore',
+    env: { ...process.env, ...environment },
+  });
   const log = () => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '');
   const until = performance.now() + 20_000;
   while (!log().includes('Ready to process requests')) {
@@ -167,7 +276,15 @@ export async function startFreeradius(
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return { auth, acct, cpuMicros: () => cpuOf(child), stop: () => stop(child) };
+  return {
+    auth,
+    acct,
+    cpuMicros: () => cpuOf(child) + (mariadb?.cpuMicros() ?? 0),
+    async stop() {
+      await stop(child);
+      await mariadb?.stop();
+    },
+  };
 }
 
 /** From /proc/PID/stat: fields 14 and 15 in ticks of 10 ms. */
