@@ -23,6 +23,8 @@ import { isPostgresUrl } from './lib/database-url.ts';
 import type { Vault } from './lib/secrets.ts';
 import { createLog, type Log } from './log.ts';
 import type { EnforceContext } from './network/enforce.ts';
+import { createTunnel } from './network/tunnel/tunnel.ts';
+import { createCallbackCounter } from './servers/http/callback-counts.ts';
 import type { HttpContext } from './servers/http/context.ts';
 import { createAdminDoor, createCallbackDoor, createPortalDoor } from './servers/http/doors.ts';
 import { type HttpListener, listenHttp } from './servers/http/listen.ts';
@@ -191,6 +193,22 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     { auth: config.radius_auth, acct: config.radius_acct },
   );
 
+  const tunnel = createTunnel({
+    db,
+    vault,
+    clock,
+    log,
+    data_dir: config.data_dir,
+    environment: config.tunnel_environment,
+    fetch: outside.fetch ?? fetch,
+    async deliver({ path, headers, body, source_address }) {
+      const init = { method: 'POST', headers, body: Buffer.from(body, 'base64') };
+      const { status } = await doors.callback.request(path, init, { address: source_address });
+      // Anything else was taken, or will never be: only our own trouble has it come again.
+      if (status >= 500) throw new Error(`The callback door answered ${status}.`);
+    },
+  });
+
   let schedule: Schedule | undefined;
   const kick = () => schedule?.kick();
   const ports = {
@@ -215,6 +233,8 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       },
     },
     signIns,
+    tunnel,
+    callbacks: createCallbackCounter(clock.now()),
     heavy,
     live,
     kick,
@@ -243,6 +263,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     kick,
     recordHeard: () => radius.recordHeard(),
     reloadRouters: () => radius.reloadRouters(),
+    reloadTunnel: () => tunnel.reload(),
   };
 
   function hear(news: NodeNews | undefined): void {
@@ -278,6 +299,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       }
       await disk.check();
       await signals.start(hear);
+      await tunnel.start(callback.port).catch((error: unknown) => log.error('tunnel not started', { error }));
       schedule = startJobs(jobContext);
       schedule.kick();
       const addresses = {
@@ -292,6 +314,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     },
     async stop() {
       // Doors first, so that nothing new comes in; RADIUS answers what it has taken; the store closes last.
+      await tunnel.stop();
       await Promise.all(listeners.map((listener) => listener.stop()));
       await radius.stop();
       await schedule?.stop();

@@ -20,6 +20,8 @@ export interface Config {
   radius_acct: Address;
   /** Where the simulated M-PESA listens while the settings ask for it. */
   simulator: Address;
+  /** What the programs of a tunnel get of our environment: where programs and keys lie, and none of our secrets. */
+  tunnel_environment: Record<string, string>;
   log_level: LogLevel;
   /** How often routers report live sessions, seconds (RFC 2869 §5.16 wants no less than 60). */
   interim_seconds: number;
@@ -69,6 +71,10 @@ export function readConfig(environment: Environment, flags: { data?: string | un
     radius_auth: address('KARIBU_RADIUS_AUTH_LISTEN', '0.0.0.0:1812'),
     radius_acct: address('KARIBU_RADIUS_ACCT_LISTEN', '0.0.0.0:1813'),
     simulator: address('KARIBU_SIMULATOR_LISTEN', '127.0.0.1:8083'),
+    tunnel_environment: {
+      PATH: environment.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+      HOME: environment.HOME ?? '/',
+    },
     log_level: level as LogLevel,
     interim_seconds: 60,
   };

@@ -36,4 +36,6 @@ export interface JobContext {
   recordHeard(): Promise<void>;
   /** Takes in routers that another node changed. */
   reloadRouters(): Promise<void>;
+  /** Takes in a way in that another node changed. */
+  reloadTunnel(): Promise<void>;
 }

@@ -43,6 +43,7 @@ export const jobs: Job[] = [
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },
+  { name: 'reload tunnel', every: 15 * SECOND, run: (ctx) => ctx.reloadTunnel() },
   { name: 'watch the clock', every: SECOND, run: watchClock },
   { name: 'remember the time', every: MINUTE, run: (ctx) => ctx.knownTime.remember() },
   { name: 'close stale sessions', every: MINUTE, run: closeStale },

@@ -59,6 +59,7 @@ beforeEach(async () => {
     },
     recordHeard: async () => {},
     reloadRouters: async () => {},
+    reloadTunnel: async () => {},
   };
 });
 afterEach(() => db.destroy());

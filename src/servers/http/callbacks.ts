@@ -3,10 +3,12 @@ import { Hono } from 'hono';
 import { keepEvidence } from '../../billing/evidence.ts';
 import { findOrderByToken } from '../../billing/orders.ts';
 import { doubtAbout } from '../../billing/trust.ts';
+import { CHECK_PATH, proofOf } from '../../network/tunnel/reach.ts';
+import { guardCallbacks, watchSource } from './callback-guard.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
 import { createRateLimit } from './rate-limit.ts';
-import { CALLBACK_POLICY, limitBody, securityHeaders } from './security.ts';
+import { CALLBACK_POLICY, securityHeaders } from './security.ts';
 
 /** Strangers' notices are kept for the operator to see, but not without end: they could fill the disk. */
 const STRANGERS_AN_HOUR = 500;
@@ -14,12 +16,27 @@ const STRANGERS_AN_HOUR = 500;
 /** What Daraja wants to hear (payments.md §1.5); it delivers once, whatever we say. */
 const ACCEPTED = { ResultCode: 0, ResultDesc: 'Accepted' };
 
-export function createCallbacks(ctx: HttpContext): Hono<{ Bindings: HttpEnv }> {
+/** A number as our own check makes them. */
+const NONCE = '[A-Za-z0-9_-]{16,64}';
+
+/** `bodyMs`: how long a body may take. */
+export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindings: HttpEnv }> {
   const door = new Hono<{ Bindings: HttpEnv }>();
   const strangers = createRateLimit(STRANGERS_AN_HOUR, 3600_000);
   door.use(securityHeaders(CALLBACK_POLICY));
-  door.use(limitBody());
+  door.use(guardCallbacks(ctx, bodyMs));
   door.get('/healthz', (c) => c.json({ ok: true }));
+
+  // Whoever asks learns that it is this very box; a number that comes by a relay is only heard.
+  door.get(`${CHECK_PATH}/:nonce{${NONCE}}`, (c) => {
+    ctx.callbacks.noteCheck();
+    return c.text(proofOf(ctx.vault, c.req.param('nonce')));
+  });
+  door.post(`${CHECK_PATH}/:nonce{${NONCE}}`, (c) => {
+    ctx.callbacks.noteCheck();
+    ctx.tunnel.hear(c.req.param('nonce'));
+    return c.json(ACCEPTED);
+  });
 
   // The body goes to the disk first, then the answer goes out, then it is read: a power cut in between loses nothing.
   door.post('/cb/mpesa/:token', async (c) => {
@@ -33,14 +50,15 @@ export function createCallbacks(ctx: HttpContext): Hono<{ Bindings: HttpEnv }> {
       if (doubt) ctx.log.warn('callback not believed yet', { order: order.id, doubt });
       await keepEvidence(ctx.db, { ...about, order_id: order.id, doubt }, now);
       ctx.kick();
+      ctx.callbacks.note('taken', now);
+      await watchSource(ctx, c.env.address, now);
     } else {
+      const why = 'Its address belongs to no order.';
       ctx.log.warn('callback without an order', { source_address: c.env.address });
+      ctx.callbacks.note('quarantined', now);
+      ctx.callbacks.noteStranger({ at: now, address: c.env.address, why }, false);
       if (strangers.take('all', now)) {
-        await keepEvidence(
-          ctx.db,
-          { ...about, order_id: null, quarantine: 'Its address belongs to no order.' },
-          now,
-        );
+        await keepEvidence(ctx.db, { ...about, order_id: null, quarantine: why }, now);
       }
     }
     return c.json(ACCEPTED);

@@ -9,9 +9,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Vault } from '../../lib/secrets.ts';
 import type { Log } from '../../log.ts';
 import type { EnforceContext } from '../../network/enforce.ts';
+import type { Tunnel } from '../../network/tunnel/tunnel.ts';
 import type { Live } from '../live.ts';
 import type { RadiusListeners } from '../radius/listen.ts';
 import type { SignInLog } from '../radius/sign-in-log.ts';
+import type { CallbackCounter } from './callback-counts.ts';
 
 export interface HttpContext {
   db: Db;
@@ -24,6 +26,8 @@ export interface HttpContext {
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;
+  tunnel: Pick<Tunnel, 'reload' | 'publicUrl' | 'state' | 'check' | 'hear' | 'mode'>;
+  callbacks: CallbackCounter;
   heavy: Heavy;
   live: Live;
   /** Has waiting tasks run now instead of at the next second. */

@@ -11,9 +11,11 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { EnforceContext } from '../../../src/network/enforce.ts';
 import { createRouter } from '../../../src/network/routers.ts';
+import { createTunnel } from '../../../src/network/tunnel/tunnel.ts';
 import { createAccount } from '../../../src/operators/accounts.ts';
 import { openLogin } from '../../../src/operators/logins.ts';
 import type { Endpoint } from '../../../src/protocols/radius/server.ts';
+import { createCallbackCounter } from '../../../src/servers/http/callback-counts.ts';
 import type { HttpContext } from '../../../src/servers/http/context.ts';
 import { createAdminDoor, createPortalDoor } from '../../../src/servers/http/doors.ts';
 import { createLive } from '../../../src/servers/live.ts';
@@ -73,7 +75,12 @@ export async function startWire(wrongMs = 0) {
     const bound = await radius.start();
     let schedule: Schedule | undefined;
     const kick = () => schedule?.kick();
+    const tunnel = createTunnel({
+      ...{ db, vault, clock, log: silentLog, fetch, data_dir: tmpdir(), environment: {} },
+      deliver: async () => undefined,
+    });
     const http: HttpContext = {
+      ...{ tunnel, callbacks: createCallbackCounter(clock.now()) },
       ...{ db, vault, clock, log: silentLog, gateways, enforcement, radius, signIns, live, heavy, kick },
       tryMpesa: () => {
         throw new Error('no M-PESA in these tests');
@@ -90,6 +97,7 @@ export async function startWire(wrongMs = 0) {
       interimSeconds: 60,
       recordHeard: () => radius.recordHeard(),
       reloadRouters: () => radius.reloadRouters(),
+      reloadTunnel: () => tunnel.reload(),
     };
     schedule = startJobs(jobs);
     return {

@@ -22,6 +22,7 @@ import { routerRoutes } from './routers.ts';
 import { sessionRoutes } from './sessions.ts';
 import { settingRoutes } from './settings.ts';
 import { subscriberRoutes } from './subscribers.ts';
+import { tunnelRoutes } from './tunnel.ts';
 import { voucherRoutes } from './vouchers.ts';
 
 /** Every route there is. A new collection is a file and a line here. */
@@ -37,6 +38,7 @@ export function adminRoutes(): Route[] {
     ...paymentRoutes,
     ...routerRoutes,
     ...settingRoutes,
+    ...tunnelRoutes,
     ...clockRoutes,
     ...outageRoutes,
     ...accountRoutes,

@@ -21,7 +21,9 @@ const PATIENCE_MS = 4000;
  * Where the gateway sends its notice. Without a way in from outside Daraja still wants an address; it need not
  * resolve (payments.md §1.9, observed), and the query does the work.
  */
-async function callbackBaseUrl(ctx: HttpContext): Promise<string> {
+export async function callbackBaseUrl(ctx: HttpContext): Promise<string> {
+  const url = ctx.tunnel.publicUrl();
+  if (url) return url;
   const settings = await viewMpesaSettings(ctx.db);
   if (settings.callback_base_url) return settings.callback_base_url;
   const isLocal = settings.environment === 'simulator' || settings.environment === 'custom';

@@ -1,0 +1,56 @@
+// What came to the callback door since the start, in memory.
+
+/** What became of a notice: taken as evidence, kept aside, cut off, or refused for its size. */
+export type CallbackFate = 'taken' | 'quarantined' | 'slow' | 'too_large';
+
+export interface Stranger {
+  at: number;
+  address: string | null;
+  why: string;
+}
+
+export interface CallbackCounts {
+  since_at: number;
+  counts: Record<CallbackFate | 'unlisted' | 'checks', number>;
+  /** Of the last notice that was taken. */
+  last_taken_at: number | null;
+  /** The newest notices that were kept aside or came from an address off the list; newest first. */
+  strangers: Stranger[];
+}
+
+export interface CallbackCounter {
+  note(fate: CallbackFate, at: number): void;
+  /** A number from outside was answered. */
+  noteCheck(): void;
+  /** Something an operator should see. `unlisted`: because of its source. */
+  noteStranger(stranger: Stranger, unlisted: boolean): void;
+  read(): CallbackCounts;
+}
+
+const MOST_STRANGERS = 20;
+
+export function createCallbackCounter(now: number): CallbackCounter {
+  const counts = { taken: 0, quarantined: 0, slow: 0, too_large: 0, unlisted: 0, checks: 0 };
+  const strangers: Stranger[] = [];
+  let lastTakenAt: number | null = null;
+  return {
+    note(fate, at) {
+      counts[fate] += 1;
+      if (fate === 'taken') lastTakenAt = at;
+    },
+    noteCheck() {
+      counts.checks += 1;
+    },
+    noteStranger(stranger, unlisted) {
+      if (unlisted) counts.unlisted += 1;
+      strangers.unshift(stranger);
+      strangers.length = Math.min(strangers.length, MOST_STRANGERS);
+    },
+    read: () => ({
+      since_at: now,
+      counts: { ...counts },
+      last_taken_at: lastTakenAt,
+      strangers: [...strangers],
+    }),
+  };
+}

@@ -1,0 +1,100 @@
+// What every request to the callback door goes through: who sent it, how much, how slowly.
+
+import { isIP } from 'node:net';
+import type { MiddlewareHandler } from 'hono';
+import { viewMpesaSettings } from '../../billing/mpesa-settings.ts';
+import { isListed, readCallbackSources } from '../../network/tunnel/sources.ts';
+import type { HttpContext, HttpEnv } from './context.ts';
+import { MAX_BODY_OCTETS } from './security.ts';
+
+/** A genuine notice has about 500 octets and comes in one piece. */
+const BODY_MS = 10_000;
+
+const isLoopback = (address: string | null) =>
+  address !== null && (address === '::1' || /^(::ffff:)?127\./.test(address));
+
+/**
+ * Who sent a request, as far as it can be believed: the peer; of our own cloudflared whom Cloudflare names; null behind
+ * anything else on this machine, since any sender can write an X-Forwarded-For (payments.md §1.9).
+ */
+export function sourceOf(
+  peer: string | null,
+  mode: ReturnType<HttpContext['tunnel']['mode']>,
+  header: (name: string) => string | undefined,
+): string | null {
+  if (!isLoopback(peer)) return peer;
+  if (mode === 'cloudflared') {
+    const named = header('cf-connecting-ip') ?? '';
+    return isIP(named) ? named : null;
+  }
+  return mode === 'ssh' || mode === 'manual' ? null : peer;
+}
+
+/** The whole body, or why there is none. What has not come in time never will. */
+async function readBody(
+  body: ReadableStream<Uint8Array>,
+  withinMs: number,
+): Promise<Uint8Array<ArrayBuffer> | 'too_large' | 'slow'> {
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let octets = 0;
+  let late: () => void = () => undefined;
+  const deadline = new Promise<'slow'>((resolve) => {
+    late = () => resolve('slow');
+  });
+  const timer = setTimeout(late, withinMs);
+  try {
+    for (;;) {
+      const part = await Promise.race([reader.read(), deadline]);
+      if (part === 'slow') return 'slow';
+      if (part.done) return new Uint8Array(Buffer.concat(chunks));
+      octets += part.value.length;
+      if (octets > MAX_BODY_OCTETS) return 'too_large';
+      chunks.push(part.value);
+    }
+  } finally {
+    clearTimeout(timer);
+    // Nobody reads on; how letting go of it went changes nothing.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * Puts the believed source in the place of the peer, and the whole body in the place of the stream: `413` over 64 KiB,
+ * `408` when it dribbles in.
+ */
+export function guardCallbacks(
+  ctx: HttpContext,
+  bodyMs: number = BODY_MS,
+): MiddlewareHandler<{ Bindings: HttpEnv }> {
+  return async (c, next) => {
+    c.env.address = sourceOf(c.env.address, ctx.tunnel.mode(), (name) => c.req.header(name));
+    const { body } = c.req.raw;
+    if (body) {
+      const read = await readBody(body, bodyMs);
+      if (read === 'too_large' || read === 'slow') {
+        ctx.callbacks.note(read, ctx.clock.now());
+        c.header('connection', 'close');
+        return c.json({ error: read === 'slow' ? 'too slow' : 'too large' }, read === 'slow' ? 408 : 413);
+      }
+      const { method, url, headers } = c.req.raw;
+      c.req.raw = new Request(url, { method, headers, body: read });
+    }
+    await next();
+  };
+}
+
+/** Tells of a notice from an address that M-PESA is not known to send from; it is taken all the same. */
+export async function watchSource(ctx: HttpContext, address: string | null, now: number): Promise<void> {
+  if (address === null) return;
+  const { environment } = await viewMpesaSettings(ctx.db);
+  // Simulators and other gateways send from anywhere.
+  if (environment !== 'production' && environment !== 'sandbox') return;
+  const sources = await readCallbackSources(ctx.db);
+  if (sources.addresses.length === 0 || isListed(sources, address)) return;
+  ctx.log.warn('callback from an unlisted address', { source_address: address });
+  ctx.callbacks.noteStranger(
+    { at: now, address, why: 'Its address is not one that M-PESA is known to send from.' },
+    true,
+  );
+}
