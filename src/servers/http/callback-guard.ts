@@ -64,7 +64,7 @@ async function readBody(
  * `408` when it dribbles in.
  */
 export function guardCallbacks(
-  ctx: HttpContext,
+  ctx: Pick<HttpContext, 'tunnel' | 'callbacks' | 'clock'>,
   bodyMs: number = BODY_MS,
 ): MiddlewareHandler<{ Bindings: HttpEnv }> {
   return async (c, next) => {

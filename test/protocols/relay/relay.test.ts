@@ -43,7 +43,8 @@ describe('a notice', () => {
     expect(notice?.headers).not.toHaveProperty('cookie');
     expect(notice?.source_address).toMatch(/127\.0\.0\.1$/);
     expect([...Buffer.from(notice!.body, 'base64')]).toEqual([...octets]);
-    expect(box.client.state()).toMatchObject({ state: 'up', problem: null, taken: 1, waiting: 0 });
+    const well = { state: 'up', problem: null, taken: 1, waiting: 0 };
+    await vi.waitFor(() => expect(box.client.state()).toMatchObject(well));
   });
 
   test('waits for a box that is off for nine days, in order, through a restart of the relay', async () => {

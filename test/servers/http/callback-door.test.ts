@@ -1,0 +1,204 @@
+// The callback door as strangers find it: what it opens, what it tells, what it counts.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeMpesaSettings } from '../../../src/billing/mpesa-settings.ts';
+import { startOrder } from '../../../src/billing/orders.ts';
+import { proofOf } from '../../../src/network/tunnel/reach.ts';
+import { updateTunnelSettings } from '../../../src/network/tunnel/settings.ts';
+import { adminRoutes } from '../../../src/servers/http/admin/api.ts';
+import { sourceOf } from '../../../src/servers/http/callback-guard.ts';
+import { NOW, somePlan } from '../../access/fixtures.ts';
+import { callback, orderFor } from '../../billing/fixtures.ts';
+import { startApp, type TestApp } from './fixtures.ts';
+
+const SAFARICOM = '196.201.214.200';
+const STRANGER = '203.0.113.9';
+
+let app: TestApp;
+let call: Awaited<ReturnType<TestApp['signedInAs']>>['call'];
+let token: string;
+
+beforeEach(async () => {
+  app = await startApp();
+  call = (await app.signedInAs('owner')).call;
+  const plan = await somePlan(app.db);
+  token = (await startOrder(app.db, orderFor(plan.id), NOW)).token as string;
+  const keys = { consumer_key: 'k', consumer_secret: 's', passkey: 'p' };
+  const mpesa = { shortcode: '600700', kind: 'paybill' as const, till_number: null, callback_base_url: null };
+  await writeMpesaSettings(
+    app.db,
+    app.vault,
+    { environment: 'production', base_url: '', ...mpesa, ...keys },
+    NOW,
+  );
+});
+afterEach(() => app.close());
+
+function notify(body: string, path = `/cb/mpesa/${token}`, address = SAFARICOM, headers = {}) {
+  return app.at('callback', path, { method: 'POST', body, headers }, address);
+}
+const door = async () => (await call('GET', '/tunnel')).json.door;
+const evidence = () => app.db.selectFrom('evidence').selectAll().orderBy('id').execute();
+
+describe('the callback door', () => {
+  test('opens nothing of the admin or the portal', async () => {
+    const paths = adminRoutes().flatMap(({ method, path }) => [[method, `/api/v1${path}`] as const]);
+    const portal = [
+      '/',
+      '/plans',
+      '/voucher',
+      '/status',
+      '/login',
+      '/api/plans',
+      '/api/orders',
+      '/api/redeem',
+    ];
+    const others = [
+      '/api/v1/openapi.json',
+      '/assets/admin.js',
+      '/assets/portal.js',
+      '/favicon.ico',
+      '/settings',
+    ];
+    const asked = [
+      ...paths,
+      ...[...portal, ...others].flatMap((path) => [['get', path] as const, ['post', path] as const]),
+    ];
+    expect(asked.length).toBeGreaterThan(100);
+    for (const [method, path] of asked) {
+      const { status, text } = await app.at('callback', path.replaceAll(/[{}]/g, ''), {
+        method: method.toUpperCase(),
+        headers: { authorization: 'Bearer x', 'content-type': 'application/json' },
+      });
+      expect([path, status, text]).toEqual([path, 404, '{"error":"not found"}']);
+    }
+  });
+
+  test('says the same to a forged notice as to a genuine one', async () => {
+    const genuine = await notify(callback('1'));
+    const forged = await notify(callback('1'), '/cb/mpesa/AAAAAAAAAAAAAAAAAAAAAA', STRANGER);
+    expect(forged.status).toBe(200);
+    expect([forged.text, [...forged.headers]]).toEqual([genuine.text, [...genuine.headers]]);
+    expect((await evidence()).map(({ state }) => state).sort()).toEqual(['quarantined', 'received']);
+    expect(await door()).toMatchObject({
+      counts: { taken: 1, quarantined: 1, unlisted: 0, slow: 0, too_large: 0 },
+      last_taken_at: NOW,
+      strangers: [{ at: NOW, address: STRANGER, why: 'Its address belongs to no order.' }],
+    });
+  });
+
+  test('gives each payment a path of 128 random bits', async () => {
+    const plan = await somePlan(app.db);
+    const { token: other } = await startOrder(app.db, orderFor(plan.id, { msisdn: '254712345679' }), NOW);
+    for (const one of [token, other as string]) expect(Buffer.from(one, 'base64url')).toHaveLength(16);
+    expect(other).not.toBe(token);
+    const row = await app.db.selectFrom('orders').selectAll().execute();
+    expect(JSON.stringify(row)).not.toContain(token);
+  });
+
+  test('takes a notice from an address off the list, and tells of it', async () => {
+    await notify(callback('1'), undefined, STRANGER);
+    expect((await evidence())[0]).toMatchObject({ state: 'received', source_address: STRANGER });
+    expect((await door()).counts).toMatchObject({ taken: 1, unlisted: 1 });
+    expect((await door()).strangers[0]).toMatchObject({
+      address: STRANGER,
+      why: expect.stringMatching(/not one that M-PESA/),
+    });
+
+    await call('PUT', '/tunnel/sources', { addresses: ['203.0.113.0/24'] });
+    await notify(callback('1', { amount: 21 }), undefined, STRANGER);
+    expect((await door()).counts).toMatchObject({ taken: 2, unlisted: 1 });
+    const wrong = await call('PUT', '/tunnel/sources', { addresses: ['203.0.113.0/24', 'safaricom'] });
+    expect([wrong.status, wrong.json.fields.addresses]).toEqual([400, '“safaricom” is no address.']);
+  });
+
+  test('takes bodies up to 64 KiB, announced or not', async () => {
+    const most = 'x'.repeat(64 * 1024);
+    expect((await notify(most)).status).toBe(200);
+    expect((await notify(`${most}x`)).status).toBe(413);
+    const stream = () =>
+      new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode('y'.repeat(16 * 1024)));
+        },
+      });
+    const endless = await app.at('callback', `/cb/mpesa/${token}`, {
+      method: 'POST',
+      body: stream(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(endless.status).toBe(413);
+    expect((await door()).counts).toMatchObject({ taken: 1, too_large: 2 });
+  });
+
+  test('proves which box it is to whoever asks, and nothing about it', async () => {
+    const nonce = 'a-number-of-somebody';
+    const answer = await app.at('callback', `/cb/check/${nonce}`);
+    expect([answer.status, answer.text]).toEqual([200, proofOf(app.vault, nonce)]);
+    expect((await app.at('callback', '/cb/check/short')).status).toBe(404);
+    expect((await app.at('callback', `/cb/check/${'x'.repeat(65)}`)).status).toBe(404);
+    expect((await door()).counts.checks).toBe(1);
+  });
+});
+
+describe('the source of a notice', () => {
+  const header = (name: string) => ({ 'cf-connecting-ip': SAFARICOM, 'x-forwarded-for': SAFARICOM })[name];
+  test.each([
+    ['a peer on the network', '203.0.113.9', 'cloudflared', '203.0.113.9'],
+    ['our own cloudflared', '127.0.0.1', 'cloudflared', SAFARICOM],
+    ['another proxy on this box', '127.0.0.1', 'manual', null],
+    ['an ssh tunnel', '::1', 'ssh', null],
+    ['a program on this box', '127.0.0.1', 'none', '127.0.0.1'],
+    ['a stranger who writes the header', '203.0.113.9', 'manual', '203.0.113.9'],
+  ] as const)('is believed of %s', (_, peer, mode, source) => {
+    expect(sourceOf(peer, mode, header)).toBe(source);
+  });
+
+  test('is nobody when cloudflared names something that is no address', () => {
+    expect(sourceOf('127.0.0.1', 'cloudflared', () => 'localhost')).toBeNull();
+  });
+});
+
+describe('the way in', () => {
+  test('is shown without its secrets, changed with an audit entry, and closed to cashiers', async () => {
+    const hub = { mode: 'hub', hub_url: 'https://HUB.example/', hub_box: 'kiosk', hub_token: 'tok-en' };
+    const { status, json, text } = await call('PUT', '/tunnel', hub);
+    expect(status).toBe(200);
+    expect(json.settings).toMatchObject({ mode: 'hub', hub_url: 'https://hub.example', has_hub_token: true });
+    expect(json.state.url).toBe('https://hub.example/n/kiosk');
+    const log = await call('GET', '/audit?entity=settings');
+    expect(log.json.items[0]).toMatchObject({ entity_name: 'tunnel', action: 'update' });
+    expect(text + log.text).not.toContain('tok-en');
+    for (const role of ['cashier', 'support', 'reseller'] as const) {
+      const other = await app.signedInAs(role);
+      expect((await other.call('GET', '/tunnel')).status).toBe(403);
+      expect((await other.call('PUT', '/tunnel', { mode: 'none' })).status).toBe(403);
+    }
+  });
+
+  test.each([
+    ['ssh_host', '-oProxyCommand=reboot'],
+    ['ssh_user', '-x'],
+    ['ssh_identity_file', '-F/etc/passwd'],
+    ['ssh_host', 'a b'],
+    ['hub_box', '../other'],
+    ['url', 'ftp://x.example'],
+    ['url', 'https://user@x.example'],
+  ])('refuses %s = %s', async (field, value) => {
+    const { status, json } = await call('PUT', '/tunnel', { [field]: value });
+    expect([status, Object.keys(json.fields)]).toEqual([400, [field]]);
+  });
+
+  test('is where guests’ payments are answered to', async () => {
+    await updateTunnelSettings(app.db, app.vault, { mode: 'manual', url: 'https://wifi.example' }, NOW);
+    expect((await call('GET', '/tunnel')).json.state.url).toBeNull();
+    expect((await call('PUT', '/tunnel', {})).json.state.url).toBe('https://wifi.example');
+  });
+
+  test('that does not exist is said so by its test', async () => {
+    const { json } = await call('POST', '/tunnel/test', {});
+    expect(json).toMatchObject({
+      ok: false,
+      steps: [{ step: 'callback', ok: false, hint: expect.any(String) }],
+    });
+  });
+});
