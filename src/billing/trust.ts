@@ -1,7 +1,7 @@
 // Whether a notice may be believed as it stands, or M-PESA is asked first.
 
 import type { Db } from '../db/schema.ts';
-import { readSetting } from '../db/settings.ts';
+import { readSetting, writeSetting } from '../db/settings.ts';
 
 const KEY = 'notice_sources';
 
@@ -34,6 +34,17 @@ const isLoopback = (address: string) => address === '::1' || /^(::ffff:)?127\./.
 /** The sources that the operator trusts beside M-PESA's own: a relay of theirs. */
 export async function readTrustedSources(db: Db): Promise<string[]> {
   return (await readSetting<string[]>(db, KEY)) ?? [];
+}
+
+/** Takes the place of those that were trusted before. */
+export async function writeTrustedSources(
+  db: Db,
+  addresses: readonly string[],
+  now: number,
+): Promise<string[]> {
+  const trusted = [...new Set(addresses)];
+  await writeSetting(db, KEY, trusted, now);
+  return trusted;
 }
 
 /** Whether a shortcode or till number is the operator's. Without keys stored nobody can say, and nothing is doubted. */

@@ -72,4 +72,3 @@ export {
 } from './results.ts';
 export { makeSecurityCredential, type SecurityCredential } from './security-credential.ts';
 export type { Payer } from './shapes.ts';
-export { DARAJA_SOURCES } from './sources.ts';

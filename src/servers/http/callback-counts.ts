@@ -11,10 +11,10 @@ export interface Stranger {
 
 export interface CallbackCounts {
   since_at: number;
-  counts: Record<CallbackFate | 'unlisted' | 'checks', number>;
+  counts: Record<CallbackFate | 'doubted' | 'checks', number>;
   /** Of the last notice that was taken. */
   last_taken_at: number | null;
-  /** The newest notices that were kept aside or came from an address off the list; newest first. */
+  /** The newest notices that were kept aside or not believed at once; newest first. */
   strangers: Stranger[];
 }
 
@@ -22,15 +22,15 @@ export interface CallbackCounter {
   note(fate: CallbackFate, at: number): void;
   /** A number from outside was answered. */
   noteCheck(): void;
-  /** Something an operator should see. `unlisted`: because of its source. */
-  noteStranger(stranger: Stranger, unlisted: boolean): void;
+  /** Something an operator should see. `doubted`: taken, but M-PESA is asked first. */
+  noteStranger(stranger: Stranger, doubted: boolean): void;
   read(): CallbackCounts;
 }
 
 const MOST_STRANGERS = 20;
 
 export function createCallbackCounter(now: number): CallbackCounter {
-  const counts = { taken: 0, quarantined: 0, slow: 0, too_large: 0, unlisted: 0, checks: 0 };
+  const counts = { taken: 0, quarantined: 0, slow: 0, too_large: 0, doubted: 0, checks: 0 };
   const strangers: Stranger[] = [];
   let lastTakenAt: number | null = null;
   return {
@@ -41,8 +41,8 @@ export function createCallbackCounter(now: number): CallbackCounter {
     noteCheck() {
       counts.checks += 1;
     },
-    noteStranger(stranger, unlisted) {
-      if (unlisted) counts.unlisted += 1;
+    noteStranger(stranger, doubted) {
+      if (doubted) counts.doubted += 1;
       strangers.unshift(stranger);
       strangers.length = Math.min(strangers.length, MOST_STRANGERS);
     },

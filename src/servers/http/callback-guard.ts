@@ -2,8 +2,6 @@
 
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
-import { viewMpesaSettings } from '../../billing/mpesa-settings.ts';
-import { isListed, readCallbackSources } from '../../network/tunnel/sources.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { MAX_BODY_OCTETS } from './security.ts';
 
@@ -82,19 +80,4 @@ export function guardCallbacks(
     }
     await next();
   };
-}
-
-/** Tells of a notice from an address that M-PESA is not known to send from; it is taken all the same. */
-export async function watchSource(ctx: HttpContext, address: string | null, now: number): Promise<void> {
-  if (address === null) return;
-  const { environment } = await viewMpesaSettings(ctx.db);
-  // Simulators and other gateways send from anywhere.
-  if (environment !== 'production' && environment !== 'sandbox') return;
-  const sources = await readCallbackSources(ctx.db);
-  if (sources.addresses.length === 0 || isListed(sources, address)) return;
-  ctx.log.warn('callback from an unlisted address', { source_address: address });
-  ctx.callbacks.noteStranger(
-    { at: now, address, why: 'Its address is not one that M-PESA is known to send from.' },
-    true,
-  );
 }

@@ -4,7 +4,7 @@ import { keepEvidence } from '../../billing/evidence.ts';
 import { findOrderByToken } from '../../billing/orders.ts';
 import { doubtAbout } from '../../billing/trust.ts';
 import { CHECK_PATH, proofOf } from '../../network/tunnel/reach.ts';
-import { guardCallbacks, watchSource } from './callback-guard.ts';
+import { guardCallbacks } from './callback-guard.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -47,11 +47,14 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
     if (order) {
       const shortcode = c.req.header('businessshortcode');
       const doubt = await doubtAbout(ctx.db, { source_address: c.env.address, shortcode });
-      if (doubt) ctx.log.warn('callback not believed yet', { order: order.id, doubt });
+      if (doubt) {
+        ctx.log.warn('callback not believed yet', { order: order.id, doubt });
+        // Behind a proxy of the operator's nobody can say who sent it: that is no news.
+        if (c.env.address) ctx.callbacks.noteStranger({ at: now, address: c.env.address, why: doubt }, true);
+      }
       await keepEvidence(ctx.db, { ...about, order_id: order.id, doubt }, now);
       ctx.kick();
       ctx.callbacks.note('taken', now);
-      await watchSource(ctx, c.env.address, now);
     } else {
       const why = 'Its address belongs to no order.';
       ctx.log.warn('callback without an order', { source_address: c.env.address });

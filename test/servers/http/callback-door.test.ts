@@ -80,7 +80,7 @@ describe('the callback door', () => {
     expect([forged.text, [...forged.headers]]).toEqual([genuine.text, [...genuine.headers]]);
     expect((await evidence()).map(({ state }) => state).sort()).toEqual(['quarantined', 'received']);
     expect(await door()).toMatchObject({
-      counts: { taken: 1, quarantined: 1, unlisted: 0, slow: 0, too_large: 0 },
+      counts: { taken: 1, quarantined: 1, doubted: 0, slow: 0, too_large: 0 },
       last_taken_at: NOW,
       strangers: [{ at: NOW, address: STRANGER, why: 'Its address belongs to no order.' }],
     });
@@ -95,20 +95,23 @@ describe('the callback door', () => {
     expect(JSON.stringify(row)).not.toContain(token);
   });
 
-  test('takes a notice from an address off the list, and tells of it', async () => {
+  test('takes a notice from an address off the list, has M-PESA confirm it, and tells of it', async () => {
     await notify(callback('1'), undefined, STRANGER);
     expect((await evidence())[0]).toMatchObject({ state: 'received', source_address: STRANGER });
-    expect((await door()).counts).toMatchObject({ taken: 1, unlisted: 1 });
+    expect((await door()).counts).toMatchObject({ taken: 1, doubted: 1 });
     expect((await door()).strangers[0]).toMatchObject({
       address: STRANGER,
-      why: expect.stringMatching(/not one that M-PESA/),
+      why: expect.stringMatching(/not from M-PESA/),
     });
 
-    await call('PUT', '/tunnel/sources', { addresses: ['203.0.113.0/24'] });
+    const trusted = await call('PUT', '/tunnel/sources', { trusted: [STRANGER, STRANGER] });
+    expect(trusted.json.sources).toMatchObject({
+      trusted: [STRANGER],
+      known: expect.arrayContaining([SAFARICOM]),
+    });
     await notify(callback('1', { amount: 21 }), undefined, STRANGER);
-    expect((await door()).counts).toMatchObject({ taken: 2, unlisted: 1 });
-    const wrong = await call('PUT', '/tunnel/sources', { addresses: ['203.0.113.0/24', 'safaricom'] });
-    expect([wrong.status, wrong.json.fields.addresses]).toEqual([400, '“safaricom” is no address.']);
+    expect((await door()).counts).toMatchObject({ taken: 2, doubted: 1 });
+    expect((await call('PUT', '/tunnel/sources', { trusted: ['safaricom'] })).status).toBe(400);
   });
 
   test('takes bodies up to 64 KiB, announced or not', async () => {

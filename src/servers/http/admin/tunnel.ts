@@ -1,7 +1,7 @@
 // /api/v1/tunnel: the way in to the callback door.
 import * as z from 'zod';
+import { MPESA_SOURCES, readTrustedSources, writeTrustedSources } from '../../../billing/trust.ts';
 import { TUNNEL_MODES, updateTunnelSettings, viewTunnelSettings } from '../../../network/tunnel/settings.ts';
-import { readCallbackSources, updateCallbackSources } from '../../../network/tunnel/sources.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { testAnswer } from './answers.ts';
@@ -97,13 +97,16 @@ const tunnelAnswer = z.strictObject({
       quarantined: count,
       slow: count,
       too_large: count,
-      unlisted: count,
+      doubted: count,
       checks: count,
     }),
     last_taken_at: maybeTime,
     strangers: z.array(z.strictObject({ at: z.number().int(), address: maybeText, why: text })),
   }),
-  sources: z.array(text),
+  sources: z.strictObject({
+    known: z.array(text).describe('M-PESA’s own, as they are known'),
+    trusted: z.array(text).describe('Added by the operator'),
+  }),
 });
 
 async function wholeTunnel(ctx: HttpContext) {
@@ -111,7 +114,7 @@ async function wholeTunnel(ctx: HttpContext) {
     settings: await viewTunnelSettings(ctx.db),
     state: ctx.tunnel.state(),
     door: ctx.callbacks.read(),
-    sources: (await readCallbackSources(ctx.db)).addresses,
+    sources: { known: [...MPESA_SOURCES], trusted: await readTrustedSources(ctx.db) },
   };
 }
 
@@ -147,14 +150,17 @@ export const tunnelRoutes = [
   route({
     method: 'put',
     path: '/tunnel/sources',
-    summary: 'From which addresses notices are expected; others are told of, not refused',
+    summary:
+      'Addresses that are trusted beside M-PESA’s own; notices of others are confirmed by a question first',
     access: MANAGERS,
-    body: z.object({ addresses: z.array(z.string().trim().max(50)).max(200) }),
+    body: z.object({
+      trusted: z.array(z.union([z.ipv4(), z.ipv6()], 'Write addresses, one a line.')).max(100),
+    }),
     answer: tunnelAnswer,
     async handle({ ctx, actor, body, now }) {
       await ctx.db.transaction().execute(async (tx) => {
-        const before = await readCallbackSources(tx);
-        const after = await updateCallbackSources(tx, body.addresses, now);
+        const before = { trusted: await readTrustedSources(tx) };
+        const after = { trusted: await writeTrustedSources(tx, body.trusted, now) };
         const entry = {
           action: 'update',
           entity: 'settings',
