@@ -1,11 +1,9 @@
 // Builds and sends STK callbacks.
 import { formatEatTimestamp } from '../../protocols/mpesa/eat-time.ts';
+import { type Delivery, postOnce } from './delivery.ts';
 import type { Knobs } from './knobs.ts';
 import type { Prompt } from './network.ts';
 import { resultProse } from './texts.ts';
-
-/** One delivery: the status our side answered, or why there was none. */
-export type Delivery = { at: number; http_status: number | null; error: string | null };
 
 type Item = { Name: string; Value?: unknown };
 
@@ -61,26 +59,15 @@ export async function sendCallback(
   knobs: Knobs,
   outside: { now: () => number; random: () => number; signal: AbortSignal },
 ): Promise<Delivery> {
-  const headers: Record<string, string> = {
-    'content-type': 'application/json;charset=UTF-8',
-    connection: 'close',
-  };
+  const headers: Record<string, string> = {};
   if (knobs.callback_shortcode_header) {
     headers.businessshortcode = knobs.callback_shortcode ?? prompt.shortcode;
   }
-  try {
-    const response = await fetch(prompt.callback_url, {
-      method: 'POST',
-      headers: { ...headers, ...knobs.callback_headers },
-      body: callbackBody(prompt, knobs, outside.random),
-      redirect: 'manual',
-      signal: AbortSignal.any([outside.signal, AbortSignal.timeout(knobs.callback_timeout_ms)]),
-    });
-    await response.arrayBuffer();
-    return { at: outside.now(), http_status: response.status, error: null };
-  } catch (thrown) {
-    const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-    const error = cause instanceof Error ? cause.message || cause.name : String(cause);
-    return { at: outside.now(), http_status: null, error };
-  }
+  const { text: _, ...delivery } = await postOnce(
+    prompt.callback_url,
+    callbackBody(prompt, knobs, outside.random),
+    { ...headers, ...knobs.callback_headers },
+    { ...outside, timeoutMs: knobs.callback_timeout_ms },
+  );
+  return delivery;
 }

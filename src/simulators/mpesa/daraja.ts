@@ -1,10 +1,12 @@
-// Answers the Daraja endpoints: OAuth, STK push, STK query.
+// Answers the Daraja endpoints.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FAULTS, type Fault, type FaultName, faultBody, requestId, TOKEN_FAULTS } from './faults.ts';
 import { accessToken } from './ids.ts';
 import type { Merchant } from './merchants.ts';
 import type { Network, Prompt } from './network.ts';
-import { checkPush, checkQuery } from './requests.ts';
+import type { Organisation, Reply } from './organisation.ts';
+import type { Asker } from './organisation-requests.ts';
+import { checkPush, checkQuery, type Fields, readBody } from './requests.ts';
 import { resultProse } from './texts.ts';
 
 type Outside = { merchants: readonly Merchant[]; now: () => number; random: () => number };
@@ -19,7 +21,7 @@ function sendFault(response: ServerResponse, fault: Fault) {
   send(response, fault.http_status, body, body.startsWith('<') ? 'text/html' : 'application/json');
 }
 
-export function createDaraja(network: Network, outside: Outside) {
+export function createDaraja(network: Network, organisation: Organisation, outside: Outside) {
   const { merchants, now, random } = outside;
   const tokens = new Map<string, { app: string; ends_at: number }>();
 
@@ -133,6 +135,31 @@ export function createDaraja(network: Network, outside: Outside) {
     return sendFault(response, FAULTS[knobs.query_pending_as]);
   }
 
+  /** An endpoint that needs only the bearer, and a body whose first field is `firstField`. */
+  function guarded(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: string,
+    firstField: string,
+    act: (asker: Asker, fields: Fields) => Reply | Promise<Reply>,
+  ) {
+    const bearerFault = findBearerFault(request);
+    if (bearerFault) return sendFault(response, bearerFault);
+    const read = readBody(request.headers['content-type'], body, firstField);
+    if (!read.ok) return sendFault(response, read.fault);
+    const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const app = tokens.get(bearer)?.app ?? '';
+    const httpsOnly = network.knobs().require_https_callbacks;
+    Promise.resolve(act({ merchants, app, httpsOnly }, read.request)).then(
+      (reply) => {
+        if (reply === 'cut') request.socket.destroy();
+        else if (reply.ok) send(response, 200, JSON.stringify(reply.request));
+        else sendFault(response, reply.fault);
+      },
+      (error: unknown) => send(response, 500, String(error), 'text/plain'),
+    );
+  }
+
   /** Answers a request for Daraja; false when the path is none of Daraja's. */
   return function handle(
     request: IncomingMessage,
@@ -140,10 +167,25 @@ export function createDaraja(network: Network, outside: Outside) {
     url: URL,
     body: string,
   ): boolean {
+    const guard = (firstField: string, act: Parameters<typeof guarded>[4]) => ({
+      verb: 'POST',
+      act: () => guarded(request, response, body, firstField, act),
+    });
+    const { registerUrls, simulate, registerPull, pull, initiate, qr } = organisation;
     const endpoint = {
       '/oauth/v1/generate': { verb: 'GET', act: () => oauth(request, response, url.searchParams) },
       '/mpesa/stkpush/v1/processrequest': { verb: 'POST', act: () => push(request, response, body) },
       '/mpesa/stkpushquery/v1/query': { verb: 'POST', act: () => query(request, response, body) },
+      '/mpesa/c2b/v1/registerurl': guard('ShortCode', (by, fields) => registerUrls('v1', by, fields)),
+      '/mpesa/c2b/v2/registerurl': guard('ShortCode', (by, fields) => registerUrls('v2', by, fields)),
+      '/mpesa/c2b/v1/simulate': guard('ShortCode', simulate),
+      '/mpesa/c2b/v2/simulate': guard('ShortCode', simulate),
+      '/pulltransactions/v1/register': guard('ShortCode', registerPull),
+      '/pulltransactions/v1/query': guard('ShortCode', pull),
+      '/mpesa/transactionstatus/v1/query': guard('Initiator', (by, f) => initiate('status', by, f)),
+      '/mpesa/reversal/v1/request': guard('Initiator', (by, f) => initiate('reversal', by, f)),
+      '/mpesa/accountbalance/v1/query': guard('Initiator', (by, f) => initiate('balance', by, f)),
+      '/mpesa/qrcode/v1/generate': guard('MerchantName', qr),
     }[url.pathname];
     if (!endpoint) return false;
     if (request.method !== endpoint.verb) sendFault(response, FAULTS.wrong_verb);

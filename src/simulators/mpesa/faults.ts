@@ -42,6 +42,15 @@ export const FAULTS = {
   system_busy: row(500, '500.003.02', 'System is busy. Please try again in few minutes.'),
   quota: row(500, '500.003.03', 'Error Occurred: Quota Violation'),
   internal: row(500, '500.003.1001', 'Internal Server Error'),
+  urls_registered: row(500, '500.003.1001', 'Urls are already registered.'),
+  bad_pull_shortcode: {
+    http_status: 400,
+    body: '{"ResponseRefID":"18633-7271245-1","ResponseCode":"400.001","ResponseMessage":"Bad Request - Invalid ShortCode"}',
+  },
+  pull_token: {
+    http_status: 401,
+    body: '{"ResponseRefID":"18633-7271245-2","ResponseCode":"401.001","ResponseMessage":"Invalid Access Token"}',
+  },
   html_502: { http_status: 502, body: '<html><body><h1>502 Bad Gateway</h1></body></html>' },
   empty_200: { http_status: 200, body: '' },
   html_200: {

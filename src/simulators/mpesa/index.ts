@@ -5,12 +5,33 @@ import { createControl } from './control.ts';
 import { createDaraja, sendNotFound } from './daraja.ts';
 import { DEFAULT_KNOBS, type Knobs } from './knobs.ts';
 import { type Merchant, SIMULATED_MERCHANTS } from './merchants.ts';
-import { createNetwork, type LedgerEntry, type Phone, type PhoneAction, type Prompt } from './network.ts';
+import {
+  createNetwork,
+  type HandPayment,
+  type HandPaymentResult,
+  type LedgerEntry,
+  type Phone,
+  type PhoneAction,
+  type Prompt,
+} from './network.ts';
+import { createOrganisation, type SentResult } from './organisation.ts';
 
-export type { Delivery } from './callbacks.ts';
+export { SIMULATED_CERTIFICATE } from './certificate.ts';
+export type { Delivery } from './delivery.ts';
 export { DEFAULT_KNOBS, type Knobs, type Rule } from './knobs.ts';
-export { type Merchant, SIMULATED_MERCHANTS } from './merchants.ts';
-export type { Counts, LedgerEntry, Phone, PhoneAction, PhoneMessage, Prompt } from './network.ts';
+export { type Merchant, SIMULATED_INITIATOR, SIMULATED_MERCHANTS } from './merchants.ts';
+export type {
+  Counts,
+  HandPayment,
+  HandPaymentResult,
+  LedgerEntry,
+  Phone,
+  PhoneAction,
+  PhoneMessage,
+  Prompt,
+  Reversal,
+} from './network.ts';
+export type { SentResult } from './organisation.ts';
 
 export type MpesaSimulatorOptions = {
   listen?: { host: string; port: number };
@@ -51,8 +72,9 @@ export function createMpesaSimulator(options: MpesaSimulatorOptions = {}) {
     walletShillings: options.walletShillings ?? 5000,
     knobs: options.knobs,
   });
-  const daraja = createDaraja(network, { merchants, now, random });
-  const control = createControl(network);
+  const organisation = createOrganisation(network, { now });
+  const daraja = createDaraja(network, organisation, { merchants, now, random });
+  const control = createControl(network, merchants, now);
   let baseUrl = '';
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
@@ -107,6 +129,21 @@ export function createMpesaSimulator(options: MpesaSimulatorOptions = {}) {
     prompts: (): Prompt[] => structuredClone([...network.prompts.values()]),
     phone: (msisdn: string): Phone => structuredClone(network.phone(msisdn)),
     setWallet: network.setWallet,
+    /** Plays a person who pays a paybill or till without any prompt. */
+    payByHand: (wish: HandPayment): Promise<HandPaymentResult> => network.payByHand(wish),
+    /** Sends money back as Safaricom does by itself, without any request of the organisation. */
+    reverse(receipt: string, amountShillings?: number) {
+      const entry = network.ledger.get(receipt);
+      const outcome = network.reverse(receipt, amountShillings ?? entry?.amount_shillings ?? 0);
+      if (outcome !== 'done') throw new Error(`not reversed: ${outcome}`);
+    },
+    /** Sends a held C2B confirmation now. */
+    releaseConfirmation(receipt: string) {
+      const problem = network.releaseConfirmation(receipt);
+      if (problem) throw new Error(problem);
+    },
+    /** Every result of status, reversal and balance that was sent, oldest first. */
+    results: (): SentResult[] => structuredClone(organisation.results),
     counts: () => ({ ...network.counts }),
     /** Plays the person at the phone; throws when the prompt cannot be answered so. */
     answer(checkoutRequestId: string, action: PhoneAction) {

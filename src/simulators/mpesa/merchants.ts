@@ -1,6 +1,9 @@
 // Names the organisations that the simulated M-PESA knows.
 
-/** `shortcode`: the paybill, or a till's store number. `till_number`: where a till's money goes (PartyB). */
+/**
+ * `shortcode`: the paybill, or a till's store number. `till_number`: where a till's money goes (PartyB).
+ * `initiator`: who may ask for status, reversal and balance; SIMULATED_INITIATOR when left out.
+ */
 export type Merchant = {
   name: string;
   kind: 'paybill' | 'till';
@@ -9,7 +12,11 @@ export type Merchant = {
   passkey: string;
   consumer_key: string;
   consumer_secret: string;
+  initiator?: { name: string; password: string };
 };
+
+/** The initiator of every organisation that names none: the sandbox's name, a password for training. */
+export const SIMULATED_INITIATOR = { name: 'testapi', password: 'Karibu#2026' } as const;
 
 // Safaricom's public sandbox passkey: recognisable, and no secret of anyone.
 const PASSKEY = 'bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919';

@@ -15,18 +15,22 @@ export type PushRequest = {
 
 export type QueryRequest = { merchant: Merchant; checkout_request_id: string };
 
-type Checked<T> = { ok: true; request: T } | { ok: false; fault: Fault };
-type Fields = Record<string, unknown>;
+export type Checked<T> = { ok: true; request: T } | { ok: false; fault: Fault };
+export type Fields = Record<string, unknown>;
 
-const no = (fault: Fault) => ({ ok: false, fault }) as const;
+export const no = (fault: Fault) => ({ ok: false, fault }) as const;
 
 /** A JSON number or string as text; the documents mix both. */
-const asText = (value: unknown) =>
+export const asText = (value: unknown) =>
   typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
 
-function readBody(contentType: string | undefined, body: string): Checked<Fields> {
+export function readBody(
+  contentType: string | undefined,
+  body: string,
+  firstField = 'BusinessShortCode',
+): Checked<Fields> {
   // A form-encoded request is refused for its first field, not for its type.
-  if (!/^application\/json\b/i.test(contentType ?? '')) return no(invalidField('BusinessShortCode'));
+  if (!/^application\/json\b/i.test(contentType ?? '')) return no(invalidField(firstField));
   try {
     const value: unknown = JSON.parse(body);
     if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -60,7 +64,7 @@ function findMerchant(fields: Fields, merchants: readonly Merchant[]): Checked<M
   return { ok: true, request: merchant };
 }
 
-function isCallbackUrl(value: unknown, httpsOnly: boolean): value is string {
+export function isCallbackUrl(value: unknown, httpsOnly: boolean): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
   const parts = /^(https?):\/\/([^/?#]+)/.exec(value);
   if (!parts || (httpsOnly && parts[1] !== 'https')) return false;

@@ -1,6 +1,6 @@
 // Words that M-PESA shows on a phone or sends to it.
 import { eatFields } from '../../protocols/mpesa/eat-time.ts';
-import type { Prompt } from './network.ts';
+import type { LedgerEntry, Prompt, Reversal } from './network.ts';
 import type { PushRequest } from './requests.ts';
 
 const money = (shillings: number) => `Ksh${shillings.toLocaleString('en-US')}.00`;
@@ -18,18 +18,27 @@ function when(at: number): string {
   return `${f.day}/${f.month}/${f.year % 100} at ${f.hour % 12 || 12}:${minute} ${f.hour < 12 ? 'AM' : 'PM'}`;
 }
 
+type Paid = Pick<LedgerEntry, 'receipt' | 'transaction_type' | 'amount_shillings' | 'account_reference'>;
+
+/** The SMS after a payment; `wallet` in shillings, after it. */
+export function paidText(payment: Paid, name: string, at: number, wallet: number): string {
+  const amount = money(payment.amount_shillings);
+  const paid =
+    payment.transaction_type === 'CustomerBuyGoodsOnline'
+      ? `${amount} paid to ${name}.`
+      : `${amount} sent to ${name} for account ${payment.account_reference}`;
+  return `${payment.receipt} Confirmed. ${paid} on ${when(at)} New M-PESA balance is ${money(wallet)}. Transaction cost, Ksh0.00.`;
+}
+
 /** The SMS after the decision; undefined for codes that send none. `wallet` in shillings, after the payment. */
 export function smsText(prompt: Prompt, at: number, wallet: number): string | undefined {
   const amount = money(prompt.amount_shillings);
   const name = prompt.merchant_name;
   switch (prompt.result_code) {
-    case '0': {
-      const paid =
-        prompt.transaction_type === 'CustomerBuyGoodsOnline'
-          ? `${amount} paid to ${name}.`
-          : `${amount} sent to ${name} for account ${prompt.account_reference}`;
-      return `${prompt.receipt} Confirmed. ${paid} on ${when(at)} New M-PESA balance is ${money(wallet)}. Transaction cost, Ksh0.00.`;
-    }
+    case '0':
+      return prompt.receipt === null
+        ? undefined
+        : paidText({ ...prompt, receipt: prompt.receipt }, name, at, wallet);
     case '1':
       return `Failed. You do not have enough money in your M-PESA account to pay ${amount} to ${name}. Your M-PESA balance is ${money(wallet)}.`;
     case '2001':
@@ -37,6 +46,11 @@ export function smsText(prompt: Prompt, at: number, wallet: number): string | un
     default:
       return undefined;
   }
+}
+
+/** The SMS after a reversal. */
+export function reversalSmsText(entry: LedgerEntry, reversal: Reversal, wallet: number): string {
+  return `${reversal.receipt} Confirmed. Transaction ${entry.receipt} has been reversed on ${when(reversal.at)} and ${money(reversal.amount_shillings)} is credited to your M-PESA account. New M-PESA balance is ${money(wallet)}.`;
 }
 
 // ResultDesc as it was seen for each code; prose that no program should read.
@@ -63,3 +77,19 @@ export function resultProse(code: string, channel: 'callback' | 'query'): string
   if (code === '1037' && channel === 'query') return 'DS timeout user cannot be reached';
   return RESULT_PROSE[code] ?? 'The service request failed.';
 }
+
+const INITIATOR_PROSE: Record<string, string> = {
+  '0': 'The service request is processed successfully.',
+  '1': 'The balance is insufficient for the transaction.',
+  '21': 'The initiator is not allowed to initiate this request',
+  '26': 'System busy. The service request is rejected.',
+  '2001': 'The initiator information is invalid.',
+  '2006': 'Declined due to account rule',
+  '8006': 'The security credential is locked.',
+  R000001: 'The transaction has already been reversed.',
+  R000002: 'The OriginalTransactionID is invalid.',
+};
+
+/** The prose of an initiator's result. */
+export const initiatorProse = (code: string): string =>
+  INITIATOR_PROSE[code] ?? 'The service request failed.';
