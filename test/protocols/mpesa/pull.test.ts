@@ -39,9 +39,7 @@ function scripted(answers: (object | string)[], config: Partial<MpesaConfig> = {
       bodies.push(JSON.parse(String(init.body)));
       const answer = answers.shift() ?? { ResponseCode: '1001', Response: [[]] };
       if (typeof answer === 'string') return new Response(answer);
-      return 'status' in answer
-        ? Response.json(answer.body, { status: answer.status })
-        : Response.json(answer);
+      return failed(answer) ? Response.json(answer.body, { status: answer.status }) : Response.json(answer);
     },
   });
   return { client, bodies };
