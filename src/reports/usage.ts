@@ -2,6 +2,7 @@
 import type { Db } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { DAY_MS, dayOf } from '../lib/days.ts';
+import { csvLine } from './csv.ts';
 
 export type UsageGroup = 'day' | 'plan' | 'router';
 
@@ -76,4 +77,12 @@ export async function readUsage(db: Db, from: string, to: string, by: UsageGroup
   return usage
     .map((row) => ({ ...row, name: names.get(row.key) ?? null }))
     .sort((a, b) => octets(b) - octets(a));
+}
+
+/** One line a day, plan or router; one that is no more is told by its id. */
+export function usageCsv(by: UsageGroup, rows: readonly UsageRow[]): string {
+  const lines = rows.map((row) =>
+    csvLine([row.name ?? row.key, row.online_seconds, row.upload_octets, row.download_octets]),
+  );
+  return [`${by},online_seconds,upload_octets,download_octets\r\n`, ...lines].join('');
 }

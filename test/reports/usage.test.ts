@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { addDailyUsage } from '../../src/access/usage.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
 import { createRouter } from '../../src/network/routers.ts';
-import { readUsage } from '../../src/reports/usage.ts';
+import { readUsage, usageCsv } from '../../src/reports/usage.ts';
 import { NOW, somePlan, vault } from '../access/fixtures.ts';
 import { onEveryStore } from '../support/stores.ts';
 
@@ -58,6 +58,16 @@ onEveryStore('usage', (store) => {
       ['gone', null, 2 ** 33 + 10],
       [router.id, 'Kiosk', 3],
     ]);
+  });
+
+  it('as CSV has a line each, a name that would run in a spreadsheet made harmless', async () => {
+    const { day, from, to } = await someUsage();
+    await store().updateTable('plans').set({ name: '=1+1' }).where('id', '=', day.id).execute();
+    expect(usageCsv('plan', await readUsage(store(), from, to, 'plan'))).toBe(
+      `plan,online_seconds,upload_octets,download_octets\r\n'=1+1,60,${2 ** 33},${10 * 2 ** 33}\r\n1 hour,180,13,130\r\n`,
+    );
+    const byRouter = usageCsv('router', await readUsage(store(), from, to, 'router'));
+    expect(byRouter.split('\r\n')[1]).toMatch(/^gone,/);
   });
 
   it('of a year is read, of more or of days in the wrong order it is refused', async () => {

@@ -4,6 +4,7 @@ import type { Place } from './navigation.ts';
 import { Accounts } from './pages/accounts.ts';
 import { Audit } from './pages/audit.ts';
 import { BatchPage } from './pages/batch.ts';
+import { EntitlementPage } from './pages/entitlement.ts';
 import { More } from './pages/more.ts';
 import { OrderPage } from './pages/order.ts';
 import { Orders } from './pages/orders.ts';
@@ -22,6 +23,7 @@ import { SettingsPage } from './pages/settings.ts';
 import { SignIns } from './pages/sign-ins.ts';
 import { SubscriberPage } from './pages/subscriber.ts';
 import { Subscribers } from './pages/subscribers.ts';
+import { UsagePage } from './pages/usage.ts';
 import { Vouchers } from './pages/vouchers.ts';
 import { Empty, PageHead } from './parts/basics.ts';
 import { canManage, canOpen, homePage, type PageName } from './roles.ts';
@@ -51,6 +53,9 @@ export function pageFor(place: Place, role: Role): VNode {
     case 'sessions':
       return id ? html`<${SessionPage} key=${id} id=${id} />` : html`<${Sessions} />`;
     case 'subscribers':
+      if (id && place.segments[2] === 'entitlements' && place.segments[3]) {
+        return html`<${EntitlementPage} key=${place.segments[3]} subscriberId=${id} id=${place.segments[3]} />`;
+      }
       return id ? html`<${SubscriberPage} key=${id} id=${id} />` : html`<${Subscribers} />`;
     case 'payments':
       return id ? html`<${PaymentPage} key=${id} id=${id} />` : html`<${Payments} />`;
@@ -63,6 +68,8 @@ export function pageFor(place: Place, role: Role): VNode {
       return html`<${SignIns} />`;
     case 'outages':
       return html`<${Outages} />`;
+    case 'usage':
+      return html`<${UsagePage} />`;
     case 'settings':
       return html`<${SettingsPage} />`;
     case 'accounts':

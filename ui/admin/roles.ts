@@ -13,6 +13,7 @@ export type PageName =
   | 'routers'
   | 'sign-ins'
   | 'outages'
+  | 'usage'
   | 'settings'
   | 'accounts'
   | 'audit';
@@ -32,6 +33,7 @@ const ALL: PageName[] = [
   'routers',
   'sign-ins',
   'outages',
+  'usage',
   'settings',
   'accounts',
   'audit',

@@ -13,7 +13,7 @@ import type { Me, Role } from './types.ts';
 
 const GROUPS: { name: string; pages: PageName[] }[] = [
   { name: '', pages: ['overview', 'sell'] },
-  { name: 'Network', pages: ['sessions', 'subscribers', 'routers', 'sign-ins', 'outages'] },
+  { name: 'Network', pages: ['sessions', 'subscribers', 'routers', 'sign-ins', 'outages', 'usage'] },
   { name: 'Money', pages: ['payments', 'orders', 'vouchers', 'plans'] },
   { name: 'Business', pages: ['settings', 'accounts', 'audit'] },
 ];

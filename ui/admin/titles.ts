@@ -13,6 +13,7 @@ export const TITLES: Record<PageName, string> = {
   routers: 'Routers',
   'sign-ins': 'Sign-in log',
   outages: 'Outages',
+  usage: 'Usage',
   settings: 'Settings',
   accounts: 'Accounts',
   audit: 'Audit',

@@ -324,7 +324,13 @@ export interface MpesaSettings {
 export interface Settings {
   business: BusinessSettings;
   mpesa: MpesaSettings;
+  accounting: AccountingSettings;
   outages: OutageSettings;
+}
+
+export interface AccountingSettings {
+  missed_interims: number;
+  sessions_kept_days: number;
 }
 
 export interface OutageSettings {
@@ -348,6 +354,36 @@ export interface Outage {
   decided_at: number | null;
   done_at: number | null;
   created_at: number;
+}
+
+/** What an entitlement was given back for an outage. */
+export interface Extension {
+  id: string;
+  outage_id: string;
+  entitlement_id: string;
+  kind: 'box' | 'router';
+  router_name: string | null;
+  from_at: number;
+  to_at: number | null;
+  extended_ms: number;
+  ends_at_before: number;
+  ends_at_after: number;
+  created_at: number;
+}
+
+/** `key` is the day, or the id of the plan or router; `name` is null for one that is no more. */
+export interface UsageRow {
+  key: string;
+  name: string | null;
+  online_seconds: number;
+  upload_octets: number;
+  download_octets: number;
+}
+
+export interface Usage {
+  from: string;
+  to: string;
+  items: UsageRow[];
 }
 
 export interface DaySales {

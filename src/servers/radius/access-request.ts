@@ -90,7 +90,11 @@ async function identify(
   return access ? { access, reply: proof.reply } : 'unknown_user';
 }
 
-/** Missed reports after which a session takes no place from a device that asks; a busy link loses one or two. */
+/**
+ * Missed reports after which a session takes no place from a device that asks; a busy link loses one or two. Not the
+ * setting `missed_interims` of the job, which an operator with bad links raises: who paid stands at the door here, and
+ * a session that lives after all opens again with its next report.
+ */
 const MISSED = 3;
 
 /**

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { recordAccounting } from '../../../src/access/accounting.ts';
 import { endEntitlement, startEntitlement } from '../../../src/access/entitlements.ts';
+import { noteOutage, settleOutages } from '../../../src/access/outages.ts';
 import { redeemVoucher } from '../../../src/access/vouchers.ts';
 import { startOrder } from '../../../src/billing/orders.ts';
 import { settleEvidence } from '../../../src/billing/settle.ts';
@@ -116,6 +117,16 @@ beforeAll(async () => {
     const [stored] = await recordAccounting(app.db, [session], NOW + i);
     ids.session = stored?.id as string;
   }
+  await noteOutage(app.db, { kind: 'box', from_at: NOW - 60_000, to_at: NOW }, NOW);
+  const [outage] = await settleOutages(app.db, 0);
+  ids.outage = outage?.id as string;
+  await app.db
+    .insertInto('extensions')
+    .values({
+      ...{ id: newId(NOW), outage_id: ids.outage, entitlement_id: ids.entitlement, extended_ms: 1000 },
+      ...{ ends_at_before: NOW, ends_at_after: NOW + 1000, created_at: NOW },
+    })
+    .execute();
   await app.db
     .insertInto('messages')
     .values({
@@ -148,6 +159,7 @@ function addressOf(route: Route): string {
     orders: 'order',
     payments: 'payment',
     accounts: 'account',
+    outages: 'outage',
   };
   return route.path.replace('{id}', ids[noun[route.tag] as string] ?? 'missing');
 }

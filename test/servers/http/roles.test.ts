@@ -90,6 +90,7 @@ const ALLOWED: Record<string, string> = {
   'get /audit': 'oa',
   'get /reports/overview': 'oacs',
   'get /reports/usage': 'oas',
+  'get /reports/usage.csv': 'oas',
   'get /reports/sales': 'oas',
   'get /reports/sales.csv': 'oas',
   'get /reports/access-log': 'oas',

@@ -66,7 +66,7 @@ export function Outages() {
         {
           label: 'State',
           at: 'sub-end',
-          cell: (outage: Outage) => html`<${State} state=${outage.state}
+          cell: (outage: Outage) => html`<${State} state=${outage.state === 'open' ? 'offline' : outage.state}
             word=${{ open: 'down', waiting: 'to decide', approved: 'extended', dismissed: 'dismissed' }[outage.state]} />`,
         },
         {

@@ -1,4 +1,4 @@
-// The business and its M-PESA keys.
+// The business, its M-PESA keys, and how sessions are counted.
 import { html } from '../../shared/html.ts';
 import { post, put } from '../api.ts';
 import { useLoad } from '../load.ts';
@@ -8,16 +8,18 @@ import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
 import { Segments, Toolbar } from '../parts/list.ts';
 import { TestButton } from '../parts/test-steps.ts';
 import { tell } from '../parts/toast.ts';
-import type { BusinessSettings, MpesaSettings, Settings, TestAnswer } from '../types.ts';
+import type { AccountingSettings, BusinessSettings, MpesaSettings, Settings, TestAnswer } from '../types.ts';
 
 export function SettingsPage() {
   const { data, error, reload } = useLoad<Settings>('/settings');
-  const part = usePlace().segments[1] === 'mpesa' ? 'mpesa' : '';
+  const named = usePlace().segments[1] ?? '';
+  const part = ['mpesa', 'sessions'].includes(named) ? named : '';
   return html`<${PageHead} title="Settings" />
     <${Toolbar}><${Segments} label="Part" value=${part}
       onPick=${(picked: string) => go(picked ? `/settings/${picked}` : '/settings')} options=${[
         ['', 'Business'],
         ['mpesa', 'M-PESA'],
+        ['sessions', 'Sessions'],
       ]} /><//>
     ${
       !data &&
@@ -25,7 +27,8 @@ export function SettingsPage() {
     ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`
     }
     ${data && part === '' && html`<${Business} settings=${data.business} onSaved=${reload} />`}
-    ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}`;
+    ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}
+    ${data && part === 'sessions' && html`<${Accounting} settings=${data.accounting} onSaved=${reload} />`}`;
 }
 
 function trimmed(values: Values): Values {
@@ -62,6 +65,26 @@ function Business({ settings, onSaved }: { settings: BusinessSettings; onSaved: 
       <${Field} form=${form} name="portal_url" label="Portal address" mono required=${false}
         placeholder="http://192.168.88.2:8081" hint="Where the hotspot sends guests" />
     </div>
+    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
+  <//><//>`;
+}
+
+function Accounting({ settings, onSaved }: { settings: AccountingSettings; onSaved: () => void }) {
+  const form = useForm({
+    missed_interims: String(settings.missed_interims),
+    sessions_kept_days: String(settings.sessions_kept_days),
+  });
+  const save = async (values: Values) => {
+    await put('/settings/accounting', trimmed(values));
+    tell('Sessions saved.');
+    onSaved();
+  };
+  return html`<${Card} class="narrow"><${FormBox} form=${form} act=${save}>
+    <${Field} form=${form} name="missed_interims" label="Missed reports after which a session is over"
+      inputmode="numeric"
+      hint="Routers report each live session once in a while. With more, sessions on bad links stay open; with less, dead ones close sooner." />
+    <${Field} form=${form} name="sessions_kept_days" label="Days that closed sessions are kept"
+      inputmode="numeric" hint="The daily usage stays for good." />
     <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
   <//><//>`;
 }

@@ -179,7 +179,7 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
       }} />`
     }
     <${Listing} list=${list as Listed<Entitlement>} label="Entitlements" icon="plans"
-    filtered=${false} id=${(row: Entitlement) => row.id} emptyTitle="No entitlement." empty=${null}
+    filtered=${false} id=${(row: Entitlement) => row.id} href=${(row: Entitlement) => `/subscribers/${id}/entitlements/${row.id}`} emptyTitle="No entitlement." empty=${null}
     columns=${[
       {
         label: 'Plan',

@@ -1,12 +1,15 @@
-// The week's sales as bars, drawn by uPlot in the colours of the page.
+// Days as bars, drawn by uPlot in the colours of the page.
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { formatMoney } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
-import type { Overview } from '../types.ts';
 
-/** Shillings at the top of an axis without sales. */
-const LEAST_SCALE = 100;
+export interface Bar {
+  /** The day, `2026-11-21`. */
+  day: string;
+  value: number;
+  /** The value in words, for who cannot see the bars. */
+  text: string;
+}
 
 /** A phone shows less of it, so that the next card is in sight. */
 function chartHeight(width: number): number {
@@ -17,16 +20,27 @@ function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function dayName(day: string): string {
-  return new Date(`${day}T12:00:00`).toLocaleDateString('en-GB', { weekday: 'short' });
+/** A week by its weekdays, more by their dates. */
+function dayName(day: string, weekdays: boolean): string {
+  const how: Intl.DateTimeFormatOptions = weekdays
+    ? { weekday: 'short' }
+    : { day: 'numeric', month: 'short' };
+  return new Date(`${day}T12:00:00`).toLocaleDateString('en-GB', how);
 }
 
-/** `1.2k` under an axis, where the whole amount would not fit. */
-function shortAmount(shillings: number): string {
-  return shillings >= 1000 ? `${Number((shillings / 1000).toFixed(1))}k` : String(shillings);
+/** Room for the name of a day under the axis, pixels. */
+const NAME_WIDTH = 58;
+
+interface Look {
+  /** The top of an axis without values. */
+  least: number;
+  /** How wide the values beside the axis are, pixels. */
+  room: number;
+  /** A value beside the axis, short: `1.2k`. */
+  short: (value: number) => string;
 }
 
-function options(week: Overview['week'], width: number): uPlot.Options {
+function options(bars: Bar[], look: Look, width: number): uPlot.Options {
   const [muted, line, accent, soft] = [
     token('--muted'),
     token('--line'),
@@ -34,16 +48,18 @@ function options(week: Overview['week'], width: number): uPlot.Options {
     token('--chart-past'),
   ];
   const font = `12px ${token('--font')}`;
-  const last = week.length - 1;
+  const last = bars.length - 1;
+  const step = Math.max(1, Math.ceil((bars.length * NAME_WIDTH) / Math.max(width, 1)));
   return {
     width,
     height: chartHeight(width),
-    padding: [10, 4, 0, 0],
+    // The last day's name stands in the middle under a bar that may be narrow.
+    padding: [10, bars.length > 7 ? 18 : 4, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
       x: { time: false, range: [-0.6, last + 0.6] },
-      y: { range: (_, __, max) => [0, Math.max(max * 1.08, LEAST_SCALE)] },
+      y: { range: (_, __, max) => [0, Math.max(max * 1.08, look.least)] },
     },
     axes: [
       {
@@ -53,9 +69,11 @@ function options(week: Overview['week'], width: number): uPlot.Options {
         ticks: { show: false },
         gap: 6,
         size: 28,
-        splits: () => week.map((_, index) => index),
+        splits: () => bars.map((_, index) => index).filter((index) => (last - index) % step === 0),
         values: (_, splits) =>
-          splits.map((index) => (index === last ? 'Today' : dayName(week[index]?.day ?? ''))),
+          splits.map((index) =>
+            index === last ? 'Today' : dayName(bars[index]?.day ?? '', bars.length <= 7),
+          ),
       },
       {
         stroke: muted,
@@ -63,9 +81,9 @@ function options(week: Overview['week'], width: number): uPlot.Options {
         grid: { stroke: line, width: 1 },
         ticks: { show: false },
         gap: 8,
-        size: 46,
+        size: look.room,
         space: 44,
-        values: (_, splits) => splits.map(shortAmount),
+        values: (_, splits) => splits.map(look.short),
       },
     ],
     series: [
@@ -77,7 +95,7 @@ function options(week: Overview['week'], width: number): uPlot.Options {
           size: [0.56, 44],
           radius: [0.18, 0],
           disp: {
-            fill: { unit: 3, values: () => week.map((_, index) => (index === last ? accent : soft)) },
+            fill: { unit: 3, values: () => bars.map((_, index) => (index === last ? accent : soft)) },
           },
         }),
         fill: accent,
@@ -86,26 +104,27 @@ function options(week: Overview['week'], width: number): uPlot.Options {
   };
 }
 
-/** `week` is seven days, the oldest first. The figures are also there for who cannot see the bars. */
-export function WeekChart({ week }: { week: Overview['week'] }) {
+/** `bars` are days, the oldest first, the last one today. The figures are also there for who cannot see the bars. */
+export function DayChart({ bars, caption, look }: { bars: Bar[]; caption: string; look: Look }) {
   const box = useRef<HTMLDivElement>(null);
-  const key = JSON.stringify(week);
+  const key = JSON.stringify(bars);
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const days = JSON.parse(key) as Overview['week'];
+    const days = JSON.parse(key) as Bar[];
     let plot: uPlot | undefined;
     const draw = () => {
       plot?.destroy();
-      const data: uPlot.AlignedData = [
-        days.map((_, index) => index),
-        days.map((day) => day.sales_cents / 100),
-      ];
-      plot = new uPlot(options(days, element.clientWidth), data, element);
+      const data: uPlot.AlignedData = [days.map((_, index) => index), days.map((day) => day.value)];
+      plot = new uPlot(options(days, look, element.clientWidth), data, element);
     };
-    const watch = new ResizeObserver(() =>
-      plot?.setSize({ width: element.clientWidth, height: chartHeight(element.clientWidth) }),
-    );
+    // Another width has room for other names.
+    let drawn = element.clientWidth;
+    const watch = new ResizeObserver(() => {
+      if (drawn === element.clientWidth) return;
+      drawn = element.clientWidth;
+      draw();
+    });
     const scheme = window.matchMedia('(prefers-color-scheme: dark)');
     draw();
     watch.observe(element);
@@ -117,14 +136,11 @@ export function WeekChart({ week }: { week: Overview['week'] }) {
       window.removeEventListener('themechange', draw);
       plot?.destroy();
     };
-  }, [key]);
+  }, [key, look]);
   return html`<figure class="chart">
     <div ref=${box} aria-hidden="true"></div>
-    <table class="off-screen"><caption>Sales by day</caption><tbody>
-      ${week.map(
-        (day) => html`<tr key=${day.day}><th scope="row">${day.day}</th><td>
-      ${formatMoney(day.sales_cents)}</td></tr>`,
-      )}
+    <table class="off-screen"><caption>${caption}</caption><tbody>
+      ${bars.map(({ day, text }) => html`<tr key=${day}><th scope="row">${day}</th><td>${text}</td></tr>`)}
     </tbody></table>
   </figure>`;
 }

@@ -6,7 +6,7 @@ import { AppError, errorText } from '../../../errors.ts';
 import { DAY_MS, dayOf, dayStart, startOfDay } from '../../../lib/days.ts';
 import { readOverview, salesToday } from '../../../reports/overview.ts';
 import { type SalesRequest, salesCsv } from '../../../reports/sales.ts';
-import { readUsage } from '../../../reports/usage.ts';
+import { readUsage, usageCsv } from '../../../reports/usage.ts';
 import type { HttpContext } from '../context.ts';
 import { accessLogAnswer, overviewAnswer, salesAnswer, usageAnswer } from './answers.ts';
 import { viewPayment } from './payments.ts';
@@ -63,6 +63,20 @@ const usageQuery = z.object({
 /** The days of the chart, unless others are asked for. */
 const USUAL_DAYS = 30;
 
+function usageDays(query: z.infer<typeof usageQuery>, now: number): { from: string; to: string } {
+  const to = query.to ?? dayOf(now);
+  return { from: query.from ?? dayOf(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS), to };
+}
+
+function csvFile(name: string, text: string): Response {
+  return new Response(text, {
+    headers: {
+      'content-type': 'text/csv; charset=utf-8',
+      'content-disposition': `attachment; filename="${name}"`,
+    },
+  });
+}
+
 /** Ten years. */
 const MOST_DAYS = 3660;
 
@@ -110,9 +124,23 @@ export const reportRoutes = [
     query: usageQuery,
     answer: usageAnswer,
     async handle({ ctx, query, now }) {
-      const to = query.to ?? dayOf(now);
-      const from = query.from ?? dayOf(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
+      const { from, to } = usageDays(query, now);
       return { from, to, items: await readUsage(ctx.db, from, to, query.by) };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/reports/usage.csv',
+    summary: 'The same as CSV',
+    access: SUPPORT,
+    query: usageQuery,
+    produces: 'text/csv',
+    async handle({ ctx, query, now }) {
+      const { from, to } = usageDays(query, now);
+      return csvFile(
+        `usage-${from}-${to}.csv`,
+        usageCsv(query.by, await readUsage(ctx.db, from, to, query.by)),
+      );
     },
   }),
   route({
@@ -135,12 +163,7 @@ export const reportRoutes = [
       const request = salesRequest(query, now);
       const csv = salesCsv(await ctx.heavy.run('sales', request));
       const days = `${dayOf(request.from)}-${dayOf(request.to - 1)}`;
-      return new Response(csv, {
-        headers: {
-          'content-type': 'text/csv; charset=utf-8',
-          'content-disposition': `attachment; filename="sales-${days}.csv"`,
-        },
-      });
+      return csvFile(`sales-${days}.csv`, csv);
     },
   }),
   route({
