@@ -83,7 +83,7 @@ export function Outages() {
                     onClick=${() => decide(outage, 'approve')}>Extend<//>
                   <${Button} onClick=${() => decide(outage, 'dismiss')}>Dismiss<//>`
                 }</div>`
-              : html`<span class="muted">${outage.state === 'approved' ? `${guests(outage.extended)} extended, ` : ''}${
+              : html`<span class="muted">${outage.state !== 'approved' ? '' : outage.done_at === null ? 'being extended, ' : `${guests(outage.extended)} extended, `}${
                   outage.decided_by ? `by ${outage.decided_by}` : ''
                 }</span>`,
         },

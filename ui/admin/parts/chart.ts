@@ -28,8 +28,8 @@ function dayName(day: string, weekdays: boolean): string {
   return new Date(`${day}T12:00:00`).toLocaleDateString('en-GB', how);
 }
 
-/** Room for the name of a day under the axis, pixels. */
-const NAME_WIDTH = 58;
+/** Room for a weekday or a date under the axis, pixels. */
+const NAME_WIDTH = { weekday: 36, date: 58 };
 
 interface Look {
   /** The top of an axis without values. */
@@ -49,12 +49,14 @@ function options(bars: Bar[], look: Look, width: number): uPlot.Options {
   ];
   const font = `12px ${token('--font')}`;
   const last = bars.length - 1;
-  const step = Math.max(1, Math.ceil((bars.length * NAME_WIDTH) / Math.max(width, 1)));
+  const weekdays = bars.length <= 7;
+  const room = bars.length * NAME_WIDTH[weekdays ? 'weekday' : 'date'];
+  const step = Math.max(1, Math.ceil(room / Math.max(width, 1)));
   return {
     width,
     height: chartHeight(width),
     // The last day's name stands in the middle under a bar that may be narrow.
-    padding: [10, bars.length > 7 ? 18 : 4, 0, 0],
+    padding: [10, weekdays ? 4 : 18, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
@@ -71,9 +73,7 @@ function options(bars: Bar[], look: Look, width: number): uPlot.Options {
         size: 28,
         splits: () => bars.map((_, index) => index).filter((index) => (last - index) % step === 0),
         values: (_, splits) =>
-          splits.map((index) =>
-            index === last ? 'Today' : dayName(bars[index]?.day ?? '', bars.length <= 7),
-          ),
+          splits.map((index) => (index === last ? 'Today' : dayName(bars[index]?.day ?? '', weekdays))),
       },
       {
         stroke: muted,
