@@ -50,6 +50,15 @@ export interface TestStep {
   hint?: string;
 }
 
+/** Where M-PESA sends notices of payments by hand; `v1` names payers by a hash, `v2` by a masked number. */
+export interface NoticeRegistration {
+  version: 'v1' | 'v2';
+  confirmation_url: string;
+  validation_url: string;
+  /** When nobody answers a validation. */
+  when_unanswered: 'Completed' | 'Cancelled';
+}
+
 export interface PaymentGateway {
   requestPayment(request: PaymentRequest): Promise<PaymentRequestOutcome>;
   queryPayment(checkoutRequestId: string): Promise<PaymentQueryOutcome>;

@@ -8,7 +8,7 @@ import {
   type MpesaConfig,
   parseStkCallback,
 } from '../protocols/mpesa/index.ts';
-import type { GatewayOutside, Notice, PaymentGateway, TestStep } from './gateways.ts';
+import type { GatewayOutside, Notice, NoticeRegistration, PaymentGateway, TestStep } from './gateways.ts';
 import { type MpesaSettings, readMpesaSettings } from './mpesa-settings.ts';
 
 /** Settings → what the protocol needs. */
@@ -28,11 +28,32 @@ function configOf(settings: MpesaSettings, baseUrl: string, outside: GatewayOuts
   };
 }
 
+/** What only M-PESA has beside taking payments: what is told to it once. */
+export interface MpesaGateway extends PaymentGateway {
+  registerNotices(request: NoticeRegistration): Promise<TestStep>;
+  /** `msisdn`: the number named in the operator's papers with Safaricom. */
+  registerPull(msisdn: string, url: string): Promise<TestStep>;
+}
+
+const PORTAL = 'Compare with the Daraja portal: the product must be on your app, the shortcode live.';
+
+/** Why something that is told to M-PESA once was not taken. */
+function notTaken(
+  step: string,
+  result: { outcome: string; message?: string; code?: string; cause?: string },
+): TestStep {
+  const unknown = result.outcome === 'unknown';
+  const said = unknown ? result.cause : `${result.message} (${result.code})`;
+  return {
+    step,
+    ok: false,
+    message: unknown ? `Daraja did not answer clearly: ${said}` : `Daraja refused: ${said}`,
+    hint: unknown ? 'Try again in a minute: it may have been taken.' : PORTAL,
+  };
+}
+
 /** A gateway over one client, which keeps the one live token. */
-export async function mpesaGateway(
-  settings: MpesaSettings,
-  outside: GatewayOutside,
-): Promise<PaymentGateway> {
+export async function mpesaGateway(settings: MpesaSettings, outside: GatewayOutside): Promise<MpesaGateway> {
   const simulated = settings.environment === 'simulator' && settings.base_url === '';
   const baseUrl = simulated ? await outside.simulatorUrl(settings) : settings.base_url;
   const config = configOf(settings, baseUrl, outside);
@@ -61,6 +82,27 @@ export async function mpesaGateway(
       }
       const problem = result.outcome === 'unknown' ? result.cause : `${result.code} ${result.message}`;
       return { outcome: 'undecided', problem };
+    },
+    async registerNotices(request) {
+      const result = await client.registerC2bUrls(request);
+      if (result.outcome === 'registered') {
+        return { step: 'c2b', ok: true, message: `Registered: notices come to ${request.confirmation_url}` };
+      }
+      if (result.outcome === 'already_registered') {
+        return {
+          step: 'c2b',
+          ok: false,
+          message: `Daraja has addresses already: ${result.message}`,
+          hint: 'If they are not these, delete them on the Daraja portal (Self Services, URL Management), then register again.',
+        };
+      }
+      return notTaken('c2b', result);
+    },
+    async registerPull(msisdn, url) {
+      const result = await client.registerPull({ nominated_msisdn: msisdn, callback_url: url });
+      if (result.outcome !== 'registered') return notTaken('pull', result);
+      const message = result.already ? 'Pulling was enabled before.' : 'Pulling is enabled.';
+      return { step: 'pull', ok: true, message };
     },
     async test() {
       const steps: TestStep[] = await checkMpesaConnection(config);

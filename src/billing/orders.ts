@@ -37,6 +37,8 @@ export interface OrderInput {
   ip: string | null;
   router_id: string | null;
   idempotency_key: string | null;
+  /** The operator tries a sale: the plan may be hidden. */
+  rehearsal?: boolean;
 }
 
 export interface StartedOrder {
@@ -54,7 +56,8 @@ export interface StartedOrder {
  */
 export async function startOrder(db: Db, input: OrderInput, now: number): Promise<StartedOrder> {
   const plan = await getPlan(db, input.plan_id);
-  if (plan.state !== 'on_sale' || plan.kind !== 'hotspot') {
+  const forSale = plan.state === 'on_sale' || (input.rehearsal === true && plan.state === 'hidden');
+  if (!forSale || plan.kind !== 'hotspot') {
     throw new AppError('conflict', `“${plan.name}” is not on sale.`, { hint: 'Choose another plan.' });
   }
   if (!isWholeShillings(plan.price_cents) || plan.price_cents < 100) {

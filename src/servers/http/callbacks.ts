@@ -1,9 +1,11 @@
 // The callback door: payment gateways tell us what happened. The only door a tunnel opens.
 import { Hono } from 'hono';
-import { keepEvidence } from '../../billing/evidence.ts';
+import { type EvidenceInput, keepEvidence } from '../../billing/evidence.ts';
+import { isNoticeToken } from '../../billing/notice-addresses.ts';
 import { findOrderByToken } from '../../billing/orders.ts';
 import { doubtAbout } from '../../billing/trust.ts';
 import { CHECK_PATH, proofOf } from '../../network/tunnel/reach.ts';
+import { C2B_CONFIRMATION_ANSWER, c2bValidationAnswer, parseC2bNotice } from '../../protocols/mpesa/index.ts';
 import { guardCallbacks } from './callback-guard.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
@@ -38,34 +40,59 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
     return c.json(ACCEPTED);
   });
 
+  /** Keeps a notice that nobody asked for, for the operator to see. */
+  async function keepAside(about: Omit<EvidenceInput, 'order_id'>, why: string, now: number): Promise<void> {
+    ctx.log.warn('notice kept aside', { source_address: about.source_address, why });
+    ctx.callbacks.note('quarantined', now);
+    ctx.callbacks.noteStranger({ at: now, address: about.source_address, why }, false);
+    if (strangers.take('all', now)) {
+      await keepEvidence(ctx.db, { ...about, order_id: null, quarantine: why }, now);
+    }
+  }
+
+  /** Keeps a notice that came to an address of ours; what speaks against it has M-PESA asked first. */
+  async function take(input: EvidenceInput, shortcode: string | undefined, now: number): Promise<void> {
+    const { source_address } = input;
+    const doubt = await doubtAbout(ctx.db, { source_address, shortcode });
+    if (doubt) {
+      ctx.log.warn('callback not believed yet', { order: input.order_id, doubt });
+      // Behind a proxy of the operator's nobody can say who sent it: that is no news.
+      if (source_address) ctx.callbacks.noteStranger({ at: now, address: source_address, why: doubt }, true);
+    }
+    await keepEvidence(ctx.db, { ...input, doubt }, now);
+    ctx.callbacks.note('taken', now);
+    ctx.kick();
+  }
+
   // The body goes to the disk first, then the answer goes out, then it is read: a power cut in between loses nothing.
   door.post('/cb/mpesa/:token', async (c) => {
     const body = await c.req.text();
     const now = ctx.clock.now();
     const order = await findOrderByToken(ctx.db, c.req.param('token'));
     const about = { kind: 'stk_callback' as const, body, source_address: c.env.address };
-    if (order) {
-      const shortcode = c.req.header('businessshortcode');
-      const doubt = await doubtAbout(ctx.db, { source_address: c.env.address, shortcode });
-      if (doubt) {
-        ctx.log.warn('callback not believed yet', { order: order.id, doubt });
-        // Behind a proxy of the operator's nobody can say who sent it: that is no news.
-        if (c.env.address) ctx.callbacks.noteStranger({ at: now, address: c.env.address, why: doubt }, true);
-      }
-      await keepEvidence(ctx.db, { ...about, order_id: order.id, doubt }, now);
-      ctx.kick();
-      ctx.callbacks.note('taken', now);
-    } else {
-      const why = 'Its address belongs to no order.';
-      ctx.log.warn('callback without an order', { source_address: c.env.address });
-      ctx.callbacks.note('quarantined', now);
-      ctx.callbacks.noteStranger({ at: now, address: c.env.address, why }, false);
-      if (strangers.take('all', now)) {
-        await keepEvidence(ctx.db, { ...about, order_id: null, quarantine: why }, now);
-      }
-    }
+    if (order) await take({ ...about, order_id: order.id }, c.req.header('businessshortcode'), now);
+    else await keepAside(about, 'Its address belongs to no order.', now);
     return c.json(ACCEPTED);
   });
+
+  // Payments by hand. What cannot be read is kept all the same: money has moved.
+  door.post('/cb/pay/:token/confirmation', async (c) => {
+    const body = await c.req.text();
+    const now = ctx.clock.now();
+    const about = { kind: 'c2b' as const, body, source_address: c.env.address };
+    const notice = parseC2bNotice(body);
+    if (!isNoticeToken(ctx.vault, c.req.param('token'))) {
+      await keepAside(about, 'Its address is not one that M-PESA was given.', now);
+    } else if (!notice.ok) {
+      await keepAside(about, `It could not be read: ${notice.problem}.`, now);
+    } else {
+      await take({ ...about, order_id: null, receipt: notice.receipt }, notice.shortcode, now);
+    }
+    return c.json(C2B_CONFIRMATION_ANSWER);
+  });
+  // Nobody is turned away who wants to pay: what an account stands for is settled afterwards (payments.md §1.8).
+  door.post('/cb/pay/:token/validation', (c) => c.json(c2bValidationAnswer()));
+  door.post('/cb/pay/:token/pulled', (c) => c.json(ACCEPTED));
 
   door.notFound((c) => c.json({ error: 'not found' }, 404));
   door.onError((error, c) => answerError(c, error, ctx.log));

@@ -1,5 +1,6 @@
 // What the HTTP handlers need of the program.
-import type { Gateways, PaymentGateway } from '../../billing/gateways.ts';
+import type { Gateways } from '../../billing/gateways.ts';
+import type { MpesaGateway } from '../../billing/mpesa.ts';
 import type { MpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { DiskState } from '../../db/disk-watch.ts';
 import type { ClockState, Correction } from '../../db/known-time.ts';
@@ -22,7 +23,7 @@ export interface HttpContext {
   log: Log;
   gateways: Gateways;
   /** A gateway for settings that are not stored yet: the Test button. */
-  tryMpesa(settings: MpesaSettings): Promise<PaymentGateway>;
+  tryMpesa(settings: MpesaSettings): Promise<MpesaGateway>;
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;

@@ -12,6 +12,7 @@ import { authRoutes, LOGIN_COOKIE } from './auth.ts';
 import { clockRoutes } from './clock.ts';
 import { credentialRoutes } from './credentials.ts';
 import { entitlementRoutes } from './entitlements.ts';
+import { goLiveRoutes } from './go-live.ts';
 import { openApi } from './openapi.ts';
 import { outageRoutes } from './outages.ts';
 import { paymentRoutes } from './payments.ts';
@@ -39,6 +40,7 @@ export function adminRoutes(): Route[] {
     ...routerRoutes,
     ...settingRoutes,
     ...tunnelRoutes,
+    ...goLiveRoutes,
     ...clockRoutes,
     ...outageRoutes,
     ...accountRoutes,
