@@ -66,6 +66,55 @@ describe('the examples of the RFCs', () => {
   });
 });
 
+describe('packets of FreeRADIUS’s radclient where RFC 2866 and RFC 5176 have no example', () => {
+  const session = [attribute('User-Name', 'amina'), attribute('Acct-Session-Id', '80100014')];
+  const [user, id] = session as [(typeof session)[0], (typeof session)[0]];
+  const stop = [
+    ...[user, attribute('Acct-Status-Type', 2), id, attribute('NAS-IP-Address', '10.5.48.1')],
+    ...[attribute('Acct-Session-Time', 3600), attribute('Acct-Input-Octets', 0xffffffff)],
+    ...[attribute('Acct-Input-Gigawords', 1), attribute('Acct-Output-Octets', 7)],
+    attribute('Acct-Terminate-Cause', 5),
+  ];
+  const which = [
+    ...[...session, attribute('Framed-IP-Address', '10.5.50.20')],
+    ...[attribute('NAS-IP-Address', '10.5.48.1'), attribute('Calling-Station-Id', 'AA:BB:CC:00:00:01')],
+  ];
+  const change = [
+    ...[...session, attribute('Session-Timeout', 7200)],
+    attribute('Mikrotik-Rate-Limit', '2M/5M'),
+  ];
+
+  test.each([
+    ['rfc2866-3', Code.AccountingRequest, Code.AccountingResponse, stop],
+    ['rfc5176-3.1', Code.DisconnectRequest, Code.DisconnectAck, which],
+    ['rfc5176-3.2', Code.CoaRequest, Code.CoaAck, change],
+  ])('%s: read and signed alike, octet for octet', (name, code, replyCode, attributes) => {
+    const request = read(vector(`${name}-request`));
+    expect(verifyRequestAuthenticator(request, secret)).toBe(true);
+    expect(verifyRequestAuthenticator(request, other)).toBe(false);
+    const ours = encodeRequest({ code, identifier: request.identifier, attributes }, secret);
+    expect(ours.bytes.toString('hex')).toBe(vector(`${name}-request`).toString('hex'));
+    const reply = vector(`${name}-reply`);
+    expect(verifyReply(reply, request, secret)?.code).toBe(replyCode);
+    expect(verifyReply(reply, request, other)).toBeUndefined();
+    const answer = encodeReply({ code: replyCode, attributes: [] }, request, secret);
+    expect(answer.toString('hex')).toBe(reply.toString('hex'));
+  });
+
+  test.each(['rfc2866-3', 'rfc5176-3.1', 'rfc5176-3.2'])(
+    '%s with any octet changed proves nothing',
+    (name) => {
+      const bytes = vector(`${name}-request`);
+      for (let at = 0; at < bytes.length; at++) {
+        const changed = Buffer.from(bytes);
+        changed[at] = (changed[at] ?? 0) ^ 1;
+        const packet = decodePacket(changed);
+        expect(packet !== undefined && verifyRequestAuthenticator(packet, secret)).toBe(false);
+      }
+    },
+  );
+});
+
 describe('a datagram is refused', () => {
   test.each([
     ['when it is empty', Buffer.alloc(0)],
