@@ -26,7 +26,7 @@ function readJson(body: string): Record<string, unknown> | undefined {
 }
 
 /** What the phone page draws: the phone, the prompt on its screen, its last decided one. */
-function phoneState(network: Network, wanted: string | undefined) {
+function phoneState(network: Network, merchants: readonly Merchant[], wanted: string | undefined) {
   const msisdn = wanted ?? network.newestPrompt()?.msisdn;
   if (!msisdn) return { msisdn: null };
   const phone = network.phone(msisdn);
@@ -36,6 +36,11 @@ function phoneState(network: Network, wanted: string | undefined) {
     msisdn,
     wallet_shillings: phone.wallet_shillings,
     messages: phone.messages,
+    payees: merchants.map((merchant) => ({
+      name: merchant.name,
+      kind: merchant.kind,
+      number: merchant.kind === 'till' ? merchant.till_number : merchant.shortcode,
+    })),
     prompt: shown ? { id: shown.checkout_request_id, text: shown.text, sent_at: shown.sent_at } : null,
   };
 }
@@ -83,11 +88,12 @@ export function createControl(network: Network, merchants: readonly Merchant[], 
     response.end(statementCsv(merchant, [...network.ledger.values()], network.knobs(), { from, to }));
   }
 
-  /** A payment by hand: {msisdn, to, account_reference?, amount_shillings}. */
+  /** A payment by hand: {msisdn, to, account_reference?, amount_shillings, pin?}; any PIN is right but 0000. */
   async function pay(response: ServerResponse, body: string) {
     const wish = readJson(body);
     const msisdn = normalizeMsisdn(String(wish?.msisdn ?? ''));
     if (!wish || !msisdn) return sendJson(response, 400, { error: 'msisdn is a phone number' });
+    if (wish.pin === '0000') return sendJson(response, 400, { error: 'the PIN is wrong' });
     const result = await network.payByHand({
       msisdn,
       to: String(wish.to ?? '').trim(),
@@ -143,7 +149,7 @@ export function createControl(network: Network, merchants: readonly Merchant[], 
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     let last = '';
     const write = () => {
-      const state = JSON.stringify(phoneState(network, msisdn));
+      const state = JSON.stringify(phoneState(network, merchants, msisdn));
       if (state === last) return;
       last = state;
       response.write(`data: ${state}\n\n`);

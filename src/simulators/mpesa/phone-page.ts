@@ -48,6 +48,7 @@ export function phonePage(): { html: string; policy: string } {
         <form id="whose"><label for="number">This phone</label><input id="number" name="msisdn" inputmode="tel" autocomplete="off" placeholder="waiting for a payment" size="14"></form>
         <p class="wallet"><span>M-PESA</span><b id="wallet">–</b></p>
       </div>
+      <button type="button" class="pay" id="pay" hidden>Lipa na M-PESA</button>
       <h1 class="sr">Messages</h1>
       <ol class="messages" id="messages" aria-live="polite"></ol>
       <p class="empty" id="empty">When someone pays with this number, M&#8209;PESA asks for the PIN here.</p>
@@ -67,6 +68,18 @@ export function phonePage(): { html: string; policy: string } {
       </div>
       <div class="actions"><button type="button" class="cancel" id="cancel">Cancel</button><button type="button" class="send" id="send" disabled>Send</button></div>
     </section>
+    <form class="prompt by-hand" id="hand" aria-labelledby="hand-title" hidden>
+      <p class="brand" id="hand-title"><i></i>LIPA NA M-PESA</p>
+      <label for="payee">Pay to</label>
+      <select id="payee" name="to"></select>
+      <label for="account" id="account-label">Account number</label>
+      <input id="account" name="account_reference" maxlength="20" autocomplete="off" autocapitalize="characters">
+      <label for="amount">Amount, KES</label>
+      <input id="amount" name="amount_shillings" inputmode="numeric" pattern="[0-9]{1,6}" required autocomplete="off">
+      <label for="pin">M-PESA PIN</label>
+      <input id="pin" name="pin" type="password" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required autocomplete="off">
+      <div class="actions"><button type="button" class="cancel" id="hand-cancel">Cancel</button><button class="send" id="hand-send">Pay</button></div>
+    </form>
     <p class="toast" id="toast" role="status" hidden></p>
   </div>
 </main>

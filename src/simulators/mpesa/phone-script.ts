@@ -4,7 +4,7 @@
 export const PHONE_SCRIPT = `
 'use strict';
 const byId = (id) => document.getElementById(id);
-const number = byId('number'), dots = byId('dots'), toast = byId('toast'), send = byId('send');
+const number = byId('number'), dots = byId('dots'), toast = byId('toast'), send = byId('send'), hand = byId('hand'), payee = byId('payee');
 let state = { msisdn: null }, pin = '', shown = null, lastMessageAt = null, toastTimer;
 
 const local = (msisdn) => '0' + msisdn.slice(3, 6) + ' ' + msisdn.slice(6, 9) + ' ' + msisdn.slice(9);
@@ -45,6 +45,51 @@ function drawMessages(messages) {
   byId('empty').hidden = messages.length > 0;
 }
 
+function drawPayees(payees) {
+  const wanted = JSON.stringify(payees);
+  if (payee.dataset.drawn === wanted) return;
+  payee.dataset.drawn = wanted;
+  payee.replaceChildren(...payees.map((one) => {
+    const option = document.createElement('option');
+    option.value = one.number;
+    option.dataset.kind = one.kind;
+    option.textContent = (one.kind === 'till' ? 'Till ' : 'Paybill ') + one.number + ' · ' + one.name;
+    return option;
+  }));
+  askAccount();
+}
+
+function askAccount() {
+  const till = payee.selectedOptions[0] && payee.selectedOptions[0].dataset.kind === 'till';
+  const account = byId('account');
+  account.hidden = byId('account-label').hidden = !!till;
+  account.required = !till;
+}
+
+function openHand(open) {
+  hand.hidden = !open;
+  byId('veil').hidden = !open && !shown;
+  byId('home').inert = open || !!shown;
+  byId('pin').value = '';
+  if (open) (byId('account').hidden ? byId('amount') : byId('account')).focus();
+}
+
+async function payByHand() {
+  const wish = Object.fromEntries(new FormData(hand));
+  wish.msisdn = state.msisdn;
+  wish.amount_shillings = Number(wish.amount_shillings);
+  byId('hand-send').disabled = true;
+  byId('pin').value = '';
+  try {
+    const answer = await fetch('simulator/payments', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish) });
+    if (answer.ok) openHand(false);
+    else tell((await answer.json()).error);
+  } catch (error) {
+    tell('The simulator does not answer.');
+  }
+  byId('hand-send').disabled = false;
+}
+
 function draw(next) {
   const sameOwner = next.msisdn === state.msisdn;
   if (!sameOwner) lastMessageAt = null;
@@ -55,8 +100,12 @@ function draw(next) {
   const prompt = state.prompt || null;
   const fresh = prompt && prompt.id !== shown;
   shown = prompt ? prompt.id : null;
-  byId('prompt').hidden = byId('veil').hidden = !prompt;
-  byId('home').inert = !!prompt;
+  byId('prompt').hidden = !prompt;
+  if (prompt) hand.hidden = true;
+  byId('veil').hidden = !prompt && hand.hidden;
+  byId('home').inert = !byId('veil').hidden;
+  drawPayees(state.payees || []);
+  byId('pay').hidden = !state.msisdn || !(state.payees || []).length;
   document.title = prompt ? '\\u25cf M-PESA asks for the PIN' : 'Phone';
   if (!fresh) return;
   pin = '';
@@ -100,6 +149,11 @@ document.addEventListener('keydown', (event) => {
   else if (event.key === 'Enter' && event.target.tagName !== 'BUTTON' && pin.length === 4) send.click();
   else if (event.key === 'Escape') act({ action: 'cancel' }, 'Cancelled');
 });
+byId('pay').addEventListener('click', () => openHand(true));
+byId('hand-cancel').addEventListener('click', () => openHand(false));
+payee.addEventListener('change', askAccount);
+hand.addEventListener('submit', (event) => { event.preventDefault(); payByHand(); });
+hand.addEventListener('keydown', (event) => { if (event.key === 'Escape') openHand(false); });
 number.addEventListener('focus', () => number.select());
 
 const tick = () => { byId('clock').textContent = clock(Date.now()); };

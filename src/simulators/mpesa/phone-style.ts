@@ -30,6 +30,9 @@ box-shadow:var(--shadow),inset 0 0 0 2px var(--edge)}
 .wallet{text-align:right;white-space:nowrap}
 .wallet span{display:block;font-size:11.5px;color:var(--dim)}
 .wallet b{font-weight:650;font-variant-numeric:tabular-nums}
+.pay{margin-top:10px;min-height:48px;border:0;border-radius:16px;background:var(--green);color:var(--green-ink);font-weight:650;touch-action:manipulation}
+.by-hand label{display:block;margin-top:11px;font-size:13px;color:var(--dim)}
+.by-hand select,.by-hand input{width:100%;min-height:46px;margin-top:4px;padding:0 13px;border:1.5px solid var(--line);border-radius:13px;background:var(--paper);color:var(--ink);font-size:16px}
 .messages{list-style:none;padding:14px 0 18px;overflow-y:auto;display:flex;flex-direction:column;gap:10px;scrollbar-width:none}
 .messages li{padding:11px 14px 12px;border-radius:18px;background:var(--card);box-shadow:0 0 0 1px var(--line);font-size:14px;overflow-wrap:anywhere}
 .messages li.new{animation:drop .35s cubic-bezier(.2,.9,.3,1.2)}
