@@ -32,6 +32,11 @@ export const refused = (reason: RefusalReason, code: string, message: string): R
 /** A mistake found before anything was sent. */
 export const refusedHere = (message: string): Refused => refused('bad_request', 'local', message);
 
+function secretsOf(body: object): string[] {
+  const { Password: password, SecurityCredential: credential } = body as Record<string, unknown>;
+  return [password, credential].filter((secret) => typeof secret === 'string' && secret !== '') as string[];
+}
+
 export function createDarajaCall(config: CallConfig): DarajaCall {
   const baseUrl = config.baseUrl.replace(/\/+$/, '');
   const timeoutMs = config.timeoutMs ?? 30_000;
@@ -73,6 +78,7 @@ export function createDarajaCall(config: CallConfig): DarajaCall {
           body: JSON.stringify(body),
         },
         timeoutMs,
+        [got.token, ...secretsOf(body)],
       );
       if (answer.kind === 'unreachable')
         return refused('unreachable', answer.cause, 'Daraja could not be reached.');
@@ -84,13 +90,11 @@ export function createDarajaCall(config: CallConfig): DarajaCall {
       if (cause === 'token' || cause === 'product') tokens.drop(got.token);
       if (cause === 'token' && attempt === 1) continue;
       if (cause === 'undecided') return answer;
-      let message = error?.message ?? '';
-      // Some products name the bearer in the message, and messages end in logs.
-      const { Password: password, SecurityCredential: credential } = body as Record<string, unknown>;
-      for (const secret of [got.token, password, credential]) {
-        if (typeof secret === 'string' && secret !== '') message = message.replaceAll(secret, '…');
-      }
-      return refused(cause, error?.code || `HTTP ${answer.status}`, message || 'Daraja refused the request.');
+      return refused(
+        cause,
+        error?.code || `HTTP ${answer.status}`,
+        error?.message || 'Daraja refused the request.',
+      );
     }
   }
 

@@ -65,13 +65,15 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 
 /**
  * One request, one try; never throws for what the network or the far side does.
- * `timeoutMs` covers everything up to the last byte of the answer.
+ * `timeoutMs` covers everything up to the last byte of the answer. `secrets` are taken out of the answer, which may
+ * repeat what was sent, and whose words end in logs.
  */
 export async function exchange(
   fetch: Fetch,
   url: string,
   request: { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string },
   timeoutMs: number,
+  secrets: string[] = [],
 ): Promise<Exchange> {
   try {
     const response = await fetch(url, {
@@ -84,7 +86,8 @@ export async function exchange(
       signal: AbortSignal.timeout(timeoutMs),
       ...(request.body === undefined ? {} : { body: request.body }),
     });
-    const text = await response.text();
+    let text = await response.text();
+    for (const secret of secrets) text = text.replaceAll(secret, '…');
     return { kind: 'answer', status: response.status, text, json: parseObject(text) };
   } catch (thrown) {
     const failure = describeFailure(thrown);

@@ -78,6 +78,7 @@ export function phonePage(): { html: string; policy: string } {
       <input id="amount" name="amount_shillings" inputmode="numeric" pattern="[0-9]{1,6}" required autocomplete="off">
       <label for="pin">M-PESA PIN</label>
       <input id="pin" name="pin" type="password" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required autocomplete="off">
+      <p class="hand-error" id="hand-error" role="alert" hidden></p>
       <div class="actions"><button type="button" class="cancel" id="hand-cancel">Cancel</button><button class="send" id="hand-send">Pay</button></div>
     </form>
     <p class="toast" id="toast" role="status" hidden></p>

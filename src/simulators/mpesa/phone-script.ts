@@ -71,7 +71,14 @@ function openHand(open) {
   byId('veil').hidden = !open && !shown;
   byId('home').inert = open || !!shown;
   byId('pin').value = '';
+  handError('');
   if (open) (byId('account').hidden ? byId('amount') : byId('account')).focus();
+}
+
+function handError(text) {
+  const line = byId('hand-error');
+  line.textContent = text ? text.charAt(0).toUpperCase() + text.slice(1) + '.' : '';
+  line.hidden = !text;
 }
 
 async function payByHand() {
@@ -83,9 +90,9 @@ async function payByHand() {
   try {
     const answer = await fetch('simulator/payments', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish) });
     if (answer.ok) openHand(false);
-    else tell((await answer.json()).error);
+    else handError((await answer.json()).error);
   } catch (error) {
-    tell('The simulator does not answer.');
+    handError('the simulator does not answer');
   }
   byId('hand-send').disabled = false;
 }

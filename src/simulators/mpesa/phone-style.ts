@@ -12,7 +12,7 @@ export const PHONE_STYLE = `
 html,body{height:100%}
 body{background:var(--bg);color:var(--ink);font:16px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
 display:grid;place-content:center;gap:14px;overflow:hidden;-webkit-tap-highlight-color:transparent}
-button,input{font:inherit;color:inherit}
+button,input,select{font:inherit;color:inherit}
 .handset{width:372px;height:min(760px,calc(100vh - 74px));padding:10px;border-radius:46px;background:var(--bezel);
 box-shadow:var(--shadow),inset 0 0 0 2px var(--edge)}
 .screen{position:relative;height:100%;border-radius:37px;overflow:hidden;background:var(--paper);display:flex;flex-direction:column}
@@ -33,6 +33,7 @@ box-shadow:var(--shadow),inset 0 0 0 2px var(--edge)}
 .pay{margin-top:10px;min-height:48px;border:0;border-radius:16px;background:var(--green);color:var(--green-ink);font-weight:650;touch-action:manipulation}
 .by-hand label{display:block;margin-top:11px;font-size:13px;color:var(--dim)}
 .by-hand select,.by-hand input{width:100%;min-height:46px;margin-top:4px;padding:0 13px;border:1.5px solid var(--line);border-radius:13px;background:var(--paper);color:var(--ink);font-size:16px}
+.hand-error{margin-top:10px;color:var(--red);font-size:14px}
 .messages{list-style:none;padding:14px 0 18px;overflow-y:auto;display:flex;flex-direction:column;gap:10px;scrollbar-width:none}
 .messages li{padding:11px 14px 12px;border-radius:18px;background:var(--card);box-shadow:0 0 0 1px var(--line);font-size:14px;overflow-wrap:anywhere}
 .messages li.new{animation:drop .35s cubic-bezier(.2,.9,.3,1.2)}
