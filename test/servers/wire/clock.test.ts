@@ -236,6 +236,20 @@ describe('a box that comes back from a power cut', () => {
     },
   );
 
+  it('what is over by the count alone goes on while that is in doubt, and ends when it is known', async () => {
+    await open();
+    const { long } = await twoHoursIn();
+    await wire.restart(0, -DAY_MS);
+    await pass(2 * HOUR + 10 * MINUTE);
+    expect((await entitlementOf(long)).ends_at).toBeLessThan((await told()).counted_at);
+    expect(await logIn(LONG, long)).toBeUndefined();
+    expect([onRouter(), received('disconnect_received')]).toEqual([[LONG], 0]);
+    wire.wrong.ms = 0;
+    await pass(0);
+    await until(() => onRouter().length === 0);
+    expect(await router.login(LONG, long, long)).toEqual(OVER);
+  });
+
   it('lets a person vouch for the clock, once it can be right', async () => {
     await open();
     const { long } = await twoHoursIn();
