@@ -104,7 +104,9 @@ async function twoHoursIn() {
   about(await logIn(LONG, long), 4);
   about(await logIn(SHORT, short), 1);
   await pass(2 * HOUR);
-  await until(() => onRouter().join() === LONG);
+  await until(async () => (await wire.sessions()).some((session) => session.state === 'closed'));
+  await settled();
+  expect(onRouter()).toEqual([LONG]);
   expect(await entitlementOf(short)).toMatchObject({ state: 'ended', end_reason: 'expired' });
   events.length = 0;
   return { long, short, ends_at: (await entitlementOf(long)).ends_at as number };
