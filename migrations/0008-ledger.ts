@@ -96,4 +96,5 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .on('cash_sales')
     .columns(['account_id', 'payment_id'])
     .execute();
+  await schema.createIndex('cash_sales_voucher').on('cash_sales').column('voucher_id').execute();
 }

@@ -276,15 +276,81 @@ async function changeUnused(
   to: Voucher['state'],
   cancelledBy: number,
 ): Promise<Voucher> {
-  return db.transaction().execute(async (tx) => {
-    const voucher = await changeVoucher(tx, id, from, to);
-    await tx
-      .updateTable('voucher_batches')
-      .set((eb) => ({ cancelled: eb('cancelled', '+', cancelledBy) }))
-      .where('id', '=', voucher.batch_id)
-      .execute();
-    return voucher;
-  });
+  return db.transaction().execute((tx) => changeCounted(tx, id, from, to, cancelledBy));
+}
+
+async function changeCounted(
+  tx: Db,
+  id: string,
+  from: Voucher['state'],
+  to: Voucher['state'],
+  cancelledBy: number,
+): Promise<Voucher> {
+  const voucher = await changeVoucher(tx, id, from, to);
+  await tx
+    .updateTable('voucher_batches')
+    .set((eb) => ({ cancelled: eb('cancelled', '+', cancelledBy) }))
+    .where('id', '=', voucher.batch_id)
+    .execute();
+  return voucher;
+}
+
+/** In a sale's transaction: an unused voucher, held as it is until the end. `conflict` for any other. */
+export async function holdUnusedVoucher(tx: Db, id: string): Promise<Voucher> {
+  return changeVoucher(tx, id, 'unused', 'unused');
+}
+
+/** In a transaction: cancels a voucher that was made for a sale which is taken back. */
+export async function takeBackVoucher(tx: Db, id: string): Promise<Voucher> {
+  return changeCounted(tx, id, 'unused', 'cancelled', 1);
+}
+
+/**
+ * One more voucher for the counter, in the transaction of its sale: the vouchers sold of a plan on one day are one
+ * batch, which grows.
+ */
+export async function makeCounterVoucher(
+  tx: Db,
+  vault: Vault,
+  plan: { id: string; price_cents: number },
+  day: string,
+  now: number,
+): Promise<Voucher> {
+  const key = `counter:${plan.id}:${plan.price_cents}:${day}`;
+  await tx
+    .insertInto('voucher_batches')
+    .values({
+      id: newId(now),
+      plan_id: plan.id,
+      name: `Counter ${day}`,
+      count: 0,
+      made: 0,
+      redeemed: 0,
+      cancelled: 0,
+      price_cents: plan.price_cents,
+      state: 'ready',
+      idempotency_key: key,
+      created_by: null,
+      created_at: now,
+      ready_at: now,
+    })
+    .onConflict((oc) => oc.column('idempotency_key').doNothing())
+    .execute();
+  const batch = await tx
+    .updateTable('voucher_batches')
+    .set((eb) => ({ count: eb('count', '+', 1), made: eb('made', '+', 1), state: 'ready' }))
+    .where('idempotency_key', '=', key)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  for (;;) {
+    const codes = sealCodes(vault, 1);
+    if ((await insertVouchers(tx, batch, codes, now)) === 0) continue;
+    return tx
+      .selectFrom('vouchers')
+      .selectAll()
+      .where('code_fingerprint', '=', codes[0]?.code_fingerprint as string)
+      .executeTakeFirstOrThrow();
+  }
 }
 
 async function changeVoucher(

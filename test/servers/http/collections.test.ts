@@ -142,6 +142,9 @@ beforeAll(async () => {
       updated_at: NOW,
     })
     .execute();
+  ids.till = (await ok('POST', '/till-sessions', { opening_cents: 50_000 })).json.id;
+  const sold = { plan_id: ids.plan };
+  ids.sale = (await ok('POST', '/payments/cash', sold, { 'idempotency-key': 'sale1' })).json.payment_id;
 });
 afterAll(() => app.close());
 
@@ -160,7 +163,9 @@ function addressOf(route: Route): string {
     payments: 'payment',
     accounts: 'account',
     outages: 'outage',
+    'till-sessions': 'till',
   };
+  if (route.path === '/payments/{id}/cash') return `/payments/${ids.sale}/cash`;
   return route.path.replace('{id}', ids[noun[route.tag] as string] ?? 'missing');
 }
 

@@ -8,6 +8,22 @@ const ROLES: Role[] = ['owner', 'admin', 'cashier', 'support', 'reseller'];
 
 /** Route → the roles that may, by their first letters; `*` everybody signed in, `-` anybody. */
 const ALLOWED: Record<string, string> = {
+  'post /payments/cash': 'oac',
+  'get /payments/{id}/cash': 'oac',
+  'post /payments/{id}/void': 'oac',
+  'get /till-sessions': 'oac',
+  'get /till-sessions/current': 'oac',
+  'post /till-sessions': 'oac',
+  'get /till-sessions/{id}': 'oac',
+  'get /till-sessions/{id}/sales': 'oac',
+  'post /till-sessions/{id}/count': 'oac',
+  'post /till-sessions/{id}/close': 'oac',
+  'get /settings/till': 'oac',
+  'put /settings/till': 'oa',
+  'get /ledger/entries': 'oa',
+  'post /ledger/entries': 'o',
+  'get /ledger/accounts': 'oa',
+  'post /ledger/proof': 'oa',
   'get /auth/setup': '-',
   'post /auth/setup': '-',
   'post /auth/login': '-',

@@ -498,3 +498,85 @@ export const accessLogAnswer = z.strictObject({
       'Devices that are locked out; with mac null, a router whose wrong sign-ins are answered slowly',
     ),
 });
+
+export const cashSaleAnswer = z.strictObject({
+  payment_id: id,
+  account_id: id,
+  account_name: text,
+  till_session_id: maybeText,
+  plan_id: id,
+  plan_name: text,
+  amount_cents: count,
+  state: z.enum(['settled', 'unmatched', 'reversed']),
+  msisdn: maybeText,
+  entitlement_id: maybeText,
+  voucher_id: maybeText,
+  voucher_made: flag,
+  voucher_state: z.enum(['unused', 'redeemed', 'cancelled']).nullable(),
+  code: maybeText,
+  voided_by: maybeText,
+  voided_at: maybeTime,
+  void_reason: maybeText,
+  created_at: time,
+});
+
+export const tillSessionAnswer = z.strictObject({
+  id,
+  account_id: id,
+  account_name: text,
+  opening_cents: count,
+  opened_at: time,
+  counted_cents: maybeCount,
+  counted_at: maybeTime,
+  expected_cents: number.nullable(),
+  difference_cents: number.nullable(),
+  due_cents: number.describe('What must lie in it'),
+  sales: count,
+  sales_cents: count,
+  voided: count,
+  note: maybeText,
+  closed_by: maybeText,
+  closed_at: maybeTime,
+});
+
+export const currentTillAnswer = z.strictObject({
+  required: z.boolean(),
+  session: tillSessionAnswer.nullable(),
+});
+export const tillSettingsAnswer = z.strictObject({ required: z.boolean() });
+
+export const ledgerEntryAnswer = z.strictObject({
+  id,
+  cause: text,
+  kind: z.enum(['payment', 'settlement', 'reversal', 'correction', 'till', 'move']),
+  payment_id: maybeText,
+  till_session_id: maybeText,
+  note: maybeText,
+  actor: maybeText,
+  day: text,
+  at: time,
+  lines: z.array(z.strictObject({ account: text, holder: text, amount_cents: number })),
+});
+
+export const ledgerProofAnswer = z.strictObject({
+  ok: z.boolean(),
+  complete: z.boolean(),
+  at: time,
+  entries: count,
+  payments: count,
+  problems: z.array(text),
+});
+
+export const ledgerAccountsAnswer = z.strictObject({
+  day: text,
+  items: z.array(
+    z.strictObject({
+      account: text,
+      name: text,
+      balance_cents: number,
+      day_cents: number,
+      by_hand: z.boolean(),
+    }),
+  ),
+  proof: ledgerProofAnswer.nullable(),
+});

@@ -13,6 +13,7 @@ import { clockRoutes } from './clock.ts';
 import { credentialRoutes } from './credentials.ts';
 import { entitlementRoutes } from './entitlements.ts';
 import { goLiveRoutes } from './go-live.ts';
+import { ledgerRoutes } from './ledger.ts';
 import { openApi } from './openapi.ts';
 import { outageRoutes } from './outages.ts';
 import { paymentRoutes } from './payments.ts';
@@ -23,6 +24,7 @@ import { routerRoutes } from './routers.ts';
 import { sessionRoutes } from './sessions.ts';
 import { settingRoutes } from './settings.ts';
 import { subscriberRoutes } from './subscribers.ts';
+import { tillRoutes } from './till.ts';
 import { tunnelRoutes } from './tunnel.ts';
 import { voucherRoutes } from './vouchers.ts';
 
@@ -37,6 +39,8 @@ export function adminRoutes(): Route[] {
     ...entitlementRoutes,
     ...sessionRoutes,
     ...paymentRoutes,
+    ...tillRoutes,
+    ...ledgerRoutes,
     ...routerRoutes,
     ...settingRoutes,
     ...tunnelRoutes,

@@ -16,6 +16,7 @@ import {
   type VoucherBatchView,
   withdrawVoucher,
 } from '../../../access/vouchers.ts';
+import { checkNotTakenBack } from '../../../billing/cash.ts';
 import { dayOf } from '../../../lib/days.ts';
 import type { Account } from '../../../operators/accounts.ts';
 import { audit } from '../../../operators/audit.ts';
@@ -241,6 +242,7 @@ export const voucherRoutes = [
     access: SELLERS,
     answer: voucherAnswer,
     async handle({ ctx, actor, params, now }) {
+      await checkNotTakenBack(ctx.db, params.id as string);
       const voucher = await restoreVoucher(ctx.db, params.id as string);
       await audit(ctx.db, actor, { action: 'restore', entity: 'voucher', entity_id: voucher.id }, now);
       return getVoucher(ctx.db, ctx.vault, voucher.id);
