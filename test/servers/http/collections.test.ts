@@ -143,7 +143,7 @@ beforeAll(async () => {
     })
     .execute();
   ids.till = (await ok('POST', '/till-sessions', { opening_cents: 50_000 })).json.id;
-  const sold = { plan_id: ids.plan };
+  const sold = { plan_id: ids.plan, credential_id: ids.credential };
   ids.sale = (await ok('POST', '/payments/cash', sold, { 'idempotency-key': 'sale1' })).json.payment_id;
 });
 afterAll(() => app.close());
