@@ -44,7 +44,6 @@ export {
   type PullRow,
   type PullSweep,
 } from './pull.ts';
-export { FIRST_QUERY_MS, LAST_QUERY_MS, nextQueryDelayMs } from './query-pacing.ts';
 export { isPlausibleReceipt, makeReceipt } from './receipt.ts';
 export type { RefusalReason, Refused } from './refusals.ts';
 export {

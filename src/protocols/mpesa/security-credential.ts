@@ -12,6 +12,12 @@ export type SecurityCredential =
 const no = (problem: 'certificate' | 'password', message: string) =>
   ({ ok: false, problem, message }) as const;
 
+/** PEM as it is; DER as it is, or as the bare base64 that a form may carry. */
+function certificateBytes(certificate: string | Uint8Array): string | Buffer {
+  if (typeof certificate !== 'string') return Buffer.from(certificate);
+  return certificate.includes('-----BEGIN') ? certificate.trim() : Buffer.from(certificate, 'base64');
+}
+
 /**
  * base64(RSA PKCS#1 v1.5(password)) with the key in M-PESA's certificate, PEM or DER as downloaded from the Daraja
  * portal; sandbox and production have different ones (payments.md §1.10). No message ever contains the password.
@@ -25,9 +31,7 @@ export function makeSecurityCredential(
   let key: KeyObject;
   let expiresAt: number;
   try {
-    const parsed = new X509Certificate(
-      typeof certificate === 'string' ? certificate.trim() : Buffer.from(certificate),
-    );
+    const parsed = new X509Certificate(certificateBytes(certificate));
     key = parsed.publicKey;
     expiresAt = Date.parse(parsed.validTo);
   } catch {

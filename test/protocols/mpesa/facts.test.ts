@@ -3,12 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   describeResult,
-  FIRST_QUERY_MS,
   formatEatTimestamp,
   isPlausibleReceipt,
-  LAST_QUERY_MS,
   makeReceipt,
-  nextQueryDelayMs,
   parseEatTimestamp,
   RESULT_CODES,
   stkPassword,
@@ -90,30 +87,5 @@ describe('a result code', () => {
       expect(entry.sw, entry.code).not.toBe(entry.en);
       expect(entry.retry === 'later', entry.code).toBe(entry.wait_seconds !== undefined);
     }
-  });
-});
-
-describe('the pacing of queries', () => {
-  it('asks first at ten seconds, then every five, then ever less, for two days', () => {
-    const ages: number[] = [];
-    let age = 0;
-    for (let wait = nextQueryDelayMs(age); wait !== undefined; wait = nextQueryDelayMs(age)) {
-      age += wait;
-      ages.push(age / 1000);
-    }
-    expect(ages.slice(0, 4)).toEqual([10, 15, 20, 25]);
-    const asked = (from: number, to: number) => ages.filter((at) => at > from && at <= to).length;
-    expect(asked(0, 90)).toBe(17);
-    expect(asked(90, 180)).toBe(6);
-    expect(asked(180, 900)).toBe(12);
-    expect(asked(900, 3600)).toBe(9);
-    expect(asked(3600, 48 * 3600)).toBe(47);
-    expect(ages.at(-1)).toBe(48 * 3600);
-  });
-
-  it('waits the rest of the ten seconds, whatever the clock says', () => {
-    expect(nextQueryDelayMs(4000)).toBe(6000);
-    expect(nextQueryDelayMs(-5000)).toBe(FIRST_QUERY_MS);
-    expect(nextQueryDelayMs(LAST_QUERY_MS)).toBeUndefined();
   });
 });

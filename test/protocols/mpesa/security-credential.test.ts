@@ -29,6 +29,7 @@ describe('a security credential', () => {
   it('comes from a certificate in DER as well', () => {
     const der = new X509Certificate(SIMULATED_CERTIFICATE).raw;
     expect(openCredential(made('Karibu#2026', new Uint8Array(der)))).toBe('Karibu#2026');
+    expect(openCredential(made('Karibu#2026', der.toString('base64')))).toBe('Karibu#2026');
     expect(openCredential(made('Karibu#2026', `\n${SIMULATED_CERTIFICATE}\n`))).toBe('Karibu#2026');
   });
 

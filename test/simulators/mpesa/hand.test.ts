@@ -1,6 +1,11 @@
 // Plays people who pay a paybill or till by hand, and what the shop is told of it.
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMpesaClient, hashMsisdn, parseC2bNotice } from '../../../src/protocols/mpesa/index.ts';
+import {
+  c2bValidationAnswer,
+  createMpesaClient,
+  hashMsisdn,
+  parseC2bNotice,
+} from '../../../src/protocols/mpesa/index.ts';
 import type { HandPayment, Knobs } from '../../../src/simulators/mpesa/index.ts';
 import { configFor, PAYER, startCallbackDoor, startSimulator, stopAll } from './harness.ts';
 
@@ -19,11 +24,15 @@ async function startShop(
     version?: 'v1' | 'v2';
     whenUnanswered?: 'Completed' | 'Cancelled';
     validationStatus?: number;
+    validationAnswer?: object;
   } = {},
 ) {
   const simulator = await startSimulator({ knobs: { c2b_delay_ms: 0, ...options.knobs } });
   const confirmations = await startCallbackDoor();
-  const validations = await startCallbackDoor(options.validationStatus ?? 200);
+  const validations = await startCallbackDoor(
+    options.validationStatus ?? 200,
+    JSON.stringify(options.validationAnswer ?? c2bValidationAnswer()),
+  );
   for (const kind of ['paybill', 'till'] as const) {
     const registered = await createMpesaClient(configFor(simulator, kind)).registerC2bUrls({
       version: options.version ?? 'v2',
@@ -174,6 +183,18 @@ describe('validation', () => {
       account_reference: 'hour 1',
     });
     expect(parseC2bNotice(validations.received[0]!.body)).not.toHaveProperty('org_balance_cents');
+  });
+
+  it('that says no ends the payment before any money moves', async () => {
+    const { pay, simulator, confirmations } = await startShop({
+      knobs: on,
+      validationAnswer: c2bValidationAnswer('C2B00012'),
+    });
+    expect(await pay()).toMatchObject({ ok: false, problem: expect.stringContaining('C2B00012') });
+    await simulator.waitUntilQuiet();
+    expect(simulator.ledger()).toEqual([]);
+    expect(confirmations.received).toEqual([]);
+    expect(simulator.phone(PAYER).wallet_shillings).toBe(5000);
   });
 
   it.each([

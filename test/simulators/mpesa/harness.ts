@@ -19,8 +19,8 @@ export async function stopAll() {
   for (const close of closers.splice(0).reverse()) await close();
 }
 
-/** Our side of a callback: remembers what came, answers `status`. */
-export async function startCallbackDoor(status = 200) {
+/** Our side of a callback: remembers what came, answers `status` with `answer`. */
+export async function startCallbackDoor(status = 200, answer = '{"ResultCode":0,"ResultDesc":"Accepted"}') {
   const received: Received[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -30,7 +30,7 @@ export async function startCallbackDoor(status = 200) {
     request.on('end', () => {
       received.push({ path: request.url ?? '', headers: request.headers, body });
       response.writeHead(status, { 'content-type': 'application/json' });
-      response.end('{"ResultCode":0,"ResultDesc":"Accepted"}');
+      response.end(answer);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
