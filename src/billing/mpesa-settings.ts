@@ -116,7 +116,10 @@ export async function completeMpesaSettings(
     shortcode: input.shortcode,
     kind: input.kind,
     till_number: input.till_number || null,
-    callback_base_url: input.callback_base_url?.replace(/\/+$/, '') || null,
+    callback_base_url:
+      input.callback_base_url === undefined
+        ? (known?.callback_base_url ?? null)
+        : input.callback_base_url?.replace(/\/+$/, '') || null,
     consumer_key: input.consumer_key || known?.consumer_key || '',
     consumer_secret: input.consumer_secret || known?.consumer_secret || '',
     passkey: input.passkey || known?.passkey || '',

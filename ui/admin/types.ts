@@ -423,3 +423,69 @@ export interface SignIn {
   reason: string | null;
   message: string | null;
 }
+
+export type TunnelMode = 'none' | 'manual' | 'cloudflared' | 'ssh' | 'hub';
+
+export interface TunnelSettings {
+  mode: TunnelMode;
+  url: string | null;
+  ssh_host: string | null;
+  ssh_port: number;
+  ssh_user: string | null;
+  ssh_identity_file: string | null;
+  ssh_remote_port: number;
+  hub_url: string | null;
+  hub_box: string | null;
+  has_cloudflared_token: boolean;
+  has_hub_token: boolean;
+}
+
+export interface TunnelAnswer {
+  settings: TunnelSettings;
+  state: {
+    mode: TunnelMode;
+    stage: 'off' | 'unknown' | 'starting' | 'up' | 'unreachable' | 'waiting' | 'stopped';
+    url: string | null;
+    problem: string | null;
+    hint: string | null;
+    starts: number;
+    started_at: number | null;
+    checked_at: number | null;
+    reached_at: number | null;
+    next_start_at: number | null;
+    lines: string[];
+    waiting: number | null;
+    taken: number | null;
+  };
+  door: {
+    since_at: number;
+    counts: Record<'taken' | 'quarantined' | 'slow' | 'too_large' | 'doubted' | 'checks', number>;
+    last_taken_at: number | null;
+    strangers: { at: number; address: string | null; why: string }[];
+  };
+  sources: { known: string[]; trusted: string[] };
+}
+
+export type GoLiveStep = 'keys' | 'shortcode' | 'push' | 'callback' | 'c2b' | 'pull' | 'initiator';
+
+export interface GoLiveResult {
+  step: GoLiveStep;
+  state: 'unknown' | 'ok' | 'warning' | 'failed' | 'waiting' | 'again' | 'optional';
+  at: number | null;
+  message: string;
+  hint: string | null;
+}
+
+export interface GoLiveAnswer {
+  live: boolean;
+  steps: GoLiveResult[];
+  url: string | null;
+  initiator: {
+    name: string | null;
+    has_password: boolean;
+    has_certificate: boolean;
+    password_set_at: number | null;
+    password_ends_at: number | null;
+    certificate_ends_at: number | null;
+  };
+}

@@ -44,6 +44,13 @@ const PATIENCE_MS = 15_000;
 
 class Refused extends Error {}
 
+function describe(error: unknown): string {
+  const { name, code, cause, message } = error as Error & { code?: string; cause?: { code?: string } };
+  if (name === 'TimeoutError') return 'The relay did not answer in time.';
+  const word = cause?.code ?? code;
+  return word ? `The relay cannot be reached (${word}).` : (message ?? String(error));
+}
+
 /** Draws notices one page after the other. It keeps nothing itself: what was not acknowledged the relay gives again. */
 export function createRelayClient(options: RelayClientOptions): RelayClient {
   const { baseUrl, box, now } = options;
@@ -123,7 +130,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
       } catch (error) {
         if (end.signal.aborted) return;
         const refused = error instanceof Refused;
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = describe(error);
         Object.assign(state, { state: refused ? 'refused' : 'failing', problem });
         const at = refused ? backoffMs.length - 1 : Math.min(failures, backoffMs.length - 1);
         failures += 1;

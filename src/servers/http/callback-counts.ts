@@ -22,8 +22,10 @@ export interface CallbackCounter {
   note(fate: CallbackFate, at: number): void;
   /** A number from outside was answered. */
   noteCheck(): void;
-  /** Something an operator should see. `doubted`: taken, but M-PESA is asked first. */
-  noteStranger(stranger: Stranger, doubted: boolean): void;
+  /** One that was taken, but M-PESA is asked first. */
+  noteDoubt(): void;
+  /** Something an operator should see. */
+  noteStranger(stranger: Stranger): void;
   read(): CallbackCounts;
 }
 
@@ -41,8 +43,10 @@ export function createCallbackCounter(now: number): CallbackCounter {
     noteCheck() {
       counts.checks += 1;
     },
-    noteStranger(stranger, doubted) {
-      if (doubted) counts.doubted += 1;
+    noteDoubt() {
+      counts.doubted += 1;
+    },
+    noteStranger(stranger) {
       strangers.unshift(stranger);
       strangers.length = Math.min(strangers.length, MOST_STRANGERS);
     },

@@ -44,7 +44,7 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
   async function keepAside(about: Omit<EvidenceInput, 'order_id'>, why: string, now: number): Promise<void> {
     ctx.log.warn('notice kept aside', { source_address: about.source_address, why });
     ctx.callbacks.note('quarantined', now);
-    ctx.callbacks.noteStranger({ at: now, address: about.source_address, why }, false);
+    ctx.callbacks.noteStranger({ at: now, address: about.source_address, why });
     if (strangers.take('all', now)) {
       await keepEvidence(ctx.db, { ...about, order_id: null, quarantine: why }, now);
     }
@@ -56,8 +56,9 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
     const doubt = await doubtAbout(ctx.db, { source_address, shortcode });
     if (doubt) {
       ctx.log.warn('callback not believed yet', { order: input.order_id, doubt });
+      ctx.callbacks.noteDoubt();
       // Behind a proxy of the operator's nobody can say who sent it: that is no news.
-      if (source_address) ctx.callbacks.noteStranger({ at: now, address: source_address, why: doubt }, true);
+      if (source_address) ctx.callbacks.noteStranger({ at: now, address: source_address, why: doubt });
     }
     await keepEvidence(ctx.db, { ...input, doubt }, now);
     ctx.callbacks.note('taken', now);

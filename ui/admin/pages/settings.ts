@@ -1,4 +1,4 @@
-// The business, its M-PESA keys, and how sessions are counted.
+// The settings, part by part.
 import { html } from '../../shared/html.ts';
 import { post, put } from '../api.ts';
 import { useLoad } from '../load.ts';
@@ -9,24 +9,34 @@ import { Segments, Toolbar } from '../parts/list.ts';
 import { TestButton } from '../parts/test-steps.ts';
 import { tell } from '../parts/toast.ts';
 import type { AccountingSettings, BusinessSettings, MpesaSettings, Settings, TestAnswer } from '../types.ts';
+import { GoLive } from './go-live.ts';
+import { WayIn } from './tunnel.ts';
+
+const PARTS: [part: string, label: string][] = [
+  ['', 'Business'],
+  ['mpesa', 'M-PESA'],
+  ['way-in', 'Way in'],
+  ['go-live', 'Go live'],
+  ['sessions', 'Sessions'],
+];
 
 export function SettingsPage() {
   const { data, error, reload } = useLoad<Settings>('/settings');
   const named = usePlace().segments[1] ?? '';
-  const part = ['mpesa', 'sessions'].includes(named) ? named : '';
+  const part = PARTS.some(([name]) => name === named) ? named : '';
   return html`<${PageHead} title="Settings" />
     <${Toolbar}><${Segments} label="Part" value=${part}
-      onPick=${(picked: string) => go(picked ? `/settings/${picked}` : '/settings')} options=${[
-        ['', 'Business'],
-        ['mpesa', 'M-PESA'],
-        ['sessions', 'Sessions'],
-      ]} /><//>
+      onPick=${(picked: string) => go(picked ? `/settings/${picked}` : '/settings')} options=${PARTS} /><//>
     ${
       !data &&
+      part !== 'way-in' &&
+      part !== 'go-live' &&
       html`<div class="card">
     ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`
     }
     ${data && part === '' && html`<${Business} settings=${data.business} onSaved=${reload} />`}
+    ${part === 'way-in' && html`<${WayIn} />`}
+    ${part === 'go-live' && html`<${GoLive} />`}
     ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}
     ${data && part === 'sessions' && html`<${Accounting} settings=${data.accounting} onSaved=${reload} />`}`;
 }
@@ -109,12 +119,11 @@ function Mpesa({ settings, onSaved }: { settings: MpesaSettings; onSaved: () => 
     consumer_key: '',
     consumer_secret: '',
     passkey: '',
-    callback_base_url: settings.callback_base_url ?? '',
   });
   const save = async (values: Values) => {
     await put('/settings/mpesa', readMpesa(values));
     for (const name of SECRETS) form.set(name, '');
-    tell('M-PESA saved. Test it before the first guest does.');
+    tell('M-PESA saved. Go through “Go live” before the first guest does.');
     onSaved();
   };
   const secret = (has: boolean) => (has ? 'stored, leave empty to keep' : '');
@@ -155,9 +164,6 @@ function Mpesa({ settings, onSaved }: { settings: MpesaSettings; onSaved: () => 
         autocomplete="new-password" placeholder=${secret(settings.has_consumer_secret)} />
       <${Field} form=${form} name="passkey" label="Passkey" type="password" autocomplete="new-password"
         placeholder=${secret(settings.has_passkey)} hint="From the Daraja portal, for the STK prompt" />
-      <${Field} form=${form} name="callback_base_url" label="Callback address" mono required=${false}
-        placeholder="https://wifi.example.co.ke"
-          hint="Where Safaricom reaches this box. Without it, Karibu asks M-PESA itself." />
       <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
       <${TestButton} label="Test these keys"
         run=${() => post<TestAnswer>('/settings/mpesa/test', readMpesa(form.values))} />
