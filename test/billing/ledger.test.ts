@@ -47,6 +47,7 @@ onEveryStore('the ledger', (store) => {
     for (const id of ['1', '2']) {
       const order = await sentOrder(store(), plan.id, id, { mac: `AA:BB:CC:00:00:0${id}` });
       await callBack(store(), order.id, callback(id, { amount: 50, receipt: `UK1234ABC${id}` }));
+      await answerQuery(store(), order.id, '0');
     }
     expect(await balance(store(), 'unmatched')).toBe(-10_000);
     const [first, second] = (await books(store())).payments;

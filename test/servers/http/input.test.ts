@@ -138,11 +138,19 @@ describe('the admin API refuses', () => {
     expect((await put(open)).fields).toHaveProperty('callback_base_url');
   });
 
+  /** What an act asks for before it looks whom it concerns. */
+  const NEEDED: Record<string, Record<string, unknown>> = {
+    revoke: { reason: 'x' },
+    void: { reason: 'x' },
+    count: { counted_cents: 0 },
+    close: { counted_cents: 0 },
+  };
   const withId = adminRoutes().filter((route) => route.path.includes('{id}'));
   it.each(withId.map((route) => [`${route.method} ${route.path}`, route] as const))(
     '%s of nobody with 404',
     async (_, route) => {
-      const body: Record<string, unknown> = route.path.endsWith('/revoke') ? { reason: 'x' } : {};
+      const last = route.path.split('/').at(-1) ?? '';
+      const body = NEEDED[last] ?? {};
       for (const id of [NOBODY, 'x', '..%2f..', "'", '%00', '😀'.repeat(50)]) {
         const path = route.path.replace(
           '{id}',
@@ -153,7 +161,7 @@ describe('the admin API refuses', () => {
           path,
           route.method === 'get' ? undefined : body,
         );
-        const isList = /^\/subscribers\/\{id\}\/./.test(route.path) && id !== '%00';
+        const isList = /^\/subscribers\/\{id\}\/.|\/extensions$/.test(route.path) && id !== '%00';
         expect(answer.status, `${id}: ${answer.text}`).toBe(isList ? 200 : 404);
         if (isList) expect(answer.json).toEqual({ items: [], next: null });
       }
