@@ -28,6 +28,7 @@ export interface EvidenceInput {
 
 /** What is settled by its M-PESA code, whether or not an order is known. */
 export const BY_RECEIPT: ReadonlySet<Evidence['kind']> = new Set([
+  'sms',
   'c2b',
   'pull',
   'transaction_status',

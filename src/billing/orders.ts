@@ -193,6 +193,16 @@ export async function sendOrder(
   return getOrder(db, order.id);
 }
 
+/** The guest pays by hand and an SMS tells of it: nobody is asked, and the order waits for as long as its SMS may take. */
+export async function awaitSms(db: Db, id: string, untilAt: number): Promise<Order> {
+  return db
+    .updateTable('orders')
+    .set({ gateway: 'sms', next_poll_at: untilAt })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
 /** When an order sent at `sentAt` is asked about next, strictly after `now`; null once it is given up. */
 export function nextPollAt(sentAt: number, now: number): number | null {
   const age = now - sentAt;

@@ -14,6 +14,7 @@ import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
 import { holdOrder, type Order } from './orders.ts';
 import type { Payment } from './payments.ts';
+import { settleSms } from './settle-sms.ts';
 
 /** What became of a piece of evidence. */
 export interface Settled {
@@ -42,6 +43,7 @@ export async function settleEvidence(
       .where('state', '=', 'received')
       .returningAll()
       .executeTakeFirst();
+    if (evidence?.kind === 'sms') return settleSms(tx, vault, evidence, now);
     if (!evidence?.order_id) return undefined;
     const order = await holdOrder(tx, evidence.order_id);
     const notice = readEvidence(evidence, order);

@@ -24,6 +24,7 @@ export {
   type StkQueryResult,
   stkPassword,
 } from './client.ts';
+export { type ConfirmationSms, parseConfirmationSms, phoneFits } from './confirmation-sms.ts';
 export type { Unknown } from './daraja-call.ts';
 export type { DynamicQrRequest, DynamicQrResult } from './dynamic-qr.ts';
 export { formatEatTimestamp, parseEatTimestamp } from './eat-time.ts';

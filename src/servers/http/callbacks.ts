@@ -1,11 +1,18 @@
 // The callback door: payment gateways tell us what happened. The only door a tunnel opens.
 import { Hono } from 'hono';
 import { type EvidenceInput, keepEvidence } from '../../billing/evidence.ts';
+import { isFromMpesa, readForwardedSms } from '../../billing/forwarded-sms.ts';
 import { isNoticeToken } from '../../billing/notice-addresses.ts';
 import { findOrderByToken } from '../../billing/orders.ts';
+import { isSmsToken } from '../../billing/sms-settings.ts';
 import { doubtAbout } from '../../billing/trust.ts';
 import { CHECK_PATH, proofOf } from '../../network/tunnel/reach.ts';
-import { C2B_CONFIRMATION_ANSWER, c2bValidationAnswer, parseC2bNotice } from '../../protocols/mpesa/index.ts';
+import {
+  C2B_CONFIRMATION_ANSWER,
+  c2bValidationAnswer,
+  parseC2bNotice,
+  parseConfirmationSms,
+} from '../../protocols/mpesa/index.ts';
 import { guardCallbacks } from './callback-guard.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { answerError } from './errors.ts';
@@ -90,6 +97,22 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
       await take({ ...about, order_id: null, receipt: notice.receipt }, notice.shortcode, now);
     }
     return c.json(C2B_CONFIRMATION_ANSWER);
+  });
+  // Forwarded by the operator's own phone. Only M-PESA's are kept: the rest of their messages is nobody's business.
+  door.post('/cb/sms/:token', async (c) => {
+    const now = ctx.clock.now();
+    if (!(await isSmsToken(ctx.db, ctx.vault, c.req.param('token')))) {
+      ctx.callbacks.noteStranger({ at: now, address: c.env.address, why: 'No such address.' }, false);
+      return c.json({ error: 'not found' }, 404);
+    }
+    const sms = readForwardedSms(await c.req.text(), c.req.header('content-type'));
+    const read = sms && isFromMpesa(sms.from) ? parseConfirmationSms(sms.text) : undefined;
+    if (!sms || !read) return c.json({ taken: false });
+    const about = { kind: 'sms' as const, order_id: null, body: sms.text, source_address: c.env.address };
+    await keepEvidence(ctx.db, { ...about, receipt: read.receipt }, now);
+    ctx.callbacks.note('taken', now);
+    ctx.kick();
+    return c.json({ taken: true });
   });
   // Nobody is turned away who wants to pay: what an account stands for is settled afterwards (payments.md §1.8).
   door.post('/cb/pay/:token/validation', (c) => c.json(c2bValidationAnswer()));

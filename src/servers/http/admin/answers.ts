@@ -580,3 +580,14 @@ export const ledgerAccountsAnswer = z.strictObject({
   ),
   proof: ledgerProofAnswer.nullable(),
 });
+
+export const smsSettingsAnswer = z.strictObject({
+  enabled: z.boolean(),
+  pay_to: z.enum(['till', 'pochi', 'paybill', 'send']),
+  pay_to_number: text,
+  pay_to_name: text,
+  window_seconds: count,
+  without_phone: z.boolean(),
+  address: maybeText.describe('Where the forwarding app posts; null before one was made'),
+  reachable: z.boolean().describe('Whether there is a way in from outside'),
+});

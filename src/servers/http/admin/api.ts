@@ -23,6 +23,7 @@ import { type HonoEnv, parse, type Route } from './route.ts';
 import { routerRoutes } from './routers.ts';
 import { sessionRoutes } from './sessions.ts';
 import { settingRoutes } from './settings.ts';
+import { smsPaymentRoutes } from './sms-payments.ts';
 import { subscriberRoutes } from './subscribers.ts';
 import { tillRoutes } from './till.ts';
 import { tunnelRoutes } from './tunnel.ts';
@@ -40,6 +41,7 @@ export function adminRoutes(): Route[] {
     ...sessionRoutes,
     ...paymentRoutes,
     ...tillRoutes,
+    ...smsPaymentRoutes,
     ...ledgerRoutes,
     ...routerRoutes,
     ...settingRoutes,

@@ -8,6 +8,7 @@ import { devicesBeside, devicesInTheWay } from '../../../access/places.ts';
 import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
 import { openSessions } from '../../../access/sessions.ts';
 import { findOrder, LIVE_MS, type Order } from '../../../billing/orders.ts';
+import { readSmsSettings, smsPaymentsOpen } from '../../../billing/sms-settings.ts';
 import { diskTrouble } from '../../../db/disk.ts';
 import { AppError } from '../../../errors.ts';
 import { isId } from '../../../lib/ids.ts';
@@ -229,7 +230,8 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const html = homePage({
       ...visitor.page,
       plans,
-      payments_open: (await ctx.gateways.mpesa()) !== undefined,
+      payments_open:
+        (await ctx.gateways.mpesa()) !== undefined || (await smsPaymentsOpen(ctx.db)) !== undefined,
       router_error: visitor.hotspot?.error ?? null,
       entitlement: running ? await entitlementView(ctx, running) : null,
       connect: running && !online ? await ownConnect(ctx, c, visitor, running) : null,
@@ -329,6 +331,7 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
           prompt_until_at: order.created_at + LIVE_MS / 2,
         },
         plan,
+        pay_to: order.gateway === 'sms' ? await payTo(ctx) : null,
         failure: failureOf(order),
         access: paid ? await accessView(ctx, visitor, order.credential_id as string) : null,
       }),
@@ -409,6 +412,12 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
   });
 
   return pages;
+}
+
+/** Where a guest pays by hand. */
+async function payTo(ctx: PortalContext) {
+  const { pay_to, pay_to_number, pay_to_name } = await readSmsSettings(ctx.db);
+  return { kind: pay_to, number: pay_to_number, name: pay_to_name };
 }
 
 const ERROR_KINDS = {

@@ -4,8 +4,16 @@ import { currentAccess, getEntitlement } from '../../../access/entitlements.ts';
 import { type Returning, takePlace } from '../../../access/places.ts';
 import { type RedeemRefusal, type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
 import { viewMpesaSettings } from '../../../billing/mpesa-settings.ts';
-import { getOrder, type Order, type OrderInput, sendOrder, startOrder } from '../../../billing/orders.ts';
+import {
+  awaitSms,
+  getOrder,
+  type Order,
+  type OrderInput,
+  sendOrder,
+  startOrder,
+} from '../../../billing/orders.ts';
 import { findPaymentByReceipt } from '../../../billing/payments.ts';
+import { smsPaymentsOpen } from '../../../billing/sms-settings.ts';
 import type { Db } from '../../../db/schema.ts';
 import { AppError, errorText } from '../../../errors.ts';
 import { normalizeCode } from '../../../lib/codes.ts';
@@ -48,7 +56,8 @@ export async function buyPlan(ctx: PortalContext, purchase: OrderInput): Promise
     throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
   }
   const gateway = await ctx.gateways.mpesa();
-  if (!gateway) {
+  const byHand = gateway ? undefined : await smsPaymentsOpen(ctx.db);
+  if (!gateway && !byHand) {
     throw new AppError('unavailable', 'Payments are not open yet.', {
       hint: 'Use a voucher, or ask the staff.',
     });
@@ -56,6 +65,8 @@ export async function buyPlan(ctx: PortalContext, purchase: OrderInput): Promise
   const started = await startOrder(ctx.db, { ...purchase, msisdn }, now);
   const { order, plan, token } = started;
   if (!token) return order;
+  if (byHand) return awaitSms(ctx.db, order.id, now + byHand.window_seconds * 1000);
+  if (!gateway) return order;
   const sending = sendOrder(
     ctx.db,
     gateway,

@@ -41,7 +41,26 @@ export function orderMessage(lang: Lang, state: OrderView['state'], failure?: Pa
   return `${t(`failed_${kind}`)} ${t(`failed_${kind}_next`)}`;
 }
 
+/** No phone is asked: the guest pays to the operator's number, and the page waits for the SMS of it. */
+function payByHand(view: OrderView, to: NonNullable<OrderView['pay_to']>): Html {
+  const t = speaker(view.lang);
+  const phone = view.order.msisdn_masked ?? '';
+  return html`<section class="hero">
+<div class="mark ring">${icon('phone')}</div>
+<h1>${t(`by_hand_${to.kind}`, { price: price(view.order.price_cents), number: to.number })}</h1>
+${to.name && html`<p class="strong">${to.name}</p>`}
+</section>
+<ol class="steps large">
+<li>${t(`by_hand_how_${to.kind}`)}</li>
+<li>${t('by_hand_phone', { phone })}</li>
+<li><b>${t('by_hand_wait')}</b></li>
+</ol>
+<p class="waiting" role="status"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>${t('by_hand_waiting')}</p>
+<p class="hint">${t('by_hand_help')}</p>`;
+}
+
 function pending(view: OrderView): Html {
+  if (view.pay_to) return payByHand(view, view.pay_to);
   const t = speaker(view.lang);
   const amount = price(view.order.price_cents);
   const phone = view.order.msisdn_masked;
@@ -64,6 +83,7 @@ function pending(view: OrderView): Html {
 }
 
 function checking(view: OrderView): Html {
+  if (view.pay_to) return payByHand(view, view.pay_to);
   const t = speaker(view.lang);
   return html`<section class="hero warn">
 <div class="mark ring">${icon('phone')}</div>

@@ -156,6 +156,8 @@ export interface OrderView extends PageView {
     prompt_until_at?: number | null;
   };
   plan: PlanView;
+  /** Where the guest pays by hand, when no phone is asked. */
+  pay_to?: { kind: 'till' | 'pochi' | 'paybill' | 'send'; number: string; name: string } | null;
   /** With state `failed`. */
   failure?: PaymentFailure | null;
   /** With state `paid`. */
