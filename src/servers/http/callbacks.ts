@@ -102,7 +102,7 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
   door.post('/cb/sms/:token', async (c) => {
     const now = ctx.clock.now();
     if (!(await isSmsToken(ctx.db, ctx.vault, c.req.param('token')))) {
-      ctx.callbacks.noteStranger({ at: now, address: c.env.address, why: 'No such address.' }, false);
+      ctx.callbacks.noteStranger({ at: now, address: c.env.address, why: 'No such address.' });
       return c.json({ error: 'not found' }, 404);
     }
     const sms = readForwardedSms(await c.req.text(), c.req.header('content-type'));
