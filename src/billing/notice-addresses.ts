@@ -4,9 +4,12 @@ import { sameText, type Vault } from '../lib/secrets.ts';
 /** Without any of the words that Daraja refuses in an address (payments.md §1.9). */
 const FOLDER = '/cb/pay';
 
-/** Unguessable, the same for as long as the box has its key: production takes these addresses only once. */
+/**
+ * Unguessable, the same for as long as the box has its key: production takes these addresses only once. In hexadecimal,
+ * which spells none of the words that Daraja refuses either.
+ */
 function noticeToken(vault: Vault): string {
-  return vault.sign('notices without an order');
+  return Buffer.from(vault.sign('notices without an order'), 'base64url').toString('hex');
 }
 
 export function noticeAddresses(vault: Vault, baseUrl: string) {

@@ -317,6 +317,11 @@ describe('buying', () => {
       expect(connectForm(page)?.action).not.toBe('http://10.5.48.1/login');
       expect(page.headers.getSetCookie().some((cookie) => cookie.startsWith('karibu_device'))).toBe(false);
     }
+    await app.db
+      .updateTable('orders')
+      .set({ state: 'pending', result_code: null })
+      .where('id', '=', id)
+      .execute();
     await pay(id);
     const paid = await get(address);
     const credential = await app.db.selectFrom('credentials').selectAll().executeTakeFirstOrThrow();
