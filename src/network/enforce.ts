@@ -27,7 +27,7 @@ import { type ChangeOutcome, coa, disconnect } from '../protocols/radius/client.
 import { ErrorCause, valueName } from '../protocols/radius/dictionary.ts';
 import type { Attribute } from '../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../protocols/radius/rate-limit.ts';
-import { removeHotspotActive } from '../protocols/routeros/device.ts';
+import { removeHotspotActive, removePppActive, type WhoIsActive } from '../protocols/routeros/device.ts';
 import { closeWhatIsGone } from './absent-sessions.ts';
 import { isPrefix } from './addresses.ts';
 import { apiOf, withRouter } from './router-api.ts';
@@ -120,8 +120,15 @@ async function removeThroughApi(
   const api = apiOf(router, vault);
   if (!api) return { removed: false, detail: '' };
   try {
-    const which = session.mac ? { user: session.username, mac: session.mac } : { user: session.username };
-    const removed = await withRouter(api, (client) => removeHotspotActive(client, which));
+    const which: WhoIsActive = {
+      user: session.username,
+      ...(session.mac ? { mac: session.mac } : {}),
+    };
+    // Accounting does not say which service a session is of.
+    const removed = await withRouter(
+      api,
+      async (client) => (await removeHotspotActive(client, which)) || (await removePppActive(client, which)),
+    );
     return removed > 0
       ? { removed: true, detail: 'It was removed through the API.' }
       : { removed: false, detail: 'The API does not know the session.' };

@@ -248,9 +248,12 @@ describe('a whole router', () => {
     expect(radius.signIns.list()[0]).toMatchObject({ reason: 'expired' });
   });
 
-  it('that refuses over RADIUS is told through its API', async () => {
+  it.each<[string, Answer, string]>([
+    ['refuses', 'nak', 'expired: The router refused (Session-Context-Not-Found).'],
+    ['is silent', 'silence', 'expired: The router did not answer.'],
+  ])('that %s over RADIUS is told through its API', async (_, answer, told) => {
     const { credential } = await loggedIn();
-    peer.answer = 'nak';
+    peer.answer = answer;
     await db.updateTable('routers').set({ coa_port: peer.socket.port }).execute();
     radius.time.now = NOW + HOUR;
     expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
@@ -260,7 +263,7 @@ describe('a whole router', () => {
     expect(session).toMatchObject({
       state: 'closed',
       disconnect_state: 'api',
-      disconnect_detail: expect.stringContaining('removed through the API'),
+      disconnect_detail: `${told} It was removed through the API.`,
     });
   });
 

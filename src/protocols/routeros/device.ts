@@ -180,23 +180,49 @@ export async function hotspotLogin(router: Router, login: HotspotLogin): Promise
   });
 }
 
+/** A user, on one device when `mac` is given. */
+export interface WhoIsActive {
+  user: string;
+  mac?: string;
+}
+
 /**
- * Logs a user out, on one device when `mac` is given. Answers how many sessions were ended: 0 when there was none.
- * The router sends Accounting Stop with Admin-Reset.
+ * Logs a user out of the hotspots. Answers how many sessions were ended: 0 when there was none. The router sends
+ * Accounting Stop with Admin-Reset.
  */
-export async function removeHotspotActive(
+export function removeHotspotActive(router: Router, which: WhoIsActive): Promise<number> {
+  return removeActive(router, '/ip/hotspot/active', { user: 'user', mac: 'mac-address' }, which);
+}
+
+/**
+ * Ends a user's PPP connections, PPPoE among them, where the MAC address is the caller id; as removeHotspotActive. 0 as
+ * well on a router without PPP (version 6 without that package).
+ */
+export async function removePppActive(router: Router, which: WhoIsActive): Promise<number> {
+  try {
+    return await removeActive(router, '/ppp/active', { user: 'name', mac: 'caller-id' }, which);
+  } catch (error) {
+    if (isUnknownCommand(error)) return 0;
+    throw error;
+  }
+}
+
+async function removeActive(
   router: Router,
-  which: { user: string; mac?: string },
+  menu: string,
+  names: { user: string; mac: string },
+  which: WhoIsActive,
 ): Promise<number> {
   const mac = which.mac === undefined ? undefined : (normalizeMac(which.mac) ?? which.mac);
-  const rows = await router.run('/ip/hotspot/active/print', { '.proplist': '.id,mac-address' }, [
-    `?user=${which.user}`,
+  const rows = await router.run(`${menu}/print`, { '.proplist': `.id,${names.mac}` }, [
+    `?${names.user}=${which.user}`,
   ]);
   let removed = 0;
   for (const row of rows) {
-    if (row['.id'] === undefined || (mac !== undefined && macOf(row) !== mac)) continue;
+    const of = row[names.mac] ?? '';
+    if (row['.id'] === undefined || (mac !== undefined && (normalizeMac(of) ?? of) !== mac)) continue;
     try {
-      await router.run('/ip/hotspot/active/remove', { '.id': row['.id'] });
+      await router.run(`${menu}/remove`, { '.id': row['.id'] });
       removed += 1;
     } catch (error) {
       // It ended by itself between the two commands, which is what was wanted.

@@ -4,7 +4,7 @@ import { TerminateCause } from '../../protocols/radius/dictionary.ts';
 import { formatDuration } from '../../protocols/routeros/values.ts';
 import { type ApiCommands, type ApiRow, Trap } from './api.ts';
 import type { Events } from './events.ts';
-import { chapProof, type Nas, type NasSettings, type Phone, type Session } from './nas.ts';
+import { chapProof, type Nas, type NasSettings, type Phone, type Service, type Session } from './nas.ts';
 
 export interface MenuSettings extends NasSettings {
   /** `7.24 (stable)`. */
@@ -47,6 +47,24 @@ export function createMenus(
     };
   }
 
+  function pppRow(session: Session): ApiRow {
+    return {
+      '.id': session.rowId,
+      name: session.user,
+      service: session.service,
+      'caller-id': session.phone.mac,
+      address: session.phone.ip,
+      uptime: formatDuration((now() - session.startedAt) / 1000),
+      encoding: '',
+      'session-id': `0x${session.id}`,
+      'limit-bytes-in': '0',
+      'limit-bytes-out': '0',
+      radius: 'true',
+    };
+  }
+
+  const sessionsOf = (service: Service) => nas.sessions().filter((session) => session.service === service);
+
   function hostRow(phone: Phone, index: number): ApiRow {
     return {
       '.id': `*${(index + 1).toString(16).toUpperCase()}`,
@@ -65,7 +83,7 @@ export function createMenus(
     const { radius } = settings;
     return {
       '.id': '*1',
-      service: 'hotspot',
+      service: 'ppp,hotspot',
       address: radius.host,
       'authentication-port': String(radius.authPort),
       'accounting-port': String(radius.acctPort),
@@ -114,16 +132,16 @@ export function createMenus(
         disabled: 'false',
       },
     ],
-    '/ip/hotspot/active': () => nas.sessions().map(activeRow),
-    '/ppp/active': () => [],
+    '/ip/hotspot/active': () => sessionsOf('hotspot').map(activeRow),
+    '/ppp/active': () => sessionsOf('pppoe').map(pppRow),
     '/ip/hotspot/host': () => phones().map(hostRow),
     '/radius': () => [radiusRow()],
     '/radius/incoming': () => [{ accept: 'true', port: String(settings.coaPort()) }],
   };
 
-  function remove(attributes: ApiRow): ApiRow {
+  function remove(service: Service, attributes: ApiRow): ApiRow {
     const ids = (attributes['.id'] ?? attributes.numbers ?? '').split(',');
-    const found = ids.map((id) => nas.sessions().find((session) => session.rowId === id));
+    const found = ids.map((id) => sessionsOf(service).find((session) => session.rowId === id));
     if (found.some((session) => session === undefined)) throw new Trap('no such item', 0);
     for (const session of found) nas.stopSession(session!, TerminateCause['Admin-Reset']);
     return {};
@@ -151,16 +169,17 @@ export function createMenus(
     rows: (menu) => (Object.hasOwn(menus, menu) ? menus[menu]!() : undefined),
     run(command, attributes) {
       if (command === '/ip/hotspot/active/login') return login(attributes);
-      if (command === '/ip/hotspot/active/remove') return (async () => remove(attributes))();
+      if (command === '/ip/hotspot/active/remove') return (async () => remove('hotspot', attributes))();
+      if (command === '/ppp/active/remove') return (async () => remove('pppoe', attributes))();
       return undefined;
     },
     follow(menu, onRow) {
       if (menu !== '/ip/hotspot/active') return undefined;
-      const rowIds = new Map(nas.sessions().map((session) => [session.id, session.rowId]));
+      const rowIds = new Map(sessionsOf('hotspot').map((session) => [session.id, session.rowId]));
       return events.listen((event) => {
         if (event.type === 'session_started') {
           const session = nas.sessionOf(event.mac);
-          if (!session) return;
+          if (session?.service !== 'hotspot') return;
           rowIds.set(session.id, session.rowId);
           onRow(activeRow(session));
         } else if (event.type === 'session_stopped' || event.type === 'session_vanished') {

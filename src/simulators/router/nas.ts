@@ -1,8 +1,9 @@
-// The RADIUS side of a simulated RouterOS 7 hotspot: logins, sessions, limits, accounting.
+// The RADIUS side of a simulated RouterOS 7 router, its hotspot and its PPPoE server: logins, sessions, limits, accounting.
 import { randomBytes } from 'node:crypto';
 import {
   attribute,
   foldGigawords,
+  getAddress,
   getAll,
   getInteger,
   getString,
@@ -12,6 +13,7 @@ import {
 import { createRadiusRequester } from '../../protocols/radius/client.ts';
 import {
   AcctStatusType,
+  FramedProtocol,
   NasPortType,
   ServiceType,
   TerminateCause,
@@ -47,6 +49,8 @@ export interface NasSettings {
   server: string;
   /** Sent as NAS-Port-Id. */
   portId: string;
+  /** The PPPoE server's `service-name`, sent as Called-Station-Id, and the interface it runs on, as NAS-Port-Id. */
+  pppoe: { name: string; interface: string };
   /** Where a phone can log out, sent as WISPr-Logoff-URL. */
   logoffUrl(): string;
   /** A router that forgets its limits: sessions end only when someone ends them. */
@@ -64,8 +68,11 @@ export interface Phone {
   downloadBps: number;
 }
 
+export type Service = 'hotspot' | 'pppoe';
+
 export interface Session {
-  /** `.id` in `/ip/hotspot/active`. */
+  service: Service;
+  /** `.id` in `/ip/hotspot/active` or `/ppp/active`. */
   rowId: string;
   /** Acct-Session-Id, 8 hex digits. */
   id: string;
@@ -97,7 +104,7 @@ export type Proof =
 export type LoginOutcome = { session: Session } | { error: string };
 
 export interface Nas {
-  login(phone: Phone, user: string, proof: Proof): Promise<LoginOutcome>;
+  login(phone: Phone, user: string, proof: Proof, service?: Service): Promise<LoginOutcome>;
   sessions(): Session[];
   sessionOf(mac: string): Session | undefined;
   /** Ends a session and sends its Stop; nothing happens when it has ended already. */
@@ -134,10 +141,12 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
   let sessionNumber = 0;
   let rowNumber = 0;
 
-  /** `80` for hotspot, a digit that changes per boot, the rest per session (MikroTik manual, RADIUS). */
-  function nextNasPort(): number {
+  /** `80` for hotspot, else (not documented) `81`; a digit per boot, the rest per session (MikroTik manual, RADIUS). */
+  function nextNasPort(service: Service): number {
     sessionNumber += 1;
-    return 0x80000000 + (boot % 16) * 0x100000 + (sessionNumber % 0x100000);
+    return (
+      (service === 'hotspot' ? 0x80000000 : 0x81000000) + (boot % 16) * 0x100000 + (sessionNumber % 0x100000)
+    );
   }
 
   function exchange(
@@ -167,8 +176,13 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
     return running;
   }
 
-  async function login(phone: Phone, user: string, proof: Proof): Promise<LoginOutcome> {
-    const nasPort = nextNasPort();
+  async function login(
+    phone: Phone,
+    user: string,
+    proof: Proof,
+    service: Service = 'hotspot',
+  ): Promise<LoginOutcome> {
+    const nasPort = nextNasPort(service);
     const id = nasPort.toString(16).toUpperCase();
     const authenticator = newAuthenticator();
     const about = { user, mac: phone.mac };
@@ -176,18 +190,14 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
     const reply = await exchange(
       Code.AccessRequest,
       [
-        attribute('NAS-Port-Type', NasPortType['Wireless-802.11']),
-        attribute('Calling-Station-Id', phone.mac),
-        attribute('Called-Station-Id', settings.server),
-        attribute('NAS-Port-Id', settings.portId),
+        ...lineAttributes(service, phone),
         attribute('User-Name', user),
         attribute('NAS-Port', nasPort),
         attribute('Acct-Session-Id', id),
-        attribute('Framed-IP-Address', phone.ip),
-        attribute('Mikrotik-Host-IP', phone.ip),
+        // Of a PPPoE client the address is not known before the answer.
+        ...(service === 'hotspot' ? addressAttributes(service, phone.ip) : []),
         ...proofAttributes(proof, settings.radius.secret, authenticator),
-        attribute('Service-Type', ServiceType['Login-User']),
-        attribute('WISPr-Logoff-URL', settings.logoffUrl()),
+        ...serviceAttributes(service),
         attribute('NAS-Identifier', settings.identity),
         attribute('NAS-IP-Address', settings.nasIp),
       ],
@@ -199,7 +209,11 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
     }
     const refusal =
       reply.code === Code.AccessAccept
-        ? sharedUsersRefusal(user, phone.mac, getInteger(reply, 'Port-Limit'))
+        ? sharedUsersRefusal(
+            user,
+            phone.mac,
+            service === 'hotspot' ? getInteger(reply, 'Port-Limit') : undefined,
+          )
         : (getString(reply, 'Reply-Message') ?? errors.rejected);
     if (refusal !== undefined) {
       events.emit({ type: 'access_rejected', at: now(), ...about, message: refusal });
@@ -208,7 +222,9 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
     events.emit({ type: 'access_accepted', at: now(), ...about });
     const before = open.get(phone.mac);
     if (before) stopSession(before, TerminateCause['User-Request']);
-    return { session: startSession(phone, user, id, nasPort, reply) };
+    const device =
+      service === 'hotspot' ? phone : { ...phone, ip: getAddress(reply, 'Framed-IP-Address') ?? phone.ip };
+    return { session: startSession(service, device, user, id, nasPort, reply) };
   }
 
   /** Port-Limit takes the place of the profile's shared-users, which our template leaves unlimited. */
@@ -218,11 +234,41 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
     return others.length < portLimit ? undefined : `no more sessions are allowed for user ${user}`;
   }
 
-  function startSession(phone: Phone, user: string, id: string, nasPort: number, accept: Packet): Session {
+  function lineAttributes(service: Service, phone: Phone): Attribute[] {
+    const hotspot = service === 'hotspot';
+    return [
+      attribute('NAS-Port-Type', hotspot ? NasPortType['Wireless-802.11'] : NasPortType.Ethernet),
+      attribute('Calling-Station-Id', phone.mac),
+      attribute('Called-Station-Id', hotspot ? settings.server : settings.pppoe.name),
+      attribute('NAS-Port-Id', hotspot ? settings.portId : settings.pppoe.interface),
+    ];
+  }
+
+  function serviceAttributes(service: Service): Attribute[] {
+    return service === 'hotspot'
+      ? [
+          attribute('Service-Type', ServiceType['Login-User']),
+          attribute('WISPr-Logoff-URL', settings.logoffUrl()),
+        ]
+      : [
+          attribute('Service-Type', ServiceType['Framed-User']),
+          attribute('Framed-Protocol', FramedProtocol.PPP),
+        ];
+  }
+
+  function startSession(
+    service: Service,
+    phone: Phone,
+    user: string,
+    id: string,
+    nasPort: number,
+    accept: Packet,
+  ): Session {
     const startedAt = now();
     rowNumber += 1;
     const interimSeconds = getInteger(accept, 'Acct-Interim-Interval') || undefined;
     const session: Session = {
+      service,
       rowId: `*${rowNumber.toString(16).toUpperCase()}`,
       id,
       nasPort,
@@ -301,15 +347,11 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
     return [
       attribute('Acct-Status-Type', AcctStatusType[status]),
       ...(cause === undefined ? [] : [attribute('Acct-Terminate-Cause', cause)]),
-      attribute('NAS-Port-Type', NasPortType['Wireless-802.11']),
-      attribute('Calling-Station-Id', phone.mac),
-      attribute('Called-Station-Id', settings.server),
-      attribute('NAS-Port-Id', settings.portId),
+      ...lineAttributes(session.service, phone),
       attribute('User-Name', session.user),
       attribute('NAS-Port', session.nasPort),
       attribute('Acct-Session-Id', session.id),
-      attribute('Framed-IP-Address', phone.ip),
-      attribute('Mikrotik-Host-IP', phone.ip),
+      ...addressAttributes(session.service, phone.ip),
       ...session.class.map((value) => attribute('Class', value)),
       attribute('Event-Timestamp', at),
       ...(status === 'Start' ? [] : usageAttributes(session, endedAt)),
@@ -394,6 +436,11 @@ export function createNas(settings: NasSettings, events: Events, now: () => numb
 
 function who(session: Session): { user: string; mac: string; sessionId: string } {
   return { user: session.user, mac: session.phone.mac, sessionId: session.id };
+}
+
+function addressAttributes(service: Service, ip: string): Attribute[] {
+  const framed = attribute('Framed-IP-Address', ip);
+  return service === 'hotspot' ? [framed, attribute('Mikrotik-Host-IP', ip)] : [framed];
 }
 
 function proofAttributes(proof: Proof, secret: string, authenticator: Buffer): Attribute[] {

@@ -1,4 +1,4 @@
-// A MikroTik hotspot that is not there: API, RADIUS and web pages as RouterOS 7 shows them.
+// A MikroTik router that is not there, its hotspot and its PPPoE server: API, RADIUS and web pages as RouterOS 7 shows them.
 import type { Server } from 'node:http';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { normalizeMac } from '../../lib/mac.ts';
@@ -86,6 +86,8 @@ export interface RouterSimulator {
   /** Logs a phone in with a password in clear, as a form without CHAP does. */
   login(mac: string, user: string, password: string): Promise<LoginOutcome>;
   logout(mac: string): void;
+  /** A home's router dials in over PPPoE, with PAP; it needs no phone. Its address is the one RADIUS gives, or a free one. */
+  dial(mac: string, user: string, password: string): Promise<LoginOutcome>;
   sessions(): Session[];
   /** Octets a phone uses at once; limits are looked at on the next tick. Throws when it is not online. */
   addTraffic(mac: string, uploadOctets: number, downloadOctets: number): void;
@@ -125,6 +127,7 @@ export function createRouterSimulator(options: RouterSimulatorOptions): RouterSi
     nasIp: options.nasIp ?? '127.0.0.1',
     server: options.server ?? 'karibu',
     portId: options.portId ?? 'bridge-hotspot',
+    pppoe: { name: 'karibu-pppoe', interface: 'ether2' },
     ignoreLimits: options.ignoreLimits ?? false,
     coaSessionTimeout: options.coaSessionTimeout ?? ('from_start' as const),
     logoffUrl: () => `${addresses.hotspot}/logout`,
@@ -167,10 +170,10 @@ export function createRouterSimulator(options: RouterSimulatorOptions): RouterSi
     bootedAt = now();
   }
 
-  function freeIp(): string {
-    const taken = new Set(listPhones().map((phone) => phone.ip));
+  function freeIp(network = '10.5.50'): string {
+    const taken = new Set([...listPhones(), ...nas.sessions().map(({ phone }) => phone)].map(({ ip }) => ip));
     for (let last = 10; last < 255; last++) {
-      const ip = `10.5.50.${last}`;
+      const ip = `${network}.${last}`;
       if (!taken.has(ip)) return ip;
     }
     throw new Error('No address is left for another phone');
@@ -220,6 +223,12 @@ export function createRouterSimulator(options: RouterSimulatorOptions): RouterSi
     },
     phones: listPhones,
     login: (mac, user, password) => nas.login(getPhone(mac), user, { method: 'pap', password }),
+    dial(mac, user, password) {
+      const caller = normalizeMac(mac);
+      if (caller === undefined) throw new Error(`${mac} is no MAC address`);
+      const home: Phone = { mac: caller, ip: freeIp('100.64.0'), uploadBps: 0, downloadBps: 0 };
+      return nas.login(home, user, { method: 'pap', password }, 'pppoe');
+    },
     logout(mac) {
       const session = nas.sessionOf(getPhone(mac).mac);
       if (session) nas.stopSession(session, TerminateCause['User-Request']);

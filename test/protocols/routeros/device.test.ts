@@ -6,6 +6,7 @@ import {
   hotspotHostByMac,
   type Router,
   removeHotspotActive,
+  removePppActive,
 } from '../../../src/protocols/routeros/device.ts';
 
 function trap(message: string): RouterOsError {
@@ -57,6 +58,36 @@ test('a session that may not be removed is a failure', async () => {
     '/ip/hotspot/active/remove': trap('not enough permissions (9)'),
   });
   await expect(removeHotspotActive(router, { user: 'a' })).rejects.toMatchObject({ code: 'trap' });
+});
+
+test('a router without PPP has no connection to end', async () => {
+  expect(await removePppActive(answering({}), { user: 'home' })).toBe(0);
+});
+
+test('of the PPP connections of a user the one from that device is ended', async () => {
+  const asked: unknown[][] = [];
+  const router: Router = {
+    async run(...words) {
+      asked.push(words);
+      if (words[0] !== '/ppp/active/print') return [];
+      return [
+        { '.id': '*1', 'caller-id': '02:00:00:00:00:01' },
+        { '.id': '*2', 'caller-id': '02:00:00:00:00:02' },
+      ];
+    },
+  };
+  expect(await removePppActive(router, { user: 'home', mac: '02-00-00-00-00-02' })).toBe(1);
+  expect(asked.map(([command]) => command)).toEqual(['/ppp/active/print', '/ppp/active/remove']);
+  expect(asked[0]?.[2]).toEqual(['?name=home']);
+  expect(asked[1]?.[1]).toEqual({ '.id': '*2' });
+});
+
+test('a PPP connection that may not be ended is a failure', async () => {
+  const router = answering({
+    '/ppp/active/print': [{ '.id': '*1' }],
+    '/ppp/active/remove': trap('not enough permissions (9)'),
+  });
+  await expect(removePppActive(router, { user: 'home' })).rejects.toMatchObject({ code: 'trap' });
 });
 
 test('what is no MAC address is not looked for', async () => {

@@ -87,6 +87,105 @@ describe.each(ACTS)('%s', (_, act) => {
   });
 });
 
+/** A home online over PPPoE, on a credential made by the operator. */
+async function homeAt(router: TestRouter) {
+  const ok = async (path: string, body: unknown) =>
+    (await wire.admin('POST', path, body)).json as { id: string };
+  const plan = await ok('/plans', {
+    ...{ name: 'Home', kind: 'pppoe', price_cents: 200_000, validity_seconds: 2_592_000, max_devices: 1 },
+  });
+  const subscriber = await ok('/subscribers', { name: 'Mwangi' });
+  const username = `home-${++phones}`;
+  const credential = await ok('/credentials', {
+    ...{ subscriber_id: subscriber.id, username, password: 'siri-kubwa', static_address: '10.20.0.1' },
+  });
+  const entitlement = await ok('/entitlements', {
+    ...{ credential_id: credential.id, plan_id: plan.id, reason: 'paid at the office' },
+  });
+  const mac = macOf(phones);
+  const dial = (from = mac) => router.dial(from, username, 'siri-kubwa');
+  expect(await dial()).toMatchObject({ session: { service: 'pppoe', phone: { ip: '10.20.0.1' } } });
+  await router.idle();
+  const online = () => router.sessions().some((each) => each.user === username);
+  const row = async () => (await wire.sessions()).find((each) => each.username === username);
+  return { mac, subscriber, entitlement, dial, online, row };
+}
+
+type Home = Awaited<ReturnType<typeof homeAt>>;
+
+const HOME_ACTS: [string, (home: Home) => Promise<{ status: number }>][] = [
+  [
+    'whose subscriber is suspended',
+    ({ subscriber }) => wire.admin('PATCH', `/subscribers/${subscriber.id}`, { state: 'suspended' }),
+  ],
+  [
+    'whose entitlement is revoked',
+    ({ entitlement }) => wire.admin('POST', `/entitlements/${entitlement.id}/revoke`, { reason: 'test' }),
+  ],
+  [
+    'that is disconnected by hand',
+    async ({ row }) => wire.admin('POST', `/sessions/${(await row())?.id}/disconnect`),
+  ],
+];
+
+describe.each(HOME_ACTS)('a home on PPPoE %s', (_, act) => {
+  it('is offline at once, by a Disconnect', async () => {
+    const home = await homeAt(await wire.addRouter('127.0.0.1'));
+    expect(await act(home)).toMatchObject({ status: 200 });
+    await until(() => !home.online());
+    await until(async () => (await home.row())?.state === 'closed');
+    expect(await home.row()).toMatchObject({ disconnect_state: 'ack', terminate_cause: 6 });
+  });
+
+  it('is offline through the API where the router refuses', async () => {
+    const peer = await openCoaPeer();
+    peer.agrees = false;
+    closing.push(() => peer.close());
+    const home = await homeAt(await wire.addRouter('127.0.0.1', {}, { coa_port: peer.port }));
+    await act(home);
+    await until(() => !home.online());
+    await until(async () => (await home.row())?.state === 'closed');
+    await until(async () => (await home.row())?.disconnect_state === 'api');
+    expect(peer.asked).toHaveLength(1);
+    expect((await home.row())?.disconnect_detail).toContain('refused');
+  });
+});
+
+describe('a home on PPPoE at a router that refuses', () => {
+  it('loses no other connection: another home and a guest of the hotspot stay online', async () => {
+    const peer = await openCoaPeer();
+    peer.agrees = false;
+    closing.push(() => peer.close());
+    const router = await wire.addRouter('127.0.0.1', {}, { coa_port: peer.port });
+    const [home, guest] = [await homeAt(router), await guestAt(router)];
+    await wire.admin('PATCH', `/subscribers/${home.subscriber.id}`, { state: 'suspended' });
+    await until(() => !home.online());
+    expect(router.sessions().map((each) => each.phone.mac)).toEqual([guest.mac]);
+  });
+});
+
+describe('a router that is silent to RADIUS while its API answers', () => {
+  it.each<[string, (router: TestRouter) => Promise<Guest | Home>]>([
+    ['a guest', guestAt],
+    ['a home on PPPoE', homeAt],
+  ])(
+    'lets go of %s through the API, after three tries',
+    async (_, arrive) => {
+      const peer = await openCoaPeer();
+      peer.answers = false;
+      closing.push(() => peer.close());
+      const { online, row } = await arrive(await wire.addRouter('127.0.0.1', {}, { coa_port: peer.port }));
+      await wire.admin('PATCH', `/subscribers/${(await row())?.subscriber_id}`, { state: 'suspended' });
+      await until(() => !online());
+      await until(async () => (await row())?.disconnect_state === 'api');
+      expect((await row())?.disconnect_detail).toContain('did not answer');
+      expect(peer.asked).toHaveLength(3);
+      await until(async () => (await restingTask())?.state === 'done');
+    },
+    20_000,
+  );
+});
+
 describe('a router that is away', () => {
   it('is tried again until it is back, and the outcome stands on the session meanwhile', async () => {
     const router = await wire.addRouter('127.0.0.1', {}, { coa_port: 1, api_username: null });
@@ -224,6 +323,16 @@ describe('what cannot be read is not empty', () => {
     router.powerCut();
     expect(await router.login(NEW, guest.code, guest.code)).toHaveProperty('session');
     expect(await guest.row()).toMatchObject({ state: 'closed', terminate_cause: null });
+  });
+
+  it('so it is of a home on PPPoE: it gives way when it is gone, and keeps its place while it is there', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const home = await homeAt(router);
+    wire.ahead.ms += 60_000;
+    expect(await home.dial(NEW)).toEqual(REFUSED);
+    expect(home.online()).toBe(true);
+    router.powerCut();
+    expect(await home.dial(NEW)).toHaveProperty('session');
   });
 
   it.each<[string, (socket: import('node:net').Socket, words: number) => void]>([

@@ -82,7 +82,7 @@ describe('our client', () => {
     expect(await radiusRows(router)).toMatchObject([
       {
         address: '127.0.0.1',
-        services: ['hotspot'],
+        services: ['ppp', 'hotspot'],
         disabled: false,
         requireMessageAuth: 'yes-for-request-resp',
       },

@@ -92,6 +92,22 @@ describe('an Access-Request', () => {
     expect(getString(packet, 'WISPr-Logoff-URL')).toBe(`${router.addresses.hotspot}/logout`);
   });
 
+  test('of a home that dials in is told from a hotspot’s, and RADIUS gives the address', async () => {
+    const { access, accounting, router, subscribers } = await start();
+    const accept = [attribute('Framed-IP-Address', '10.20.0.1'), attribute('Port-Limit', 1)];
+    subscribers.set('home', { password: 'siri', accept });
+    expect(await router.dial('02:00:00:00:00:01', 'home', 'siri')).toHaveProperty('session');
+    await router.idle();
+    const packet = access[0]!;
+    expect(getInteger(packet, 'Service-Type')).toBe(2);
+    expect(getInteger(packet, 'Framed-Protocol')).toBe(1);
+    expect(getInteger(packet, 'NAS-Port-Type')).toBe(15);
+    expect(getString(packet, 'Called-Station-Id')).toBe('karibu-pppoe');
+    expect(names(packet)).not.toContain('Framed-IP-Address');
+    expect(getAddress(accounting[0]!, 'Framed-IP-Address')).toBe('10.20.0.1');
+    expect(names(accounting[0]!)).not.toContain('Mikrotik-Host-IP');
+  });
+
   test('that is rejected says why, and no session begins', async () => {
     const { router, accounting, events } = await start();
     expect(await router.login(mac, 'nobody', 'x')).toEqual({ error: 'Unknown voucher' });
