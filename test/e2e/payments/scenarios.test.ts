@@ -19,6 +19,7 @@ import {
   type Plan,
   readOrder,
   type Shop,
+  startRouter,
 } from '../support/shop.ts';
 import { until } from '../support/until.ts';
 import {
@@ -289,15 +290,20 @@ scenario(17, 'two boxes kill each other’s token', async () => {
   const plan = await api.post<Plan>('/plans', HOUR);
   await api.put('/settings/mpesa', mpesaKeys(pair.mpesa));
   compared = { mpesa: pair.mpesa, apis: [pair.api, api] };
-  for (let round = 0; round < 5; round++) {
-    const sales = await Promise.all([push(pair), push({ karibu: second, mpesa: pair.mpesa, plan })]);
-    await orderIn(pair.karibu, sales[0].id, 'paid');
-    await orderIn(second, sales[1].id, 'paid');
-  }
-  const { prompts, oauth } = pair.mpesa.counts();
+  const boxes = [pair, { karibu: second, mpesa: pair.mpesa, plan }];
+  for (let round = 0; round < 5; round++)
+    await Promise.all(
+      boxes.map(async (box) => {
+        const guest = newGuest();
+        // Where the other box was quicker twice, no prompt went out, and the guest taps again.
+        await until('an order is taken', async () => (await push(box, {}, guest)).state !== 'failed');
+        const { id } = await order(box.karibu, box.plan, guest.number, guest.mac);
+        await orderIn(box.karibu, id, 'paid');
+      }),
+    );
+  const { prompts, pushes, oauth } = pair.mpesa.counts();
   expect(prompts).toBe(10);
-  // At most one new token for each call that found its own dead.
-  expect(oauth).toBeLessThanOrEqual(12);
+  expect(oauth).toBeLessThanOrEqual(2 * pushes);
   return `10 prompts for 10 orders, ${oauth} tokens`;
 });
 
@@ -316,22 +322,30 @@ scenario(18, 'Daraja is too busy to take the push', async () => {
 });
 
 scenario(19, 'the clock is wrong at boot', async () => {
-  const AHEAD_MS = 3 * 3_600_000;
+  const HOUR_MS = 3_600_000;
   await shop.karibu.stop();
   const store = await openStore(path.join(shop.karibu.folder, 'data', 'karibu.db'));
-  const clock = (await readSetting<{ last_known_at: number }>(store, 'clock'))!;
-  await writeSetting(store, 'clock', { ...clock, last_known_at: Date.now() + AHEAD_MS }, Date.now());
+  const { boot_id: _, ...clock } = (await readSetting<{ boot_id?: string }>(store, 'clock'))!;
+  // As after a power cut of a box whose clock then starts three hours behind.
+  await writeSetting(store, 'clock', { ...clock, last_known_at: Date.now() + 3 * HOUR_MS }, Date.now());
   await store.destroy();
   await shop.karibu.restart();
-  const trusted = async () => (await shop.api.get<{ clock: { trusted: boolean } }>('/auth/me')).clock.trusted;
-  expect(await trusted()).toBe(false);
-  const { id } = await push(shop);
-  await paid(id);
+  const { id, guest } = await push(shop);
+  const { username, password } = await paid(id);
+  const { simulator } = shop.router;
+  simulator.addPhone({ mac: guest.mac });
+  expect(await simulator.login(guest.mac, username!, password!)).toHaveProperty('session');
+  // A machine that a time server sets right knows it by itself; otherwise a person says so.
+  const { clock: state } = await shop.api.get<{ clock: { trusted: boolean } }>('/auth/me');
+  const { box_at, counted_at } = await shop.api.get<{ box_at: number; counted_at: number }>('/clock');
+  if (!state.trusted) await shop.api.post('/clock/confirm', { ahead_ms: box_at - counted_at });
   const { entitlement_id } = await orderDetail(shop, id);
-  expect(await shop.api.get(`/entitlements/${entitlement_id}`)).toMatchObject({ ends_at: null });
-  await shop.api.post('/clock/confirm');
-  await until('the clock is right', trusted);
-  return 'sold and granted, no end given until the clock was right';
+  const ends = await until('the end is of the right time', async () => {
+    const { ends_at } = await shop.api.get<{ ends_at: number | null }>(`/entitlements/${entitlement_id}`);
+    return ends_at !== null && ends_at < Date.now() + HOUR_MS + 60_000 ? ends_at : undefined;
+  });
+  expect(ends).toBeGreaterThan(Date.now() + HOUR_MS - 60_000);
+  return 'sold and online; the hour is an hour once the clock is right';
 });
 
 scenario(20, 'a callback is for another shortcode', async () => {
@@ -462,20 +476,22 @@ if (shim)
 
 scenario(28, 'the router is away when the money comes', async () => {
   const guest = newGuest();
-  const { simulator } = shop.router;
-  await simulator.stop();
+  await shop.router.stop();
   const { id } = await push(shop, {}, guest);
   const { username, password } = await paid(id);
   const { entitlement_id } = await orderDetail(shop, id);
   const path = `/entitlements/${entitlement_id}`;
   expect(await shop.api.get(path)).toMatchObject({ state: 'waiting', starts_at: null });
   const back = Date.now();
-  await simulator.start();
+  shop.router = await startRouter(shop.karibu);
+  const { simulator } = shop.router;
   simulator.addPhone({ mac: guest.mac });
   expect(await simulator.login(guest.mac, username!, password!)).toHaveProperty('session');
-  const started = await shop.api.get<{ state: string; starts_at: number }>(path);
-  expect(started.state).toBe('active');
-  expect(started.starts_at).toBeGreaterThanOrEqual(back);
+  const { starts_at } = await until('the time runs', async () => {
+    const now = await shop.api.get<{ state: string; starts_at: number }>(path);
+    return now.state === 'active' ? now : undefined;
+  });
+  expect(starts_at).toBeGreaterThanOrEqual(back);
   return 'paid at once, time ran from the sign-in';
 });
 
