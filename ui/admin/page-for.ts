@@ -5,6 +5,7 @@ import { Accounts } from './pages/accounts.ts';
 import { Audit } from './pages/audit.ts';
 import { BatchPage } from './pages/batch.ts';
 import { EntitlementPage } from './pages/entitlement.ts';
+import { Ledger } from './pages/ledger.ts';
 import { More } from './pages/more.ts';
 import { OrderPage } from './pages/order.ts';
 import { Orders } from './pages/orders.ts';
@@ -23,6 +24,7 @@ import { SettingsPage } from './pages/settings.ts';
 import { SignIns } from './pages/sign-ins.ts';
 import { SubscriberPage } from './pages/subscriber.ts';
 import { Subscribers } from './pages/subscribers.ts';
+import { TillPage } from './pages/till.ts';
 import { UsagePage } from './pages/usage.ts';
 import { Vouchers } from './pages/vouchers.ts';
 import { Empty, PageHead } from './parts/basics.ts';
@@ -66,6 +68,10 @@ export function pageFor(place: Place, role: Role): VNode {
       return html`<${Routers} />`;
     case 'sign-ins':
       return html`<${SignIns} />`;
+    case 'till':
+      return html`<${TillPage} key=${id ?? ''} id=${id} />`;
+    case 'ledger':
+      return html`<${Ledger} />`;
     case 'outages':
       return html`<${Outages} />`;
     case 'usage':

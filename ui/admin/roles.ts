@@ -12,24 +12,28 @@ export type PageName =
   | 'orders'
   | 'routers'
   | 'sign-ins'
+  | 'till'
+  | 'ledger'
   | 'outages'
   | 'usage'
   | 'settings'
   | 'accounts'
   | 'audit';
 
-const COUNTER: PageName[] = ['sell', 'vouchers', 'sessions', 'subscribers', 'orders', 'payments'];
+const COUNTER: PageName[] = ['sell', 'till', 'vouchers', 'sessions', 'subscribers', 'orders', 'payments'];
 /** Support sees no codes: whoever reads a code can use it. */
-const NOT_FOR_SUPPORT: PageName[] = ['sell', 'vouchers', 'settings', 'accounts', 'audit'];
+const NOT_FOR_SUPPORT: PageName[] = ['sell', 'till', 'ledger', 'vouchers', 'settings', 'accounts', 'audit'];
 const ALL: PageName[] = [
   'overview',
   'sell',
+  'till',
   'sessions',
   'subscribers',
   'payments',
   'orders',
   'vouchers',
   'plans',
+  'ledger',
   'routers',
   'sign-ins',
   'outages',

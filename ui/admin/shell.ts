@@ -3,6 +3,7 @@ import { html } from '../shared/html.ts';
 import { AccountMenu } from './account-menu.ts';
 import { ClockBanner } from './clock-banner.ts';
 import { DiskBanner } from './disk-banner.ts';
+import { LedgerBanner } from './ledger-banner.ts';
 import { useConnected } from './live.ts';
 import { usePlace } from './navigation.ts';
 import { pageFor, pageName } from './page-for.ts';
@@ -12,9 +13,9 @@ import { TITLES } from './titles.ts';
 import type { Me, Role } from './types.ts';
 
 const GROUPS: { name: string; pages: PageName[] }[] = [
-  { name: '', pages: ['overview', 'sell'] },
+  { name: '', pages: ['overview', 'sell', 'till'] },
   { name: 'Network', pages: ['sessions', 'subscribers', 'routers', 'sign-ins', 'outages', 'usage'] },
-  { name: 'Money', pages: ['payments', 'orders', 'vouchers', 'plans'] },
+  { name: 'Money', pages: ['payments', 'orders', 'vouchers', 'plans', 'ledger'] },
   { name: 'Business', pages: ['settings', 'accounts', 'audit'] },
 ];
 
@@ -32,6 +33,7 @@ export function Shell(props: { me: Me; onSignedOut: () => Promise<void> }) {
     <main id="page" class="page" tabindex="-1">
       <${DiskBanner} disk=${me.disk} />
       <${ClockBanner} clock=${me.clock} role=${role} />
+      <${LedgerBanner} role=${role} />
       ${pageFor(place, role)}
     </main>
     <${Tabs} role=${role} current=${current} />

@@ -12,6 +12,8 @@ export const TITLES: Record<PageName, string> = {
   plans: 'Plans',
   routers: 'Routers',
   'sign-ins': 'Sign-in log',
+  till: 'Till',
+  ledger: 'Ledger',
   outages: 'Outages',
   usage: 'Usage',
   settings: 'Settings',

@@ -489,3 +489,81 @@ export interface GoLiveAnswer {
     certificate_ends_at: number | null;
   };
 }
+
+export interface TillSession {
+  id: string;
+  account_id: string;
+  account_name: string;
+  opening_cents: number;
+  opened_at: number;
+  counted_cents: number | null;
+  expected_cents: number | null;
+  difference_cents: number | null;
+  due_cents: number;
+  sales: number;
+  sales_cents: number;
+  voided: number;
+  note: string | null;
+  closed_by: string | null;
+  closed_at: number | null;
+}
+
+export interface CurrentTill {
+  required: boolean;
+  session: TillSession | null;
+}
+
+export interface CashSale {
+  payment_id: string;
+  plan_name: string;
+  amount_cents: number;
+  code: string | null;
+  voucher_made: 0 | 1;
+  voucher_state: 'unused' | 'redeemed' | 'cancelled' | null;
+  voided_at: number | null;
+  void_reason: string | null;
+  created_at: number;
+}
+
+export interface LedgerAccount {
+  account: string;
+  name: string;
+  balance_cents: number;
+  day_cents: number;
+}
+
+export interface LedgerProof {
+  ok: boolean;
+  complete: boolean;
+  at: number;
+  entries: number;
+  payments: number;
+  problems: string[];
+}
+
+export interface LedgerAccounts {
+  day: string;
+  items: LedgerAccount[];
+  proof: LedgerProof | null;
+}
+
+export interface LedgerEntry {
+  id: string;
+  kind: string;
+  payment_id: string | null;
+  note: string | null;
+  actor: string | null;
+  at: number;
+  lines: { account: string; holder: string; amount_cents: number }[];
+}
+
+export interface SmsPayments {
+  enabled: boolean;
+  pay_to: string;
+  pay_to_number: string;
+  pay_to_name: string;
+  window_seconds: number;
+  without_phone: boolean;
+  address: string | null;
+  reachable: boolean;
+}

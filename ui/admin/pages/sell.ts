@@ -4,14 +4,15 @@ import { formatMoney, groupCode } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { get, post } from '../api.ts';
 import { useList } from '../load.ts';
-import { Button, Empty, Failure, LinkButton, Loading, PageHead } from '../parts/basics.ts';
+import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead } from '../parts/basics.ts';
 import { CopyButton } from '../parts/copy.ts';
 import { Dialog } from '../parts/dialog.ts';
+import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
 import { newKey } from '../parts/idempotency.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import { canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
-import type { Page, Plan, Voucher, VoucherBatch } from '../types.ts';
+import type { CashSale, Page, Plan, Voucher, VoucherBatch } from '../types.ts';
 import { planLine } from './plans.ts';
 
 export function Sell() {
@@ -52,25 +53,65 @@ export function Sell() {
         </button>`,
       )}
     </div>
+    ${me.account.role !== 'reseller' && html`<${SellPrinted} />`}
     ${chosen && html`<${SellOne} key=${chosen.id} plan=${chosen} onClose=${() => setChosen(undefined)} />`}`;
+}
+
+/** What was sold: the code, and the payment where cash went into the till. */
+interface Sold {
+  id: string | null;
+  code: string;
+  payment_id?: string;
+}
+
+/** Sells for cash; the same key sells once, however often a lost answer is asked for again. */
+async function sellForCash(goods: { plan_id?: string; voucher_code?: string }, key: string): Promise<Sold> {
+  const sale = await post<CashSale>('/payments/cash', goods, { 'idempotency-key': key });
+  return { id: null, code: sale.code ?? '', payment_id: sale.payment_id };
+}
+
+/** A voucher that is printed already: type its code, take the money. */
+function SellPrinted() {
+  const form = useForm({ code: '' });
+  const key = useRef(newKey());
+  const sell = async (values: Values) => {
+    const sale = await post<CashSale>(
+      '/payments/cash',
+      { voucher_code: values.code },
+      { 'idempotency-key': key.current },
+    );
+    key.current = newKey();
+    form.reset({ code: '' });
+    tell(`${sale.plan_name}: take ${formatMoney(sale.amount_cents)} and hand the voucher over.`);
+  };
+  return html`<${Card} class="narrow" title="A printed voucher"><${FormBox} form=${form} act=${sell}>
+    <${Field} form=${form} name="code" label="Its code" mono />
+    <${Button} type="submit" class="wide tall" busy=${form.busy}>Sell this voucher<//>
+  <//><//>`;
 }
 
 /** Asks once more for the money, then makes one voucher and shows its code. */
 function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
-  const [voucher, setVoucher] = useState<Voucher | undefined>();
+  const me = useMe();
+  const [voucher, setVoucher] = useState<Sold | undefined>();
   const [busy, setBusy] = useState(false);
   const key = useRef(newKey()); // The same key on a second try: a lost answer must not make a second voucher.
 
   const sell = async () => {
     setBusy(true);
     try {
+      if (me.account.role !== 'reseller') {
+        setVoucher(await sellForCash({ plan_id: plan.id }, key.current));
+        return;
+      }
       const batch = await post<VoucherBatch>(
         '/voucher-batches',
         { plan_id: plan.id, count: 1, name: 'Sold at the counter' },
         { 'idempotency-key': key.current },
       );
       const page = await get<Page<Voucher>>(`/voucher-batches/${batch.id}/vouchers`, { limit: 1 });
-      setVoucher(page.items[0]);
+      const made = page.items[0];
+      if (made) setVoucher({ id: made.id, code: made.code });
     } catch (failure) {
       tellFailure(failure);
     } finally {
@@ -79,7 +120,8 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
   };
   const cancel = async () => {
     try {
-      await post(`/vouchers/${voucher?.id}/cancel`);
+      if (voucher?.payment_id) await post(`/payments/${voucher.payment_id}/void`, { reason: 'Wrong plan' });
+      else await post(`/vouchers/${voucher?.id}/cancel`);
       tell(`Voucher ${groupCode(voucher?.code ?? '')} cancelled.`);
       onClose();
     } catch (failure) {

@@ -10,12 +10,14 @@ import { TestButton } from '../parts/test-steps.ts';
 import { tell } from '../parts/toast.ts';
 import type { AccountingSettings, BusinessSettings, MpesaSettings, Settings, TestAnswer } from '../types.ts';
 import { GoLive } from './go-live.ts';
+import { SmsPaymentsPart } from './sms-payments.ts';
 import { WayIn } from './tunnel.ts';
 
 const PARTS: [part: string, label: string][] = [
   ['', 'Business'],
   ['mpesa', 'M-PESA'],
   ['way-in', 'Way in'],
+  ['sms-payments', 'Paid by hand'],
   ['go-live', 'Go live'],
   ['sessions', 'Sessions'],
 ];
@@ -31,11 +33,13 @@ export function SettingsPage() {
       !data &&
       part !== 'way-in' &&
       part !== 'go-live' &&
+      part !== 'sms-payments' &&
       html`<div class="card">
     ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`
     }
     ${data && part === '' && html`<${Business} settings=${data.business} onSaved=${reload} />`}
     ${part === 'way-in' && html`<${WayIn} />`}
+    ${part === 'sms-payments' && html`<${SmsPaymentsPart} />`}
     ${part === 'go-live' && html`<${GoLive} />`}
     ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}
     ${data && part === 'sessions' && html`<${Accounting} settings=${data.accounting} onSaved=${reload} />`}`;
