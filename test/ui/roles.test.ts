@@ -11,7 +11,7 @@ it('only the owner sees the accounts', () => {
 
 it('a cashier starts at selling and sees no settings, routers or audit', () => {
   expect(homePage('cashier')).toBe('sell');
-  for (const page of ['settings', 'routers', 'audit', 'overview', 'plans'] as const) {
+  for (const page of ['settings', 'routers', 'audit', 'overview', 'plans', 'sales'] as const) {
     expect(canOpen('cashier', page)).toBe(false);
   }
 });

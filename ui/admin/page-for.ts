@@ -17,6 +17,7 @@ import { PlanPage } from './pages/plan.ts';
 import { Plans } from './pages/plans.ts';
 import { RouterPage } from './pages/router.ts';
 import { Routers } from './pages/routers.ts';
+import { SalesPage } from './pages/sales.ts';
 import { Sell } from './pages/sell.ts';
 import { SessionPage } from './pages/session.ts';
 import { Sessions } from './pages/sessions.ts';
@@ -74,6 +75,8 @@ export function pageFor(place: Place, role: Role): VNode {
       return html`<${Ledger} />`;
     case 'outages':
       return html`<${Outages} />`;
+    case 'sales':
+      return html`<${SalesPage} />`;
     case 'usage':
       return html`<${UsagePage} />`;
     case 'settings':

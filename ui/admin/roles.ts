@@ -16,6 +16,7 @@ export type PageName =
   | 'ledger'
   | 'outages'
   | 'usage'
+  | 'sales'
   | 'settings'
   | 'accounts'
   | 'audit';
@@ -33,6 +34,7 @@ const ALL: PageName[] = [
   'orders',
   'vouchers',
   'plans',
+  'sales',
   'ledger',
   'routers',
   'sign-ins',

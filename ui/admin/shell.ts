@@ -15,7 +15,7 @@ import type { Me, Role } from './types.ts';
 const GROUPS: { name: string; pages: PageName[] }[] = [
   { name: '', pages: ['overview', 'sell', 'till'] },
   { name: 'Network', pages: ['sessions', 'subscribers', 'routers', 'sign-ins', 'outages', 'usage'] },
-  { name: 'Money', pages: ['payments', 'orders', 'vouchers', 'plans', 'ledger'] },
+  { name: 'Money', pages: ['payments', 'orders', 'vouchers', 'plans', 'sales', 'ledger'] },
   { name: 'Business', pages: ['settings', 'accounts', 'audit'] },
 ];
 

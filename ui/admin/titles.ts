@@ -16,6 +16,7 @@ export const TITLES: Record<PageName, string> = {
   ledger: 'Ledger',
   outages: 'Outages',
   usage: 'Usage',
+  sales: 'Sales',
   settings: 'Settings',
   accounts: 'Accounts',
   audit: 'Audit',

@@ -392,6 +392,12 @@ export interface DaySales {
   vouchers_redeemed: number;
 }
 
+export interface SalesReport {
+  total: DaySales;
+  periods: (DaySales & { period: string })[];
+  plans: (DaySales & { plan_id: string | null; plan_name: string | null })[];
+}
+
 export interface Overview {
   today: DaySales;
   yesterday: DaySales;

@@ -4,20 +4,12 @@ import { type ComponentChildren, html } from '../../shared/html.ts';
 import { useLive } from '../live.ts';
 import { useLoad } from '../load.ts';
 import { Card, Empty, Failure, Loading, Money, PageHead, Receipt, Time } from '../parts/basics.ts';
-import { DayChart } from '../parts/chart.ts';
+import { DayChart, SHILLINGS } from '../parts/chart.ts';
 import { Icon } from '../parts/icon.ts';
 import { Table } from '../parts/list.ts';
 import { canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Overview, Page, Payment, Plan, Router, Settings } from '../types.ts';
-
-/** Shillings: `1.2k` where the whole amount would not fit. */
-const SALES = {
-  least: 100,
-  room: 46,
-  short: (shillings: number) =>
-    shillings >= 1000 ? `${Number((shillings / 1000).toFixed(1))}k` : String(shillings),
-};
 
 export function OverviewPage() {
   const me = useMe();
@@ -39,8 +31,8 @@ export function OverviewPage() {
       data &&
       html`<${Figures} data=${data} /><div class="columns">
       <${Card} title="Sales this week"
-        aside=${html`<${Money} cents=${data.week.reduce((sum, day) => sum + day.sales_cents, 0)} />`}>
-          <${DayChart} caption="Sales by day" look=${SALES} bars=${data.week.map((day) => ({
+        aside=${html`<a href="/sales"><${Money} cents=${data.week.reduce((sum, day) => sum + day.sales_cents, 0)} /></a>`}>
+          <${DayChart} caption="Sales by day" look=${SHILLINGS} bars=${data.week.map((day) => ({
             day: day.day,
             value: day.sales_cents / 100,
             text: formatMoney(day.sales_cents),

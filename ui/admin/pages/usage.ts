@@ -1,6 +1,7 @@
 // How much was used over some days, by day, plan or router.
 import { formatDuration, formatElapsed, formatOctets } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
+import { dayBefore, dayText } from '../days.ts';
 import { useLoad } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
 import { Card, Empty, Failure, LinkButton, Loading, PageHead } from '../parts/basics.ts';
@@ -8,7 +9,6 @@ import { DayChart } from '../parts/chart.ts';
 import { Segments, Table, Toolbar } from '../parts/list.ts';
 import type { Usage, UsageRow } from '../types.ts';
 
-const DAY_MS = 86_400_000;
 const SPANS = ['7', '30', '90', '365'];
 const GROUPS: [value: string, label: string][] = [
   ['', 'By day'],
@@ -19,19 +19,6 @@ const GROUPS: [value: string, label: string][] = [
 const OCTETS = { least: 1_000_000, room: 58, short: formatOctets };
 
 const octetsOf = (row: UsageRow) => row.download_octets + row.upload_octets;
-
-/** The day in Nairobi so many days before today, `2026-11-21`. */
-function dayBefore(days: number): string {
-  return new Date(Date.now() - days * DAY_MS).toLocaleDateString('en-CA', { timeZone: 'Africa/Nairobi' });
-}
-
-function dayText(day: string): string {
-  return new Date(`${day}T12:00:00`).toLocaleDateString('en-GB', {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-  });
-}
 
 export function UsagePage() {
   const { query } = usePlace();

@@ -1,10 +1,10 @@
-// Days as bars, drawn by uPlot in the colours of the page.
+// Days or months as bars, drawn by uPlot in the colours of the page.
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { html } from '../../shared/html.ts';
 
 export interface Bar {
-  /** The day, `2026-11-21`. */
+  /** The day, `2026-11-21`, or the month, `2026-11`. */
   day: string;
   value: number;
   /** The value in words, for who cannot see the bars. */
@@ -20,16 +20,27 @@ function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** A week by its weekdays, more by their dates. */
-function dayName(day: string, weekdays: boolean): string {
-  const how: Intl.DateTimeFormatOptions = weekdays
-    ? { weekday: 'short' }
-    : { day: 'numeric', month: 'short' };
-  return new Date(`${day}T12:00:00`).toLocaleDateString('en-GB', how);
+type Naming = 'weekday' | 'date' | 'month';
+
+const NAMES: Record<Naming, Intl.DateTimeFormatOptions> = {
+  weekday: { weekday: 'short' },
+  date: { day: 'numeric', month: 'short' },
+  month: { month: 'short' },
+};
+
+/** Months by their names, a week by its weekdays, more by their dates. */
+function naming(bars: Bar[]): Naming {
+  if (bars[0]?.day.length === '2026-11'.length) return 'month';
+  return bars.length <= 7 ? 'weekday' : 'date';
 }
 
-/** Room for a weekday or a date under the axis, pixels. */
-const NAME_WIDTH = { weekday: 36, date: 58 };
+function nameOf(day: string, how: Naming): string {
+  const date = how === 'month' ? `${day}-01` : day;
+  return new Date(`${date}T12:00:00`).toLocaleDateString('en-GB', NAMES[how]);
+}
+
+/** Room for a name under the axis, pixels. */
+const NAME_WIDTH: Record<Naming, number> = { weekday: 36, date: 58, month: 34 };
 
 interface Look {
   /** The top of an axis without values. */
@@ -40,7 +51,14 @@ interface Look {
   short: (value: number) => string;
 }
 
-function options(bars: Bar[], look: Look, width: number): uPlot.Options {
+/** Shillings: `1.2k` where the whole amount would not fit. */
+export const SHILLINGS: Look = {
+  least: 100,
+  room: 46,
+  short: (shillings) => (shillings >= 1000 ? `${Number((shillings / 1000).toFixed(1))}k` : String(shillings)),
+};
+
+function options(bars: Bar[], look: Look, past: boolean, width: number): uPlot.Options {
   const [muted, line, accent, soft] = [
     token('--muted'),
     token('--line'),
@@ -49,14 +67,14 @@ function options(bars: Bar[], look: Look, width: number): uPlot.Options {
   ];
   const font = `12px ${token('--font')}`;
   const last = bars.length - 1;
-  const weekdays = bars.length <= 7;
-  const room = bars.length * NAME_WIDTH[weekdays ? 'weekday' : 'date'];
+  const how = naming(bars);
+  const room = bars.length * NAME_WIDTH[how];
   const step = Math.max(1, Math.ceil(room / Math.max(width, 1)));
   return {
     width,
     height: chartHeight(width),
     // The last day's name stands in the middle under a bar that may be narrow.
-    padding: [10, weekdays ? 4 : 18, 0, 0],
+    padding: [10, how === 'date' ? 18 : 4, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
@@ -73,7 +91,9 @@ function options(bars: Bar[], look: Look, width: number): uPlot.Options {
         size: 28,
         splits: () => bars.map((_, index) => index).filter((index) => (last - index) % step === 0),
         values: (_, splits) =>
-          splits.map((index) => (index === last ? 'Today' : dayName(bars[index]?.day ?? '', weekdays))),
+          splits.map((index) =>
+            index === last && !past && how !== 'month' ? 'Today' : nameOf(bars[index]?.day ?? '', how),
+          ),
       },
       {
         stroke: muted,
@@ -95,7 +115,10 @@ function options(bars: Bar[], look: Look, width: number): uPlot.Options {
           size: [0.56, 44],
           radius: [0.18, 0],
           disp: {
-            fill: { unit: 3, values: () => bars.map((_, index) => (index === last ? accent : soft)) },
+            fill: {
+              unit: 3,
+              values: () => bars.map((_, index) => (index === last && !past ? accent : soft)),
+            },
           },
         }),
         fill: accent,
@@ -104,8 +127,19 @@ function options(bars: Bar[], look: Look, width: number): uPlot.Options {
   };
 }
 
-/** `bars` are days, the oldest first, the last one today. The figures are also there for who cannot see the bars. */
-export function DayChart({ bars, caption, look }: { bars: Bar[]; caption: string; look: Look }) {
+interface DayChartProps {
+  bars: Bar[];
+  caption: string;
+  look: Look;
+  /** The last bar is not of now. */
+  past?: boolean;
+}
+
+/**
+ * `bars` are days or months, the oldest first, the last one of now unless said. The figures are also there for who
+ * cannot see the bars.
+ */
+export function DayChart({ bars, caption, look, past = false }: DayChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const key = JSON.stringify(bars);
   useEffect(() => {
@@ -116,7 +150,7 @@ export function DayChart({ bars, caption, look }: { bars: Bar[]; caption: string
     const draw = () => {
       plot?.destroy();
       const data: uPlot.AlignedData = [days.map((_, index) => index), days.map((day) => day.value)];
-      plot = new uPlot(options(days, look, element.clientWidth), data, element);
+      plot = new uPlot(options(days, look, past, element.clientWidth), data, element);
     };
     // Another width has room for other names.
     let drawn = element.clientWidth;
@@ -136,7 +170,7 @@ export function DayChart({ bars, caption, look }: { bars: Bar[]; caption: string
       window.removeEventListener('themechange', draw);
       plot?.destroy();
     };
-  }, [key, look]);
+  }, [key, look, past]);
   return html`<figure class="chart">
     <div ref=${box} aria-hidden="true"></div>
     <table class="off-screen"><caption>${caption}</caption><tbody>
