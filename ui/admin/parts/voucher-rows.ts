@@ -5,10 +5,11 @@ import { html } from '../../shared/html.ts';
 import { post } from '../api.ts';
 import type { Listed } from '../load.ts';
 import { setQuery } from '../navigation.ts';
-import { canSell } from '../roles.ts';
+import { canManage, canSell } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
-import type { Voucher } from '../types.ts';
+import type { Role, Voucher } from '../types.ts';
 import { Button, State, Time } from './basics.ts';
+import { ask } from './dialog.ts';
 import { Listing, Segments, Toolbar } from './list.ts';
 import { tell, tellFailure } from './toast.ts';
 
@@ -18,6 +19,23 @@ const STATES: [string, string][] = [
   ['redeemed', 'Redeemed'],
   ['cancelled', 'Cancelled'],
 ];
+
+/** As many letters of a code name it to who holds the card, without telling it to who looks over the shoulder. */
+const CODE_END = 4;
+
+/**
+ * What can be done about a voucher: whoever sells cancels unused ones and takes that back; one that was redeemed only
+ * managers cancel, and nothing brings it back.
+ */
+export function voucherAct(
+  voucher: Pick<Voucher, 'state' | 'entitlement_id'>,
+  role: Role,
+): 'cancel' | 'withdraw' | 'restore' | 'nothing' {
+  if (voucher.state === 'redeemed') return canManage(role) ? 'withdraw' : 'nothing';
+  if (!canSell(role)) return 'nothing';
+  if (voucher.state === 'unused') return 'cancel';
+  return voucher.entitlement_id === null ? 'restore' : 'nothing';
+}
 
 export function VoucherRows({
   list,
@@ -30,7 +48,7 @@ export function VoucherRows({
   code?: string;
   showBatch?: boolean;
 }) {
-  const sells = canSell(useMe().account.role);
+  const { role } = useMe().account;
   const replace = (voucher: Voucher) =>
     list.change((items) => items.map((item) => (item.id === voucher.id ? voucher : item)));
   const act = async (voucher: Voucher, verb: 'cancel' | 'restore') => {
@@ -46,12 +64,29 @@ export function VoucherRows({
       tellFailure(failure);
     }
   };
-  const buttons = (voucher: Voucher) => {
-    if (!sells || voucher.state === 'redeemed') return null;
-    return voucher.state === 'unused'
-      ? html`<${Button} look="quiet" onClick=${() => act(voucher, 'cancel')}>Cancel<//>`
-      : html`<${Button} look="quiet" icon="undo" onClick=${() => act(voucher, 'restore')}>Restore<//>`;
+  const withdraw = async (voucher: Voucher) => {
+    const end = voucher.code.slice(-CODE_END);
+    const sure = await ask({
+      title: `Cancel the voucher ending ${end}?`,
+      body: html`<p>Its guest has redeemed it for <b>${voucher.plan_name}</b>. What is left of that is taken back, they
+        go offline now, and the code cannot be restored.</p>`,
+      confirm: `Cancel ${end}`,
+    });
+    if (!sure) return;
+    try {
+      replace(await post<Voucher>(`/vouchers/${voucher.id}/cancel`));
+      tell(`Voucher ending ${end} cancelled. Its guest is being disconnected.`);
+    } catch (failure) {
+      tellFailure(failure);
+    }
   };
+  const buttons = (voucher: Voucher) =>
+    ({
+      cancel: html`<${Button} look="quiet" onClick=${() => act(voucher, 'cancel')}>Cancel<//>`,
+      withdraw: html`<${Button} look="quiet" onClick=${() => withdraw(voucher)}>Cancel…<//>`,
+      restore: html`<${Button} look="quiet" icon="undo" onClick=${() => act(voucher, 'restore')}>Restore<//>`,
+      nothing: null,
+    })[voucherAct(voucher, role)];
   return html`<${Toolbar}>
     <${Segments} label="State" value=${state} options=${STATES}
       onPick=${(picked: string) => setQuery({ state: picked })} /><//>
