@@ -3,6 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { createGateways, type GatewayOutside } from './billing/gateways.ts';
 import { mpesaGateway } from './billing/mpesa.ts';
 import type { MpesaSettings } from './billing/mpesa-settings.ts';
+import { noticeBaseUrl } from './billing/notice-base.ts';
+import { openSpool } from './billing/spool.ts';
 import type { Address, Config } from './config.ts';
 import { cannotOpen } from './db/cannot-open.ts';
 import { diskTrouble } from './db/disk.ts';
@@ -217,6 +219,8 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     radius_auth: config.radius_auth.port,
     radius_acct: config.radius_acct.port,
   };
+  const spool = openSpool(config.data_dir);
+  const base = async () => tunnel.publicUrl() ?? (await noticeBaseUrl(db, ports.callback));
   const http: HttpContext = {
     db,
     vault,
@@ -239,6 +243,8 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     live,
     kick,
     ports: () => ports,
+    noticeBaseUrl: base,
+    spool,
     clockState: () => knownTime.state(),
     diskState: () => disk.state(),
     confirmClock: (name) => knownTime.confirm(name),
@@ -260,6 +266,8 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     heavy,
     live,
     interimSeconds: config.interim_seconds,
+    noticeBaseUrl: base,
+    spool,
     kick,
     recordHeard: () => radius.recordHeard(),
     reloadRouters: () => radius.reloadRouters(),

@@ -1,6 +1,7 @@
 // Payment gateways: what one has to do, and the list of them.
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
+import type { Money } from './money.ts';
 import { openMpesaGateway } from './mpesa.ts';
 import type { MpesaSettings } from './mpesa-settings.ts';
 
@@ -59,9 +60,34 @@ export interface NoticeRegistration {
   when_unanswered: 'Completed' | 'Cancelled';
 }
 
+/** What was pulled of a span of time; `problem` says why there may be more. */
+export interface Pulled {
+  money: Money[];
+  problem: string | null;
+}
+
+/** What comes of a question whose answer is a notice; `refused`: nothing was begun. */
+export type AskedOutcome =
+  | { outcome: 'asked'; conversation_id: string }
+  | { outcome: 'refused' | 'unknown'; problem: string };
+
+/** Where such an answer goes; the second address hears when nothing was decided. */
+export interface AnswerAddresses {
+  result_url: string;
+  timeout_url: string;
+}
+
 export interface PaymentGateway {
   requestPayment(request: PaymentRequest): Promise<PaymentRequestOutcome>;
   queryPayment(checkoutRequestId: string): Promise<PaymentQueryOutcome>;
+  /** What came in by M-PESA between two instants, epoch ms, of the last two days. */
+  pullMoney(from: number, to: number): Promise<Pulled>;
+  /** Asks what became of a receipt. */
+  askStatus(request: AnswerAddresses & { receipt: string }): Promise<AskedOutcome>;
+  /** Sends money back. */
+  reverse(
+    request: AnswerAddresses & { receipt: string; amount_cents: number; remarks: string },
+  ): Promise<AskedOutcome>;
   test(): Promise<TestStep[]>;
 }
 

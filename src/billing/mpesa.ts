@@ -4,15 +4,31 @@ import type { Vault } from '../lib/secrets.ts';
 import {
   checkMpesaConnection,
   createMpesaClient,
+  type InitiatedResult,
+  type Initiator,
   type MpesaClient,
   type MpesaConfig,
   parseStkCallback,
 } from '../protocols/mpesa/index.ts';
-import type { GatewayOutside, Notice, NoticeRegistration, PaymentGateway, TestStep } from './gateways.ts';
+import type {
+  AskedOutcome,
+  GatewayOutside,
+  Notice,
+  NoticeRegistration,
+  PaymentGateway,
+  TestStep,
+} from './gateways.ts';
+import { openInitiator, viewInitiator } from './initiator.ts';
+import { moneyOfPullRow } from './money.ts';
 import { type MpesaSettings, readMpesaSettings } from './mpesa-settings.ts';
 
 /** Settings → what the protocol needs. */
-function configOf(settings: MpesaSettings, baseUrl: string, outside: GatewayOutside): MpesaConfig {
+function configOf(
+  settings: MpesaSettings,
+  baseUrl: string,
+  outside: GatewayOutside,
+  initiator: Initiator | undefined,
+): MpesaConfig {
   return {
     baseUrl,
     consumerKey: settings.consumer_key,
@@ -22,6 +38,7 @@ function configOf(settings: MpesaSettings, baseUrl: string, outside: GatewayOuts
     // An operator who knows only one number of their till has the same for both.
     ...(settings.kind === 'till' ? { tillNumber: settings.till_number ?? settings.shortcode } : {}),
     passkey: settings.passkey,
+    ...(initiator ? { initiator } : {}),
     fetch: (url, init) => outside.fetch(url, init),
     now: outside.now,
     monotonicNow: outside.monotonic,
@@ -52,11 +69,21 @@ function notTaken(
   };
 }
 
-/** A gateway over one client, which keeps the one live token. */
-export async function mpesaGateway(settings: MpesaSettings, outside: GatewayOutside): Promise<MpesaGateway> {
+function asked(result: InitiatedResult): AskedOutcome {
+  if (result.outcome === 'accepted') return { outcome: 'asked', conversation_id: result.conversation_id };
+  if (result.outcome === 'unknown') return { outcome: 'unknown', problem: result.cause };
+  return { outcome: 'refused', problem: `${result.code} ${result.message}`.trim() };
+}
+
+/** A gateway over one client, which keeps the one live token. Without an initiator nothing is looked up or sent back. */
+export async function mpesaGateway(
+  settings: MpesaSettings,
+  outside: GatewayOutside,
+  initiator?: Initiator,
+): Promise<MpesaGateway> {
   const simulated = settings.environment === 'simulator' && settings.base_url === '';
   const baseUrl = simulated ? await outside.simulatorUrl(settings) : settings.base_url;
-  const config = configOf(settings, baseUrl, outside);
+  const config = configOf(settings, baseUrl, outside, initiator);
   const client: MpesaClient = createMpesaClient(config);
   return {
     async requestPayment(request) {
@@ -83,6 +110,17 @@ export async function mpesaGateway(settings: MpesaSettings, outside: GatewayOuts
       const problem = result.outcome === 'unknown' ? result.cause : `${result.code} ${result.message}`;
       return { outcome: 'undecided', problem };
     },
+    async pullMoney(from, to) {
+      const { rows, stopped, unreadable } = await client.pullWindow({ from, to });
+      const money = rows.map(moneyOfPullRow);
+      if (stopped) {
+        return { money, problem: 'cause' in stopped ? stopped.cause : `${stopped.code} ${stopped.message}` };
+      }
+      return { money, problem: unreadable > 0 ? `${unreadable} rows could not be read` : null };
+    },
+    askStatus: async (request) => asked(await client.transactionStatus(request)),
+    reverse: async ({ amount_cents, ...request }) =>
+      asked(await client.reverse({ ...request, amount_shillings: amount_cents / 100 })),
     async registerNotices(request) {
       const result = await client.registerC2bUrls(request);
       if (result.outcome === 'registered') {
@@ -122,10 +160,12 @@ export function openMpesaGateway(
   let gateway: Promise<PaymentGateway | undefined> = Promise.resolve(undefined);
   return async () => {
     const settings = await readMpesaSettings(db, vault);
-    const key = JSON.stringify(settings);
+    const key = JSON.stringify([settings, await viewInitiator(db)]);
     if (key !== openedFor) {
       openedFor = key;
-      gateway = settings ? mpesaGateway(settings, outside) : Promise.resolve(undefined);
+      gateway = settings
+        ? mpesaGateway(settings, outside, await openInitiator(db, vault))
+        : Promise.resolve(undefined);
     }
     return gateway;
   };

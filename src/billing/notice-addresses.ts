@@ -25,3 +25,8 @@ export function noticeAddresses(vault: Vault, baseUrl: string) {
 export function isNoticeToken(vault: Vault, token: string): boolean {
   return sameText(token, noticeToken(vault));
 }
+
+/** The addresses for the answer to one question. */
+export function answerAddresses(baseUrl: string, token: string) {
+  return { result_url: `${baseUrl}/cb/r/${token}`, timeout_url: `${baseUrl}/cb/q/${token}` };
+}

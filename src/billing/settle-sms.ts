@@ -8,7 +8,8 @@ import { type ConfirmationSms, parseConfirmationSms, phoneFits } from '../protoc
 import { closeEvidence, type Evidence } from './evidence.ts';
 import { bookPayment } from './ledger.ts';
 import { holdOrder, type Order } from './orders.ts';
-import { payOrder, type Settled } from './settle.ts';
+import { payOrder } from './pay-order.ts';
+import type { Settled } from './settle.ts';
 import { readSmsSettings, type SmsSettings } from './sms-settings.ts';
 
 /** The text names the minute, and a phone's clock may be ahead. */

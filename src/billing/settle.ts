@@ -1,24 +1,25 @@
 // Settles: turns evidence into a payment, and the payment into a grant, once.
-import { credentialForDevice } from '../access/credentials.ts';
-import { grantEntitlement } from '../access/entitlements.ts';
-import { getPlan } from '../access/plans.ts';
 import type { Db } from '../db/schema.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { newId } from '../lib/ids.ts';
 import { formatMoney } from '../lib/money.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { describeResult } from '../protocols/mpesa/index.ts';
-import { closeEvidence, type Evidence } from './evidence.ts';
+import { settleClaim } from './claims.ts';
+import { BY_RECEIPT, closeEvidence, type Evidence } from './evidence.ts';
 import type { Notice } from './gateways.ts';
 import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
 import { holdOrder, type Order } from './orders.ts';
+import { payOrder } from './pay-order.ts';
 import type { Payment } from './payments.ts';
+import { readPaymentPolicy } from './policy.ts';
+import { settleReceipt } from './settle-receipt.ts';
 import { settleSms } from './settle-sms.ts';
 
 /** What became of a piece of evidence. */
 export interface Settled {
-  order_id: string;
+  order_id: string | null;
   payment?: Payment;
   /** True when this very piece brought the grant. */
   granted: boolean;
@@ -43,8 +44,10 @@ export async function settleEvidence(
       .where('state', '=', 'received')
       .returningAll()
       .executeTakeFirst();
-    if (evidence?.kind === 'sms') return settleSms(tx, vault, evidence, now);
-    if (!evidence?.order_id) return undefined;
+    if (!evidence) return undefined;
+    if (evidence.kind === 'sms') return settleSms(tx, vault, evidence, now);
+    if (BY_RECEIPT.has(evidence.kind)) return settleReceipt(tx, vault, evidence, now);
+    if (!evidence.order_id) return undefined;
     const order = await holdOrder(tx, evidence.order_id);
     const notice = readEvidence(evidence, order);
     const misfit = notice ? findMisfit(order, notice) : 'It could not be read.';
@@ -265,6 +268,10 @@ async function settleMoney(
     return { order_id: order.id, granted: false };
   };
   const sameReceipt = await paymentWith(tx, 'receipt', notice.receipt);
+  // A notice that names no request may have come first: then this one says which request it was.
+  if (sameReceipt?.checkout_request_id === null && sameReceipt.order_id === order.id) {
+    return joinPayment(tx, evidence, order, sameReceipt, notice, now);
+  }
   if (sameReceipt && sameReceipt.checkout_request_id !== notice.checkout_request_id) {
     return keepAside('Its receipt belongs to another payment.', sameReceipt);
   }
@@ -280,8 +287,20 @@ async function settleMoney(
     await closeEvidence(tx, evidence.id, attached ? 'used' : 'duplicate', summary, now, payment.id);
     return { order_id: order.id, payment, granted: false };
   }
+  // The query knows no receipt: where the order is paid, it speaks of that money, until a receipt says otherwise.
+  const unnamed = notice.receipt ? undefined : await paymentOf(tx, order.id, amount);
+  if (unnamed) {
+    await closeEvidence(tx, evidence.id, 'duplicate', 'Already settled.', now, unnamed.id);
+    return { order_id: order.id, payment: unnamed, granted: false };
+  }
 
   const matches = amount === order.price_cents;
+  const waits = order.state === 'paid' && (await readPaymentPolicy(tx)).second_payment === 'wait';
+  const note = !matches
+    ? `Paid ${formatMoney(amount)} for an order of ${formatMoney(order.price_cents)}.`
+    : waits
+      ? 'A second payment for an order that is paid.'
+      : null;
   const payment = await tx
     .insertInto('payments')
     .values({
@@ -296,15 +315,16 @@ async function settleMoney(
       entitlement_id: null,
       msisdn: notice.msisdn ?? order.msisdn,
       amount_cents: amount,
-      state: matches ? 'settled' : 'unmatched',
-      note: matches ? null : `Paid ${formatMoney(amount)} for an order of ${formatMoney(order.price_cents)}.`,
+      state: note === null ? 'settled' : 'unmatched',
+      note,
       received_at: notice.transaction_at ?? now,
       created_at: now,
     })
     .returningAll()
     .executeTakeFirstOrThrow();
   await bookPayment(tx, payment.id, now);
-  if (!matches) {
+  await settleClaim(tx, vault, payment, now);
+  if (note !== null) {
     await tx
       .updateTable('orders')
       .set({ state: 'checking', problem: payment.note, live_key: null, next_poll_at: null, updated_at: now })
@@ -320,50 +340,37 @@ async function settleMoney(
   return { order_id: order.id, payment: paid, granted: true };
 }
 
-/** Gives an order what its payment pays for, in the transaction that made the payment settled; the payment with its grant. */
-export async function payOrder(
+/** Money that came under this code before anybody knew its request. */
+async function joinPayment(
   tx: Db,
-  vault: Vault,
+  evidence: Evidence,
   order: Order,
   payment: Payment,
-  resultCode: string,
+  notice: Notice,
   now: number,
-): Promise<Payment> {
-  const credential = await credentialForDevice(tx, vault, order.subscriber_id, order.mac, now);
-  const entitlement = await grantEntitlement(
-    tx,
-    {
-      subscriber_id: order.subscriber_id,
-      credential_id: credential.id,
-      plan: await getPlan(tx, order.plan_id),
-      source: 'order',
-      payment_id: payment.id,
-      order_id: order.id,
-    },
-    now,
-  );
-  await tx
+): Promise<Settled> {
+  const joined = await tx
     .updateTable('payments')
-    .set({ entitlement_id: entitlement.id })
+    .set((eb) => ({
+      checkout_request_id: notice.checkout_request_id,
+      msisdn: eb.fn.coalesce('msisdn', eb.val(notice.msisdn ?? order.msisdn)),
+    }))
     .where('id', '=', payment.id)
-    .execute();
-  await tx
-    .updateTable('orders')
-    .set({
-      state: 'paid',
-      result_code: resultCode,
-      problem: null,
-      credential_id: credential.id,
-      entitlement_id: entitlement.id,
-      live_key: null,
-      next_poll_at: null,
-      paid_at: now,
-      updated_at: now,
-    })
-    .where('id', '=', order.id)
-    .execute();
-  await enqueueTask(tx, 'activate', { order_id: order.id }, now);
-  return { ...payment, entitlement_id: entitlement.id };
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await closeEvidence(tx, evidence.id, 'duplicate', 'Already settled.', now, payment.id);
+  return { order_id: order.id, payment: joined, granted: false };
+}
+
+/** A payment of this order and amount whose request nobody has named. */
+async function paymentOf(tx: Db, orderId: string, amount: number): Promise<Payment | undefined> {
+  return tx
+    .selectFrom('payments')
+    .selectAll()
+    .where('order_id', '=', orderId)
+    .where('checkout_request_id', 'is', null)
+    .where('amount_cents', '=', amount)
+    .executeTakeFirst();
 }
 
 /** The payment this money is already known as: by its request, or by its receipt. */

@@ -192,7 +192,8 @@ export interface EntitlementsTable extends Terms {
   subscriber_id: string;
   credential_id: string;
   plan_id: string;
-  source: 'order' | 'voucher' | 'grant';
+  /** payment: by hand, without an order. */
+  source: 'order' | 'voucher' | 'grant' | 'payment';
   payment_id: string | null;
   order_id: string | null;
   voucher_id: string | null;

@@ -17,6 +17,8 @@ export interface TaskPayloads {
   settle_evidence: { evidence_id: string };
   /** Ask M-PESA whether a message about money that is not believed as it stands is true. */
   confirm_evidence: { evidence_id: string };
+  /** Ask M-PESA about a code that a guest gave. */
+  confirm_claim: { claim_id: string };
   /** Make the live sessions of a credential match its entitlement. */
   enforce: { credential_id: string; reason: string };
   /** End one live session. */

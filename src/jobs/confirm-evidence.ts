@@ -1,7 +1,8 @@
-// Asks M-PESA whether a callback that is not believed as it stands is true.
+// Asks M-PESA whether a notice that is not believed as it stands is true.
 import { closeEvidence, getEvidence, keepEvidence } from '../billing/evidence.ts';
 import { readMpesaCallback } from '../billing/mpesa.ts';
 import { getOrder } from '../billing/orders.ts';
+import { askAboutReceipt } from './ask-about-receipt.ts';
 import type { JobContext } from './context.ts';
 
 /** As long as orders are asked about (payments.md §1.7). */
@@ -12,12 +13,22 @@ const ASKED_FOR_MS = 48 * 3600_000;
  * as well. `retry` while M-PESA does not say.
  */
 export async function confirmEvidence(
-  ctx: Pick<JobContext, 'db' | 'clock' | 'gateways' | 'log' | 'kick'>,
+  ctx: Pick<JobContext, 'db' | 'clock' | 'gateways' | 'log' | 'kick' | 'noticeBaseUrl'>,
   evidenceId: string,
 ): Promise<{ outcome: string; retry?: boolean }> {
   const evidence = await getEvidence(ctx.db, evidenceId);
-  if (evidence?.state !== 'waiting' || !evidence.order_id) return { outcome: 'It is decided.' };
+  if (evidence?.state !== 'waiting') return { outcome: 'It is decided.' };
   const now = ctx.clock.now();
+  const late = now - evidence.received_at >= ASKED_FOR_MS;
+  const giveUp = async () => {
+    await closeEvidence(ctx.db, evidence.id, 'quarantined', 'M-PESA never confirmed it.', now);
+    return { outcome: 'given up' };
+  };
+  if (!evidence.order_id) {
+    const found =
+      evidence.receipt !== null && (await askAboutReceipt(ctx, evidence.receipt, evidence.received_at));
+    return found || !late ? { outcome: found ? 'found' : 'asked', retry: !found } : giveUp();
+  }
   const notice = readMpesaCallback(evidence.body);
   const order = await getOrder(ctx.db, evidence.order_id);
   const about = order.checkout_request_id ?? notice?.checkout_request_id;
@@ -25,9 +36,7 @@ export async function confirmEvidence(
   if (!about || !gateway) return { outcome: 'There is nobody to ask.', retry: true };
   const answer = await gateway.queryPayment(about);
   if (answer.outcome === 'undecided') {
-    if (now - evidence.received_at < ASKED_FOR_MS) return { outcome: answer.problem, retry: true };
-    await closeEvidence(ctx.db, evidence.id, 'quarantined', 'M-PESA never confirmed it.', now);
-    return { outcome: 'given up' };
+    return late ? giveUp() : { outcome: answer.problem, retry: true };
   }
   const body = JSON.stringify({ ...JSON.parse(answer.body), asked_about: about });
   await keepEvidence(

@@ -1,5 +1,6 @@
 // What the jobs need of the program.
 import type { Gateways } from '../billing/gateways.ts';
+import type { Spool } from '../billing/spool.ts';
 import type { DiskWatch } from '../db/disk-watch.ts';
 import type { KnownTime } from '../db/known-time.ts';
 import type { Db } from '../db/schema.ts';
@@ -30,6 +31,10 @@ export interface JobContext {
   heavy: Heavy;
   live: Publisher;
   interimSeconds: number;
+  /** Takes notices while the store takes nothing. */
+  spool: Spool;
+  /** Where M-PESA reaches this box. */
+  noticeBaseUrl(): Promise<string>;
   /** Has waiting tasks run now. */
   kick(): void;
   /** Writes down which routers were heard. */

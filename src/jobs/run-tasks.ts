@@ -15,6 +15,7 @@ import {
 import { errorText } from '../errors.ts';
 import { activateOrder } from '../network/activate.ts';
 import { endSession, enforceCredential } from '../network/enforce.ts';
+import { confirmClaim } from './confirm-claim.ts';
 import { confirmEvidence } from './confirm-evidence.ts';
 import type { JobContext } from './context.ts';
 
@@ -38,6 +39,7 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
     return { outcome: settled?.granted ? 'granted' : 'settled' };
   },
   confirm_evidence: (ctx, { evidence_id }) => confirmEvidence(ctx, evidence_id),
+  confirm_claim: (ctx, { claim_id }) => confirmClaim(ctx, claim_id),
   async enforce(ctx, { credential_id, reason }) {
     const { outcome, complete } = await enforceCredential(ctx.enforcement, credential_id, reason);
     return { outcome, retry: !complete };
@@ -79,6 +81,7 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
 const LANES: { [K in TaskKind]: string } = {
   settle_evidence: 'settle evidence',
   confirm_evidence: 'confirm evidence',
+  confirm_claim: 'confirm evidence',
   activate: 'activate',
   enforce: 'enforce',
   disconnect_session: 'enforce',

@@ -4,6 +4,7 @@ import { checkDisk } from './check-disk.ts';
 import { checkRouters } from './check-routers.ts';
 import { closeStale } from './close-stale-sessions.ts';
 import type { JobContext } from './context.ts';
+import { drainSpool } from './drain-spool.ts';
 import { endEntitlements } from './end-entitlements.ts';
 import { endHours } from './end-hours.ts';
 import { forget } from './forget.ts';
@@ -41,6 +42,7 @@ export const jobs: Job[] = [
   { name: 'poll orders', every: SECOND, run: pollOrders },
   // Also how long it takes at most until what the disk refused is taken again.
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },
+  { name: 'drain spool', every: 5 * SECOND, run: drainSpool },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },
   { name: 'reload tunnel', every: 15 * SECOND, run: (ctx) => ctx.reloadTunnel() },

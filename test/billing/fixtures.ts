@@ -41,6 +41,9 @@ export function scriptedGateway(
       queries.push(id);
       return query;
     },
+    pullMoney: async () => ({ money: [], problem: null }),
+    askStatus: async () => ({ outcome: 'refused', problem: 'no initiator' }),
+    reverse: async () => ({ outcome: 'refused', problem: 'no initiator' }),
     test: async () => [],
   };
   return { gateway, requests, queries };

@@ -25,7 +25,16 @@ async function heldCallback(db: Db) {
 function contextOf(db: Db, answer: PaymentQueryOutcome, now = NOW + 1000) {
   const { gateway, queries } = scriptedGateway(accepted('1'), answer);
   const clock = { now: () => now, monotonic: () => now };
-  return { db, clock, log: silentLog, gateways: { mpesa: async () => gateway }, kick: () => {}, queries };
+  const noticeBaseUrl = async () => 'http://box';
+  return {
+    db,
+    clock,
+    log: silentLog,
+    gateways: { mpesa: async () => gateway },
+    kick: () => {},
+    queries,
+    noticeBaseUrl,
+  };
 }
 
 const decided = (code: string): PaymentQueryOutcome => ({

@@ -1,11 +1,14 @@
 // What runs by itself: settling, activating, asking, ending, closing, forgetting; once each, and again after a failure.
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { endEntitlement, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.ts';
 import type { PaymentGateway } from '../../src/billing/gateways.ts';
 import { getOrder, LIVE_MS } from '../../src/billing/orders.ts';
+import { openSpool } from '../../src/billing/spool.ts';
 import { createDiskWatch } from '../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
@@ -54,6 +57,8 @@ beforeEach(async () => {
     heavy: heavyHere({ db, vault }),
     live: { publish: (kind: string, event: object) => void published.push({ kind, event }) },
     interimSeconds: 60,
+    spool: openSpool(mkdtempSync(join(tmpdir(), 'karibu-spool-'))),
+    noticeBaseUrl: async () => 'http://box',
     kick: () => {
       kicks++;
     },

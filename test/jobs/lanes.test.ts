@@ -11,6 +11,7 @@ it('each kind of task has one lane, and each lane its job', () => {
   const kinds = lanes.flatMap((lane) => lane.kinds).sort();
   expect(kinds).toEqual([
     'activate',
+    'confirm_claim',
     'confirm_evidence',
     'disconnect_session',
     'enforce',

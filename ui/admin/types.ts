@@ -126,7 +126,7 @@ export interface Entitlement extends FinerTerms {
   username: string | null;
   plan_id: string;
   plan_name: string;
-  source: 'order' | 'voucher' | 'grant';
+  source: 'order' | 'voucher' | 'grant' | 'payment';
   order_id: string | null;
   voucher_id: string | null;
   state: 'waiting' | 'active' | 'ended' | 'revoked';

@@ -1,16 +1,13 @@
 // The callback door: payment gateways tell us what happened. The only door a tunnel opens.
-import { Hono } from 'hono';
-import { type EvidenceInput, keepEvidence } from '../../billing/evidence.ts';
+import { type Context, Hono } from 'hono';
+import { keepEvidence } from '../../billing/evidence.ts';
 import { isFromMpesa, readForwardedSms } from '../../billing/forwarded-sms.ts';
-import { isNoticeToken } from '../../billing/notice-addresses.ts';
-import { findOrderByToken } from '../../billing/orders.ts';
+import { type RawNotice, takeNotice } from '../../billing/notices.ts';
 import { isSmsToken } from '../../billing/sms-settings.ts';
-import { doubtAbout } from '../../billing/trust.ts';
 import { CHECK_PATH, proofOf } from '../../network/tunnel/reach.ts';
 import {
   C2B_CONFIRMATION_ANSWER,
   c2bValidationAnswer,
-  parseC2bNotice,
   parseConfirmationSms,
 } from '../../protocols/mpesa/index.ts';
 import { guardCallbacks } from './callback-guard.ts';
@@ -47,57 +44,53 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
     return c.json(ACCEPTED);
   });
 
-  /** Keeps a notice that nobody asked for, for the operator to see. */
-  async function keepAside(about: Omit<EvidenceInput, 'order_id'>, why: string, now: number): Promise<void> {
-    ctx.log.warn('notice kept aside', { source_address: about.source_address, why });
-    ctx.callbacks.note('quarantined', now);
-    ctx.callbacks.noteStranger({ at: now, address: about.source_address, why });
-    if (strangers.take('all', now)) {
-      await keepEvidence(ctx.db, { ...about, order_id: null, quarantine: why }, now);
+  // The body goes to the disk first, then the answer goes out, then it is read: a power cut in between loses nothing.
+  async function take(c: Context<{ Bindings: HttpEnv }>, about: RawNotice['about']): Promise<void> {
+    const now = ctx.clock.now();
+    const notice: RawNotice = {
+      ...{ about, token: c.req.param('token') ?? '', body: await c.req.text() },
+      ...{ source_address: c.env.address, shortcode: c.req.header('businessshortcode') ?? null, at: now },
+    };
+    try {
+      // Counted as a stranger's until it is known: anyone can send any amount of those.
+      const { doubt, stranger } = await takeNotice(ctx.db, ctx.vault, notice, strangers.take('all', now));
+      if (!stranger) strangers.giveBack('all');
+      noteTaken(notice, doubt, stranger);
+    } catch (error) {
+      // M-PESA delivers once: what the store does not take goes to a file of its own, or is refused in the open.
+      if (!ctx.spool.keep(notice)) throw error;
+      ctx.log.error('notice kept in the spool', { about, error });
     }
-  }
-
-  /** Keeps a notice that came to an address of ours; what speaks against it has M-PESA asked first. */
-  async function take(input: EvidenceInput, shortcode: string | undefined, now: number): Promise<void> {
-    const { source_address } = input;
-    const doubt = await doubtAbout(ctx.db, { source_address, shortcode });
-    if (doubt) {
-      ctx.log.warn('callback not believed yet', { order: input.order_id, doubt });
-      ctx.callbacks.noteDoubt();
-      // Behind a proxy of the operator's nobody can say who sent it: that is no news.
-      if (source_address) ctx.callbacks.noteStranger({ at: now, address: source_address, why: doubt });
-    }
-    await keepEvidence(ctx.db, { ...input, doubt }, now);
-    ctx.callbacks.note('taken', now);
     ctx.kick();
   }
 
-  // The body goes to the disk first, then the answer goes out, then it is read: a power cut in between loses nothing.
-  door.post('/cb/mpesa/:token', async (c) => {
-    const body = await c.req.text();
-    const now = ctx.clock.now();
-    const order = await findOrderByToken(ctx.db, c.req.param('token'));
-    const about = { kind: 'stk_callback' as const, body, source_address: c.env.address };
-    if (order) await take({ ...about, order_id: order.id }, c.req.header('businessshortcode'), now);
-    else await keepAside(about, 'Its address belongs to no order.', now);
-    return c.json(ACCEPTED);
-  });
-
-  // Payments by hand. What cannot be read is kept all the same: money has moved.
-  door.post('/cb/pay/:token/confirmation', async (c) => {
-    const body = await c.req.text();
-    const now = ctx.clock.now();
-    const about = { kind: 'c2b' as const, body, source_address: c.env.address };
-    const notice = parseC2bNotice(body);
-    if (!isNoticeToken(ctx.vault, c.req.param('token'))) {
-      await keepAside(about, 'Its address is not one that M-PESA was given.', now);
-    } else if (!notice.ok) {
-      await keepAside(about, `It could not be read: ${notice.problem}.`, now);
-    } else {
-      await take({ ...about, order_id: null, receipt: notice.receipt }, notice.shortcode, now);
+  function noteTaken(notice: RawNotice, doubt: string | undefined, stranger: string | undefined): void {
+    const { at, source_address: address } = notice;
+    if (stranger) {
+      ctx.log.warn('notice kept aside', { source_address: address, why: stranger });
+      ctx.callbacks.note('quarantined', at);
+      ctx.callbacks.noteStranger({ at, address, why: stranger });
+      return;
     }
-    return c.json(C2B_CONFIRMATION_ANSWER);
-  });
+    ctx.callbacks.note('taken', at);
+    if (!doubt) return;
+    ctx.log.warn('notice not believed yet', { about: notice.about, doubt });
+    ctx.callbacks.noteDoubt();
+    // Behind a proxy of the operator's nobody can say who sent it: that is no news.
+    if (address) ctx.callbacks.noteStranger({ at, address, why: doubt });
+  }
+
+  for (const [path, about, answer] of [
+    ['/cb/mpesa/:token', 'stk', ACCEPTED],
+    ['/cb/pay/:token/confirmation', 'c2b', C2B_CONFIRMATION_ANSWER],
+    ['/cb/r/:token', 'result', ACCEPTED],
+    ['/cb/q/:token', 'timeout', ACCEPTED],
+  ] as const) {
+    door.post(path, async (c) => {
+      await take(c, about);
+      return c.json(answer);
+    });
+  }
   // Forwarded by the operator's own phone. Only M-PESA's are kept: the rest of their messages is nobody's business.
   door.post('/cb/sms/:token', async (c) => {
     const now = ctx.clock.now();

@@ -2,6 +2,7 @@
 import type { Gateways } from '../../billing/gateways.ts';
 import type { MpesaGateway } from '../../billing/mpesa.ts';
 import type { MpesaSettings } from '../../billing/mpesa-settings.ts';
+import type { Spool } from '../../billing/spool.ts';
 import type { DiskState } from '../../db/disk-watch.ts';
 import type { ClockState, Correction } from '../../db/known-time.ts';
 import type { Db } from '../../db/schema.ts';
@@ -35,6 +36,10 @@ export interface HttpContext {
   kick(): void;
   /** Bound addresses, once listening: where routers, phones and gateways reach this box. */
   ports(): { portal: number; callback: number; radius_auth: number; radius_acct: number };
+  /** Takes notices while the store takes nothing. */
+  spool: Spool;
+  /** Where M-PESA reaches this box. */
+  noticeBaseUrl(): Promise<string>;
   clockState(): ClockState;
   /** Somebody vouches for what the box shows. */
   confirmClock(name: string): Promise<Correction | undefined>;

@@ -1,6 +1,9 @@
 // The whole program with its doors open, and simulated routers that talk to it over real sockets.
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createGateways } from '../../../src/billing/gateways.ts';
+import { openSpool } from '../../../src/billing/spool.ts';
 import { createDiskWatch } from '../../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../../src/db/known-time.ts';
 import { heavyHere } from '../../../src/heavy/run.ts';
@@ -86,6 +89,8 @@ export async function startWire(wrongMs = 0) {
         throw new Error('no M-PESA in these tests');
       },
       ports: () => ({ portal: 0, callback: 0, radius_auth: bound.auth.port, radius_acct: bound.acct.port }),
+      spool: openSpool(mkdtempSync(join(tmpdir(), 'karibu-spool-'))),
+      noticeBaseUrl: async () => 'http://127.0.0.1:9',
       clockState: () => knownTime.state(),
       confirmClock: (name) => knownTime.confirm(name),
       diskState: () => disk.state(),
@@ -93,6 +98,8 @@ export async function startWire(wrongMs = 0) {
     const doors = { admin: createAdminDoor(http), portal: createPortalDoor(http) };
     await knownTime.remember();
     const jobs: JobContext = {
+      spool: openSpool(mkdtempSync(join(tmpdir(), 'karibu-spool-'))),
+      noticeBaseUrl: async () => 'http://127.0.0.1:9',
       ...{ db, vault, clock, log: silentLog, gateways, enforcement, knownTime, disk, live, heavy, kick },
       interimSeconds: 60,
       recordHeard: () => radius.recordHeard(),

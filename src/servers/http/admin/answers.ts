@@ -164,7 +164,7 @@ export const entitlementAnswer = z.strictObject({
   username: text,
   plan_id: id,
   plan_name: text,
-  source: z.enum(['order', 'voucher', 'grant']),
+  source: z.enum(['order', 'voucher', 'grant', 'payment']),
   payment_id: maybeText,
   order_id: maybeText,
   voucher_id: maybeText,

@@ -18,7 +18,6 @@ import { AppError } from '../../../errors.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
-import { callbackBaseUrl } from '../portal/purchase.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const maybeTime = z.number().int().nullable();
@@ -124,7 +123,7 @@ export const goLiveRoutes = [
       const { order, token } = started;
       // A second tap joins the push that is on the phone.
       if (token) {
-        await sendOrder(ctx.db, gateway, { order, plan, token }, await callbackBaseUrl(ctx), ctx.clock.now);
+        await sendOrder(ctx.db, gateway, { order, plan, token }, await ctx.noticeBaseUrl(), ctx.clock.now);
       }
       return wholeList(ctx);
     },
@@ -180,7 +179,7 @@ export const goLiveRoutes = [
     answer: goLiveAnswer,
     async handle({ ctx, actor, body, now }) {
       const gateway = await openGateway(ctx);
-      const { pull_url } = noticeAddresses(ctx.vault, await callbackBaseUrl(ctx));
+      const { pull_url } = noticeAddresses(ctx.vault, await ctx.noticeBaseUrl());
       const tried = await gateway.registerPull(body.msisdn, pull_url);
       await keep(ctx, 'pull', tried);
       const entry = { action: 'register', entity: 'settings', entity_name: 'pull' };

@@ -26,19 +26,6 @@ import { orderMessage, type PaymentFailure, paymentFailure } from './views/index
 const PATIENCE_MS = 4000;
 
 /**
- * Where the gateway sends its notice. Without a way in from outside Daraja still wants an address; it need not
- * resolve (payments.md §1.9, observed), and the query does the work.
- */
-export async function callbackBaseUrl(ctx: HttpContext): Promise<string> {
-  const url = ctx.tunnel.publicUrl();
-  if (url) return url;
-  const settings = await viewMpesaSettings(ctx.db);
-  if (settings.callback_base_url) return settings.callback_base_url;
-  const isLocal = settings.environment === 'simulator' || settings.environment === 'custom';
-  return isLocal ? `http://127.0.0.1:${ctx.ports().callback}` : 'https://karibu.invalid';
-}
-
-/**
  * Starts an order and has the guest asked for their PIN. A second tap joins the order that lives already.
  * @throws `invalid` for a number that is none, `unavailable` while no payments can be taken, `rate_limited`.
  */
@@ -71,7 +58,7 @@ export async function buyPlan(ctx: PortalContext, purchase: OrderInput): Promise
     ctx.db,
     gateway,
     { order, plan, token },
-    await callbackBaseUrl(ctx),
+    await ctx.noticeBaseUrl(),
     ctx.clock.now,
   ).catch((error: unknown) =>
     ctx.log.error('sending an order failed', { order: order.id, error: errorText(error) }),

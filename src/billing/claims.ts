@@ -1,0 +1,217 @@
+// Claims: what guests say about a payment of theirs, until M-PESA says the same.
+import { credentialForDevice, getCredential } from '../access/credentials.ts';
+import { grantEntitlement, revokeEntitlement } from '../access/entitlements.ts';
+import { listPlansOnSale } from '../access/plans.ts';
+import { createSubscriber } from '../access/subscribers.ts';
+import { NO_FINER_TERMS } from '../access/terms.ts';
+import type { Db, Row } from '../db/schema.ts';
+import { enqueueTask } from '../db/tasks.ts';
+import { AppError } from '../errors.ts';
+import { newId } from '../lib/ids.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { isPlausibleReceipt } from '../protocols/mpesa/index.ts';
+import { planAt } from './by-hand.ts';
+import { grantPayment } from './grant-payment.ts';
+import { bookPayment } from './ledger.ts';
+import type { Payment } from './payments.ts';
+import { readPaymentPolicy } from './policy.ts';
+
+export type Claim = Row<'claims'>;
+
+const DAY_MS = 86_400_000;
+/** A claim that nothing has confirmed by then is refused: pull and statement reach back two days. */
+export const CLAIM_LIVES_MS = 2 * DAY_MS;
+/** How long a device whose claim came to nothing gets no access on trust. */
+const FLAGGED_MS = 30 * DAY_MS;
+
+export interface ClaimInput {
+  receipt: string;
+  mac: string | null;
+  ip: string | null;
+  router_id: string | null;
+}
+
+/**
+ * The M-PESA code in what a guest pasted: the code alone, or the SMS around it. Undefined when there is none, or more than
+ * one; ten letters and digits with at least one of each (payments.md §1.5).
+ */
+export function readCode(pasted: string): string | undefined {
+  const words = pasted.toUpperCase().match(/[A-Z0-9]+/g) ?? [];
+  const codes = new Set(words.filter((word) => /^[A-Z][A-Z0-9]{9}$/.test(word) && /\d/.test(word)));
+  return codes.size === 1 ? [...codes][0] : undefined;
+}
+
+/**
+ * Writes down what a guest says and has M-PESA asked. The operator's policy may give the device a few slow minutes at
+ * once. @throws `conflict` for a code that another device has claimed, or that M-PESA does not know.
+ */
+export async function startClaim(db: Db, vault: Vault, input: ClaimInput, now: number): Promise<Claim> {
+  return db.transaction().execute(async (tx) => {
+    const claim = await tx
+      .insertInto('claims')
+      .values({
+        id: newId(now),
+        ...input,
+        subscriber_id: null,
+        credential_id: null,
+        entitlement_id: null,
+        payment_id: null,
+        state: 'waiting',
+        problem: null,
+        created_at: now,
+        decided_at: null,
+      })
+      .onConflict((oc) => oc.column('receipt').doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (!claim) return joinClaim(tx, input);
+    await enqueueTask(tx, 'confirm_claim', { claim_id: claim.id }, now);
+    return (await trusts(tx, claim, now)) ? letIn(tx, vault, claim, now) : claim;
+  });
+}
+
+async function joinClaim(tx: Db, input: ClaimInput): Promise<Claim> {
+  const claim = await tx
+    .selectFrom('claims')
+    .selectAll()
+    .where('receipt', '=', input.receipt)
+    .executeTakeFirstOrThrow();
+  if (claim.state === 'refused') {
+    throw new AppError('conflict', 'M-PESA does not know this code.', {
+      hint: 'Show the M-PESA message to the person who runs this WiFi.',
+    });
+  }
+  if (claim.mac !== input.mac) {
+    throw new AppError('conflict', 'This code was given by another phone.', {
+      hint: 'Show the M-PESA message to the person who runs this WiFi.',
+    });
+  }
+  return claim;
+}
+
+/** Whether a device gets its minutes: the operator wants it, the code looks like one of today, and the device never lied. */
+async function trusts(tx: Db, claim: Claim, now: number): Promise<boolean> {
+  const { paste_minutes } = await readPaymentPolicy(tx);
+  if (paste_minutes === 0 || !claim.mac || !isPlausibleReceipt(claim.receipt, now)) return false;
+  const others = await tx
+    .selectFrom('claims')
+    .select('id')
+    .where('mac', '=', claim.mac)
+    .where('state', 'in', ['waiting', 'refused'])
+    .where('created_at', '>', now - FLAGGED_MS)
+    .where('id', '<>', claim.id)
+    .limit(1)
+    .executeTakeFirst();
+  return others === undefined;
+}
+
+async function letIn(tx: Db, vault: Vault, claim: Claim, now: number): Promise<Claim> {
+  const plans = await listPlansOnSale(tx);
+  const plan = plans.filter((one) => one.kind === 'hotspot').sort((a, b) => a.price_cents - b.price_cents)[0];
+  if (!plan) return claim;
+  const policy = await readPaymentPolicy(tx);
+  const subscriber = await createSubscriber(tx, now);
+  const credential = await credentialForDevice(tx, vault, subscriber.id, claim.mac, now);
+  const entitlement = await grantEntitlement(
+    tx,
+    {
+      subscriber_id: subscriber.id,
+      credential_id: credential.id,
+      plan: {
+        ...NO_FINER_TERMS,
+        id: plan.id,
+        validity_seconds: policy.paste_minutes * 60,
+        online_seconds: null,
+        quota_octets: null,
+        rate_down_kbps: policy.paste_kbps,
+        rate_up_kbps: policy.paste_kbps,
+        max_devices: 1,
+      },
+      source: 'grant',
+    },
+    now,
+  );
+  return tx
+    .updateTable('claims')
+    .set({ subscriber_id: subscriber.id, credential_id: credential.id, entitlement_id: entitlement.id })
+    .where('id', '=', claim.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Ends what was given on trust. */
+async function endTrust(tx: Db, claim: Claim, reason: string, now: number): Promise<void> {
+  if (!claim.entitlement_id) return;
+  const entitlement = await tx
+    .selectFrom('entitlements')
+    .select('state')
+    .where('id', '=', claim.entitlement_id)
+    .executeTakeFirst();
+  if (entitlement?.state === 'active' || entitlement?.state === 'waiting') {
+    await revokeEntitlement(tx, claim.entitlement_id, reason, now);
+  }
+}
+
+/**
+ * Money has come under a code: whoever gave the code first is confirmed, and where nobody knew what the money was for, the
+ * plan at its price goes to their device. Call it in the transaction that made the payment; the payment as it then is.
+ */
+export async function settleClaim(tx: Db, vault: Vault, payment: Payment, now: number): Promise<Payment> {
+  if (!payment.receipt) return payment;
+  const claim = await tx
+    .updateTable('claims')
+    .set({ state: 'confirmed', payment_id: payment.id, problem: null, decided_at: now })
+    .where('receipt', '=', payment.receipt)
+    .where('state', 'in', ['waiting', 'refused'])
+    .returningAll()
+    .executeTakeFirst();
+  if (!claim) return payment;
+  const free = payment.state === 'unmatched' && payment.order_id === null && claim.mac !== null;
+  const granted = free ? await payClaim(tx, vault, claim, payment, now) : payment;
+  if (granted.state === 'settled') await endTrust(tx, claim, 'paid', now);
+  return granted;
+}
+
+async function payClaim(tx: Db, vault: Vault, claim: Claim, payment: Payment, now: number): Promise<Payment> {
+  const subscriberId = claim.subscriber_id ?? payment.subscriber_id ?? (await createSubscriber(tx, now)).id;
+  const credential = claim.credential_id
+    ? await getCredential(tx, claim.credential_id)
+    : await credentialForDevice(tx, vault, subscriberId, claim.mac, now);
+  const plan = await planAt(tx, payment.amount_cents, credential);
+  if (!plan) return payment;
+  const to = { subscriber_id: subscriberId, credential, plan };
+  const entitlement = await grantPayment(tx, payment, to, now);
+  const paid = await tx
+    .updateTable('payments')
+    .set({
+      state: 'settled',
+      note: null,
+      subscriber_id: subscriberId,
+      plan_id: plan.id,
+      entitlement_id: entitlement.id,
+    })
+    .where('id', '=', payment.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await bookPayment(tx, paid.id, now);
+  return paid;
+}
+
+/** Nothing confirms a claim: what was given on trust ends, and its device is flagged. Money that comes later still wins. */
+export async function refuseClaim(db: Db, id: string, problem: string, now: number): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const claim = await tx
+      .updateTable('claims')
+      .set({ state: 'refused', problem, decided_at: now })
+      .where('id', '=', id)
+      .where('state', '=', 'waiting')
+      .returningAll()
+      .executeTakeFirst();
+    if (claim) await endTrust(tx, claim, 'not_paid', now);
+    return claim !== undefined;
+  });
+}
+
+export async function findClaim(db: Db, id: string): Promise<Claim | undefined> {
+  return db.selectFrom('claims').selectAll().where('id', '=', id).executeTakeFirst();
+}

@@ -1,0 +1,86 @@
+// Reads money out of evidence that names its M-PESA code.
+import {
+  type C2bNotice,
+  type Payer,
+  type PullRow,
+  parseC2bNotice,
+  parseInitiatorResult,
+  readTransactionStatus,
+} from '../protocols/mpesa/index.ts';
+import type { Evidence } from './evidence.ts';
+
+/** Money that arrived under an M-PESA code. `account_reference` is what the payer typed; may be empty. */
+export interface Money extends Payer {
+  receipt: string;
+  /** Absent when the message names none that is whole shillings. */
+  amount_cents?: number | undefined;
+  /** Whose it is; absent where the message comes from our own account. */
+  shortcode?: string | undefined;
+  account_reference: string;
+  payer_name: string;
+  /** Epoch ms. */
+  at?: number | undefined;
+}
+
+const whole = (cents: number | undefined) =>
+  cents !== undefined && cents > 0 && cents % 100 === 0 ? cents : undefined;
+
+/** The payer alone: at most one of the three is set. */
+function payerOf({ msisdn, msisdn_sha256, msisdn_masked }: Payer): Payer {
+  return {
+    ...(msisdn ? { msisdn } : {}),
+    ...(msisdn_sha256 ? { msisdn_sha256 } : {}),
+    ...(msisdn_masked ? { msisdn_masked } : {}),
+  };
+}
+
+export function moneyOfC2b(notice: C2bNotice): Money {
+  return {
+    ...payerOf(notice),
+    receipt: notice.receipt,
+    amount_cents: whole(notice.amount_cents),
+    shortcode: notice.shortcode,
+    account_reference: notice.account_reference,
+    payer_name: notice.payer_name,
+    at: notice.transaction_at,
+  };
+}
+
+export function moneyOfPullRow(row: PullRow): Money {
+  return {
+    ...payerOf(row),
+    receipt: row.receipt,
+    amount_cents: whole(row.amount_cents),
+    account_reference: row.account_reference,
+    payer_name: row.sender,
+    at: row.transaction_at,
+  };
+}
+
+/** Money whose status M-PESA was asked about; undefined unless it is complete. */
+function moneyOfStatus(body: string): Money | undefined {
+  const result = parseInitiatorResult(body);
+  const status = result.ok ? readTransactionStatus(result) : undefined;
+  if (status?.status !== 'completed' || !status.receipt) return undefined;
+  const payer = status.debit_party;
+  return {
+    ...(payer?.msisdn ? { msisdn: payer.msisdn } : {}),
+    receipt: status.receipt,
+    amount_cents: whole(status.amount_cents),
+    ...(status.credit_party ? { shortcode: status.credit_party.identifier } : {}),
+    account_reference: '',
+    payer_name: payer?.name ?? '',
+    at: status.finalised_at ?? status.initiated_at,
+  };
+}
+
+/** What a piece of evidence says came in; undefined when it says nothing of the kind. */
+export function readMoney(evidence: Pick<Evidence, 'kind' | 'body'>): Money | undefined {
+  if (evidence.kind === 'c2b') {
+    const notice = parseC2bNotice(evidence.body);
+    return notice.ok ? moneyOfC2b(notice) : undefined;
+  }
+  if (evidence.kind === 'transaction_status') return moneyOfStatus(evidence.body);
+  // Rows of a pull or a statement are read before they are kept.
+  return JSON.parse(evidence.body) as Money;
+}

@@ -1,0 +1,234 @@
+// What M-PESA is asked to look up or to send back, and its answer, which comes later as a notice.
+import type { Db, Row } from '../db/schema.ts';
+import { AppError } from '../errors.ts';
+import { newId } from '../lib/ids.ts';
+import { hashToken, newToken } from '../lib/secrets.ts';
+import { parseInitiatorResult, readReversal } from '../protocols/mpesa/index.ts';
+import { refuseClaim } from './claims.ts';
+import { closeEvidence, type Evidence, keepEvidence } from './evidence.ts';
+import type { PaymentGateway } from './gateways.ts';
+import { bookPayment } from './ledger.ts';
+import { answerAddresses } from './notice-addresses.ts';
+import type { Payment } from './payments.ts';
+import { withdrawGrant } from './withdraw-grant.ts';
+
+export type MpesaRequest = Row<'mpesa_requests'>;
+
+/** An answer that has not come by then will not: the same may be asked again (payments.md §1.10 gives no time). */
+const SILENT_MS = 10 * 60_000;
+
+async function writeRequest(
+  db: Db,
+  input: Pick<MpesaRequest, 'kind' | 'receipt' | 'payment_id' | 'amount_cents' | 'asked_by'> & {
+    live_key: string;
+  },
+  now: number,
+): Promise<{ request: MpesaRequest; token: string } | undefined> {
+  const token = newToken();
+  const request = await db
+    .insertInto('mpesa_requests')
+    .values({
+      id: newId(now),
+      ...input,
+      token_hash: hashToken(token),
+      conversation_id: null,
+      state: 'asked',
+      result_code: null,
+      problem: null,
+      created_at: now,
+      answered_at: null,
+    })
+    .onConflict((oc) => oc.column('live_key').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  return request && { request, token };
+}
+
+async function failRequest(db: Db, id: string, problem: string, now: number): Promise<void> {
+  await db
+    .updateTable('mpesa_requests')
+    .set({ state: 'failed', live_key: null, problem, answered_at: now })
+    .where('id', '=', id)
+    .where('state', '=', 'asked')
+    .execute();
+}
+
+/** Asks M-PESA what became of a receipt; nothing when an answer is awaited already. True when it was asked. */
+export async function askStatus(
+  db: Db,
+  gateway: PaymentGateway,
+  receipt: string,
+  base: string,
+  now: number,
+): Promise<boolean> {
+  await db
+    .updateTable('mpesa_requests')
+    .set({ state: 'failed', live_key: null, problem: 'No answer came.' })
+    .where('kind', '=', 'transaction_status')
+    .where('receipt', '=', receipt)
+    .where('state', '=', 'asked')
+    .where('created_at', '<', now - SILENT_MS)
+    .execute();
+  const about = { receipt, payment_id: null, amount_cents: null, asked_by: null };
+  const written = await writeRequest(
+    db,
+    { kind: 'transaction_status', live_key: `status:${receipt}`, ...about },
+    now,
+  );
+  if (!written) return false;
+  const answer = await gateway.askStatus({ receipt, ...answerAddresses(base, written.token) });
+  if (answer.outcome === 'refused') await failRequest(db, written.request.id, answer.problem, now);
+  return answer.outcome !== 'refused';
+}
+
+/**
+ * Has M-PESA send a payment back. It is written down first, and stays `asked` until M-PESA says what came of it; what was
+ * granted for it ends then. @throws `conflict` when the payment cannot be sent back or is being sent already,
+ * `unavailable` with M-PESA's words when it refused at once.
+ */
+export async function askReversal(
+  db: Db,
+  gateway: PaymentGateway,
+  paymentId: string,
+  request: { remarks: string; asked_by: string; base: string },
+  now: number,
+): Promise<void> {
+  const written = await db.transaction().execute(async (tx) => {
+    const payment = await tx
+      .updateTable('payments')
+      .set({ reversal: 'asked', resolved_by: request.asked_by, resolved_at: now })
+      .where('id', '=', paymentId)
+      .where('gateway', '=', 'mpesa')
+      .where('receipt', 'is not', null)
+      .where('state', 'in', ['unmatched', 'settled'])
+      .where((eb) => eb.or([eb('reversal', 'is', null), eb('reversal', '=', 'refused')]))
+      .returningAll()
+      .executeTakeFirst();
+    if (!payment?.receipt) {
+      throw new AppError('conflict', 'This payment cannot be sent back now.', {
+        hint: 'It has no M-PESA code yet, or is being sent back already.',
+      });
+    }
+    const { receipt, amount_cents } = payment;
+    const about = { receipt, payment_id: payment.id, amount_cents, asked_by: request.asked_by };
+    const made = await writeRequest(
+      tx,
+      { kind: 'reversal', live_key: `reversal:${payment.id}`, ...about },
+      now,
+    );
+    if (!made) throw new AppError('conflict', 'This payment is being sent back already.');
+    return { ...made, receipt, amount_cents };
+  });
+  const { receipt, amount_cents, token } = written;
+  const answer = await gateway.reverse({
+    ...{ receipt, amount_cents, remarks: request.remarks },
+    ...answerAddresses(request.base, token),
+  });
+  if (answer.outcome !== 'refused') return;
+  await db.transaction().execute(async (tx) => {
+    await failRequest(tx, written.request.id, answer.problem, now);
+    await tx.updateTable('payments').set({ reversal: 'refused' }).where('id', '=', paymentId).execute();
+  });
+  throw new AppError('unavailable', `M-PESA refused: ${answer.problem}`, {
+    hint: 'Check the initiator in Settings, or send it back on the M-PESA portal.',
+  });
+}
+
+export async function findRequestByToken(db: Db, token: string): Promise<MpesaRequest | undefined> {
+  return db
+    .selectFrom('mpesa_requests')
+    .selectAll()
+    .where('token_hash', '=', hashToken(token))
+    .executeTakeFirst();
+}
+
+/**
+ * Keeps the answer to a question: the status of a receipt is evidence to be settled like any other; what came of a
+ * reversal is written down at once.
+ */
+export async function keepAnswer(
+  db: Db,
+  request: MpesaRequest,
+  notice: { body: string; source_address: string | null },
+  now: number,
+): Promise<Evidence | undefined> {
+  const receipt = request.receipt ?? undefined;
+  const evidence = await keepEvidence(
+    db,
+    {
+      ...{ kind: request.kind, order_id: null, ...notice, occasion: request.id },
+      ...(receipt ? { receipt } : {}),
+      ...(request.kind === 'reversal' ? { quarantine: 'About a payment sent back.' } : {}),
+    },
+    now,
+  );
+  const result = parseInitiatorResult(notice.body);
+  if (!evidence || !result.ok) return evidence;
+  if (request.kind === 'reversal') {
+    const outcome = readReversal(result);
+    await db.transaction().execute((tx) => closeReversal(tx, request, evidence, outcome, now));
+    return evidence;
+  }
+  await answerRequest(db, request.id, result.done, result.result_code, result.result_desc, now);
+  if (!result.done && receipt) await refuseClaimOf(db, receipt, `M-PESA said: ${result.result_desc}`, now);
+  return evidence;
+}
+
+async function answerRequest(
+  db: Db,
+  id: string,
+  done: boolean,
+  code: string,
+  words: string,
+  now: number,
+): Promise<boolean> {
+  const answered = await db
+    .updateTable('mpesa_requests')
+    .set({
+      ...{ state: done ? 'done' : 'failed', live_key: null, result_code: code },
+      ...{ problem: done ? null : words.slice(0, 300), answered_at: now },
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'asked')
+    .returning('id')
+    .executeTakeFirst();
+  return answered !== undefined;
+}
+
+async function refuseClaimOf(db: Db, receipt: string, problem: string, now: number): Promise<void> {
+  const claim = await db
+    .selectFrom('claims')
+    .select('id')
+    .where('receipt', '=', receipt)
+    .where('state', '=', 'waiting')
+    .executeTakeFirst();
+  if (claim) await refuseClaim(db, claim.id, problem, now);
+}
+
+async function closeReversal(
+  tx: Db,
+  request: MpesaRequest,
+  evidence: Evidence,
+  outcome: ReturnType<typeof readReversal>,
+  now: number,
+): Promise<void> {
+  const back = outcome.outcome === 'reversed' || outcome.outcome === 'already_reversed';
+  const code = outcome.result_code;
+  if (outcome.outcome === 'unknown' || !request.payment_id) {
+    await closeEvidence(tx, evidence.id, 'quarantined', `Nobody knows what came of it (${code}).`, now);
+    return;
+  }
+  await answerRequest(tx, request.id, back, code, `Refused (${code}).`, now);
+  const payment = await tx
+    .updateTable('payments')
+    .set(back ? { state: 'reversed', reversal: null } : { reversal: 'refused' })
+    .where('id', '=', request.payment_id)
+    .where('reversal', '=', 'asked')
+    .returningAll()
+    .executeTakeFirst();
+  const summary = back ? 'The money went back.' : `M-PESA did not send it back (${code}).`;
+  await closeEvidence(tx, evidence.id, 'used', summary, now, request.payment_id);
+  if (!payment) return;
+  if (back) await withdrawGrant(tx, payment as Payment, now);
+  await bookPayment(tx, payment.id, now);
+}

@@ -1,0 +1,61 @@
+// Gives an order what its payment pays for.
+import { credentialForDevice } from '../access/credentials.ts';
+import { grantEntitlement } from '../access/entitlements.ts';
+import { getPlan } from '../access/plans.ts';
+import type { Db } from '../db/schema.ts';
+import { enqueueTask } from '../db/tasks.ts';
+import type { Vault } from '../lib/secrets.ts';
+import { bookPayment } from './ledger.ts';
+import type { Order } from './orders.ts';
+import type { Payment } from './payments.ts';
+
+/**
+ * In the transaction that made the payment settled; the payment with its grant. A second payment for an order adds to
+ * what the first one gave.
+ */
+export async function payOrder(
+  tx: Db,
+  vault: Vault,
+  order: Order,
+  payment: Payment,
+  resultCode: string,
+  now: number,
+): Promise<Payment> {
+  const credential = await credentialForDevice(tx, vault, order.subscriber_id, order.mac, now);
+  const entitlement = await grantEntitlement(
+    tx,
+    {
+      subscriber_id: order.subscriber_id,
+      credential_id: credential.id,
+      plan: await getPlan(tx, order.plan_id),
+      source: 'order',
+      payment_id: payment.id,
+      order_id: order.id,
+    },
+    now,
+  );
+  await tx
+    .updateTable('payments')
+    .set({ entitlement_id: entitlement.id })
+    .where('id', '=', payment.id)
+    .execute();
+  await tx
+    .updateTable('orders')
+    .set({
+      state: 'paid',
+      result_code: resultCode,
+      problem: null,
+      credential_id: credential.id,
+      entitlement_id: entitlement.id,
+      live_key: null,
+      next_poll_at: null,
+      paid_at: now,
+      updated_at: now,
+    })
+    .where('id', '=', order.id)
+    .where('state', '<>', 'paid')
+    .execute();
+  await bookPayment(tx, payment.id, now);
+  await enqueueTask(tx, 'activate', { order_id: order.id }, now);
+  return { ...payment, entitlement_id: entitlement.id };
+}
