@@ -163,8 +163,9 @@ export function openMpesaGateway(
     const key = JSON.stringify([settings, await viewInitiator(db)]);
     if (key !== openedFor) {
       openedFor = key;
+      // Assigned at once: whoever asks meanwhile waits for the same one.
       gateway = settings
-        ? mpesaGateway(settings, outside, await openInitiator(db, vault))
+        ? openInitiator(db, vault).then((initiator) => mpesaGateway(settings, outside, initiator))
         : Promise.resolve(undefined);
     }
     return gateway;

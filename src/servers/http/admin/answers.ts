@@ -424,9 +424,6 @@ export const mpesaAnswer = z.strictObject({
   has_consumer_key: z.boolean(),
   has_consumer_secret: z.boolean(),
   has_passkey: z.boolean(),
-  initiator_name: maybeText,
-  has_initiator_password: z.boolean(),
-  has_certificate: z.boolean(),
 });
 
 export const accountingAnswer = z.strictObject({ missed_interims: count, sessions_kept_days: count });

@@ -11,7 +11,6 @@ import { AppError } from '../../../errors.ts';
 import { readAccountingSettings, updateAccountingSettings } from '../../../operators/accounting-settings.ts';
 import { audit } from '../../../operators/audit.ts';
 import { readBusiness, updateBusiness } from '../../../operators/business.ts';
-import { makeSecurityCredential } from '../../../protocols/mpesa/index.ts';
 import {
   accountingAnswer,
   businessAnswer,
@@ -76,18 +75,6 @@ const mpesa = z
     consumer_key: secret,
     consumer_secret: secret,
     passkey: secret,
-    initiator_name: maybe(z.string().trim().max(60)).optional(),
-    initiator_password: secret,
-    certificate: z
-      .string()
-      .trim()
-      .max(10_000)
-      .refine(
-        (pem) => makeSecurityCredential('x', pem).ok,
-        'This is not the certificate of the Daraja portal.',
-      )
-      .optional()
-      .describe('PEM, for status and reversal'),
     callback_base_url: maybe(httpUrl)
       .optional()
       .describe('Where M-PESA reaches the callback listener, through a tunnel'),
@@ -178,9 +165,9 @@ export const settingRoutes = [
         const before = await viewMpesaSettings(tx);
         await writeMpesaSettings(tx, ctx.vault, await completeMpesaSettings(tx, ctx.vault, body), now);
         const after = await viewMpesaSettings(tx);
-        const secrets = (
-          ['consumer_key', 'consumer_secret', 'passkey', 'initiator_password', 'certificate'] as const
-        ).filter((name) => body[name]);
+        const secrets = (['consumer_key', 'consumer_secret', 'passkey'] as const).filter(
+          (name) => body[name],
+        );
         const entry = { action: 'update', entity: 'settings', entity_name: 'mpesa', before };
         await audit(tx, actor, { ...entry, after: { ...after, replaced: secrets } }, now);
         return after;
