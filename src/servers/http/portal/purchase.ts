@@ -3,7 +3,6 @@ import { findCredential, getCredential } from '../../../access/credentials.ts';
 import { currentAccess, getEntitlement } from '../../../access/entitlements.ts';
 import { type Returning, takePlace } from '../../../access/places.ts';
 import { type RedeemRefusal, type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
-import { viewMpesaSettings } from '../../../billing/mpesa-settings.ts';
 import {
   awaitSms,
   getOrder,
