@@ -28,6 +28,12 @@ const INK = '0.1 0.12 0.11';
 const QUIET = '0.42 0.45 0.43';
 const CUT = '0.8 0.82 0.8';
 const QR_SIZE = 64;
+/** What to do, in two halves for a card that is too narrow for the whole. */
+const STEPS = [
+  ['Join the WiFi,', 'type this code.'],
+  ['Unganisha WiFi,', 'andika nambari hii.'],
+];
+const STEP_SIZE = 6.5;
 
 /** The names under which every page knows the fonts. */
 type FontName = 'Plain' | 'Bold' | 'Mono';
@@ -38,10 +44,14 @@ function printable(text: string): string {
   return text.replace(/[^\x20-\x7e\xa0-\xff]/g, '?');
 }
 
+/** What fits, with an ellipsis where something was cut. */
 function shorten(text: string, font: PDFFont, size: number, width: number): string {
-  let fitted = printable(text);
-  while (fitted.length > 1 && font.widthOfTextAtSize(fitted, size) > width) fitted = fitted.slice(0, -1);
-  return fitted;
+  const whole = printable(text);
+  const fits = (line: string) => font.widthOfTextAtSize(line, size) <= width;
+  if (fits(whole)) return whole;
+  let kept = whole;
+  while (kept.length > 1 && !fits(`${kept}…`)) kept = kept.slice(0, -1);
+  return `${kept.trimEnd()}…`;
 }
 
 /** Enough for a press: a thousandth of a point. */
@@ -76,17 +86,23 @@ function cardPrinter(sheet: VoucherSheet, fonts: Fonts): (code: string) => strin
   const width = CARD.width - 2 * CARD.padding - qr;
   const top = CARD.height - CARD.padding;
   const line = (text: string, name: FontName, size: number, down: number, color = INK) => {
-    const font = fonts[name];
-    const octets = font.encodeText(shorten(text, font, size, width));
+    const octets = fonts[name].encodeText(text);
     return `${color} rg BT /${name} ${size} Tf ${CARD.padding} ${short(top - down)} Td ${octets} Tj ET\n`;
   };
+  // The price is never what is cut.
+  const price = ` · ${formatMoney(sheet.price_cents)}`;
+  const planWidth = width - fonts.Plain.widthOfTextAtSize(price, 8);
+  const plan = shorten(sheet.plan.name, fonts.Plain, 8, planWidth) + price;
+  const steps = STEPS.flatMap((halves) => {
+    const whole = halves.join(' ');
+    return fonts.Plain.widthOfTextAtSize(whole, STEP_SIZE) <= width ? [whole] : halves;
+  });
   const frame = `${CUT} RG 0.5 w 0 0 ${short(CARD.width)} ${short(CARD.height)} re S\n`;
   const shared = [
     frame,
-    line(sheet.business_name, 'Bold', 9, 9),
-    line(`${sheet.plan.name} · ${formatMoney(sheet.price_cents)}`, 'Plain', 8, 21, QUIET),
-    line('Join the WiFi, type this code.', 'Plain', 6.5, 61, QUIET),
-    line('Unganisha WiFi, andika nambari hii.', 'Plain', 6.5, 70, QUIET),
+    line(shorten(sheet.business_name, fonts.Bold, 9, width), 'Bold', 9, 9),
+    line(plan, 'Plain', 8, 21, QUIET),
+    ...steps.map((step, index) => line(step, 'Plain', STEP_SIZE, 60 + index * 8.5, QUIET)),
   ].join('');
   return (code) => {
     const link = `${sheet.portal_url}/voucher?code=${code}`;
