@@ -267,3 +267,8 @@ export function isLive(results: readonly GoLiveResult[]): boolean {
   const needed = results.filter(({ step }) => step === 'keys' || step === 'shortcode' || step === 'push');
   return needed.every(({ state }) => state === 'ok' || state === 'warning');
 }
+
+/** Whether M-PESA has allowed pulling for this shortcode. */
+export async function isPullEnabled(db: Db): Promise<boolean> {
+  return (await readStored(db)).results?.pull?.state === 'ok';
+}

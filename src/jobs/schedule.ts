@@ -11,6 +11,7 @@ import { forget } from './forget.ts';
 import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
 import { bookOldPayments, proveBooks } from './prove-ledger.ts';
+import { pullPayments } from './pull-payments.ts';
 import { rollOver } from './roll-over.ts';
 import { runTasks, taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
@@ -42,6 +43,8 @@ export const jobs: Job[] = [
   { name: 'poll orders', every: SECOND, run: pollOrders },
   // Also how long it takes at most until what the disk refused is taken again.
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },
+  // Each minute it looks whether a sweep is due.
+  { name: 'pull payments', every: MINUTE, run: pullPayments },
   { name: 'drain spool', every: 5 * SECOND, run: drainSpool },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },

@@ -75,6 +75,8 @@ const ALLOWED: Record<string, string> = {
   'post /orders/{id}/query': 'oacs',
   'get /payments': 'oacs',
   'get /payments/{id}': 'oacs',
+  'post /payments/{id}/attach': 'oac',
+  'post /payments/{id}/reverse': 'oa',
   'get /messages': 'oacs',
   'get /routers': '*',
   'get /routers/unknown': 'oas',

@@ -6,6 +6,7 @@ import {
   listOrderEvidence,
   listPaymentEvidence,
 } from '../../../billing/evidence.ts';
+import { askReversal } from '../../../billing/mpesa-requests.ts';
 import {
   askAboutOrder,
   getOrder,
@@ -14,6 +15,7 @@ import {
   type OrderView,
 } from '../../../billing/orders.ts';
 import { getPayment, listPayments, type PaymentView } from '../../../billing/payments.ts';
+import { attachPayment } from '../../../billing/resolve.ts';
 import { settleEvidence } from '../../../billing/settle.ts';
 import { AppError } from '../../../errors.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
@@ -28,7 +30,7 @@ import {
   paymentWithEvidenceAnswer,
   wholeOrderAnswer,
 } from './answers.ts';
-import { pageOf, pageQuery, route, STAFF } from './route.ts';
+import { type Access, MANAGERS, pageOf, pageQuery, route, STAFF } from './route.ts';
 
 export function viewPayment(payment: PaymentView) {
   return { ...payment, receipt_pending: payment.gateway === 'mpesa' && payment.receipt === null };
@@ -54,6 +56,25 @@ async function wholeOrder(ctx: HttpContext, id: string) {
     payments: payments.items.map(viewPayment),
   };
 }
+
+async function wholePayment(ctx: HttpContext, id: string) {
+  const payment = await getPayment(ctx.db, id);
+  const evidence = await listPaymentEvidence(ctx.db, id);
+  return { ...viewPayment(payment), evidence: evidence.map(viewEvidence) };
+}
+
+const anId = z.string().max(40).optional();
+const attachment = z
+  .object({ order_id: anId, subscriber_id: anId, plan_id: anId, credential_id: anId })
+  .refine(
+    (body) =>
+      body.order_id === undefined
+        ? body.subscriber_id !== undefined && body.plan_id !== undefined
+        : body.subscriber_id === undefined && body.plan_id === undefined,
+    { path: ['order_id'], message: 'Name an order, or a subscriber with a plan.' },
+  );
+
+const SELLERS_AT_COUNTER: Access = ['owner', 'admin', 'cashier'];
 
 export const paymentRoutes = [
   route({
@@ -136,10 +157,76 @@ export const paymentRoutes = [
     summary: 'One payment with its evidence',
     access: STAFF,
     answer: paymentWithEvidenceAnswer,
-    async handle({ ctx, params }) {
-      const payment = await getPayment(ctx.db, params.id as string);
-      const evidence = await listPaymentEvidence(ctx.db, payment.id);
-      return { ...viewPayment(payment), evidence: evidence.map(viewEvidence) };
+    handle: ({ ctx, params }) => wholePayment(ctx, params.id as string),
+  }),
+  route({
+    method: 'post',
+    path: '/payments/{id}/attach',
+    summary: 'Settle an unmatched payment: for an order, or for a subscriber with the plan they get',
+    access: SELLERS_AT_COUNTER,
+    body: attachment,
+    answer: paymentWithEvidenceAnswer,
+    async handle({ ctx, actor, params, body, now }) {
+      const id = params.id as string;
+      await ctx.db.transaction().execute(async (tx) => {
+        const before = await getPayment(tx, id);
+        const to =
+          body.order_id !== undefined
+            ? { order_id: body.order_id }
+            : { subscriber_id: body.subscriber_id as string, plan_id: body.plan_id as string };
+        const after = await attachPayment(
+          tx,
+          ctx.vault,
+          id,
+          'order_id' in to ? to : { ...to, credential_id: body.credential_id },
+          actor.name,
+          now,
+        );
+        const entry = {
+          action: 'attach',
+          entity: 'payment',
+          entity_id: id,
+          entity_name: before.receipt ?? id,
+        };
+        await audit(
+          tx,
+          actor,
+          {
+            ...entry,
+            before: { state: before.state },
+            after: { ...to, entitlement_id: after.entitlement_id },
+          },
+          now,
+        );
+      });
+      ctx.kick();
+      return wholePayment(ctx, id);
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/payments/{id}/reverse',
+    summary: 'Have M-PESA send a payment back; it is reversed when M-PESA says so',
+    access: MANAGERS,
+    body: z.object({ remarks: z.string().trim().min(2, 'Say why, for M-PESA.').max(100) }),
+    answer: paymentWithEvidenceAnswer,
+    async handle({ ctx, actor, params, body, now }) {
+      const id = params.id as string;
+      const payment = await getPayment(ctx.db, id);
+      const gateway = await ctx.gateways.mpesa();
+      if (!gateway) {
+        throw new AppError('conflict', 'M-PESA is not set up.', { hint: 'Add the keys in Settings.' });
+      }
+      const entry = {
+        action: 'reverse',
+        entity: 'payment',
+        entity_id: id,
+        entity_name: payment.receipt ?? id,
+      };
+      await audit(ctx.db, actor, { ...entry, before: { state: payment.state }, after: body }, now);
+      const asked = { ...body, asked_by: actor.name, base: await ctx.noticeBaseUrl() };
+      await askReversal(ctx.db, gateway, id, asked, now);
+      return wholePayment(ctx, id);
     },
   }),
   route({
