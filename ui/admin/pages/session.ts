@@ -6,6 +6,7 @@ import { useLive } from '../live.ts';
 import { useLoad } from '../load.ts';
 import { Button, Card, Facts, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { disconnect, disconnectAnswer } from '../parts/disconnect.ts';
+import { changeAnswer, plainDetail } from '../parts/session-words.ts';
 import { canDisconnect } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Session } from '../types.ts';
@@ -51,8 +52,18 @@ export function SessionPage({ id }: { id: string }) {
     ${
       data.disconnect_state &&
       html`<div class=${`banner ${tone(data)}`} role="status"><p><b>
-    ${sentence(disconnectAnswer(data))}.</b> ${data.disconnect_detail ?? ''} <${Time} at=${data.disconnect_at}
+    ${sentence(disconnectAnswer(data))}.</b> ${plainDetail(data.disconnect_detail)} <${Time} at=${data.disconnect_at}
       none="" /></p></div>`
+    }
+    ${
+      data.gave_way_at !== null &&
+      html`<div class="banner"><p><b>Another device took its place.</b> It no longer counts as one of the plan’s
+        devices. <${Time} at=${data.gave_way_at} /></p></div>`
+    }
+    ${
+      data.change_state !== null &&
+      html`<div class=${`banner ${data.change_state === 'ack' ? '' : 'warn'}`}><p><b>${changeAnswer(data)}.</b>
+        ${' '}${plainDetail(data.change_detail)} <${Time} at=${data.change_at} none="" /></p></div>`
     }
     <section class="figures small-figures" aria-label="Usage">
       <div class="figure"><span class="figure-label">Connected</span><b class="num">

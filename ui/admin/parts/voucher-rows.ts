@@ -68,14 +68,14 @@ export function VoucherRows({
     const end = voucher.code.slice(-CODE_END);
     const sure = await ask({
       title: `Cancel the voucher ending ${end}?`,
-      body: html`<p>Its guest has redeemed it for <b>${voucher.plan_name}</b>. What is left of that is taken back, they
-        go offline now, and the code cannot be restored.</p>`,
+      body: html`<p>A guest has redeemed it for <b>${voucher.plan_name}</b>. What is left of that is taken back, and
+        whoever is online with it goes offline now. It cannot be restored, and no money is paid back.</p>`,
       confirm: `Cancel ${end}`,
     });
     if (!sure) return;
     try {
       replace(await post<Voucher>(`/vouchers/${voucher.id}/cancel`));
-      tell(`Voucher ending ${end} cancelled. Its guest is being disconnected.`);
+      tell(`Voucher ending ${end} cancelled, and what it gave taken back.`);
     } catch (failure) {
       tellFailure(failure);
     }
