@@ -1,8 +1,9 @@
 // When the box or a router was down, and whether guests get the time back.
+import { useEffect } from 'preact/hooks';
 import { exactTime, formatCount, formatDuration } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
-import { post, put } from '../api.ts';
-import { useList, useLoad } from '../load.ts';
+import { get, post, put } from '../api.ts';
+import { type Listed, useList, useLoad } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
 import { Button, Card, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { ask } from '../parts/dialog.ts';
@@ -18,10 +19,40 @@ const lengthOf = (outage: Outage) =>
   outage.to_at === null ? 'still down' : formatDuration(Math.round((outage.to_at - outage.from_at) / 1000));
 const guests = (count: number) => `${formatCount(count)} entitlement${count === 1 ? '' : 's'}`;
 
+const POLL_MS = 1500;
+
+const isBeingExtended = (outage: Outage) => outage.state === 'approved' && outage.done_at === null;
+
+/** Follows outages whose entitlements are being extended until all are, row by row: the list keeps its place. */
+function useExtensions({ items, change, reload }: Listed<Outage>): void {
+  const ids = items
+    .filter(isBeingExtended)
+    .map(({ id }) => id)
+    .join(' ');
+  useEffect(() => {
+    if (ids === '') return;
+    let left = false;
+    const timer = window.setInterval(async () => {
+      try {
+        const now = await Promise.all(ids.split(' ').map((id) => get<Outage>(`/outages/${id}`)));
+        if (!left) change((rows) => rows.map((row) => now.find(({ id }) => id === row.id) ?? row));
+      } catch {
+        // The list says what is wrong and offers to try again.
+        if (!left) reload();
+      }
+    }, POLL_MS);
+    return () => {
+      left = true;
+      window.clearInterval(timer);
+    };
+  }, [ids, change, reload]);
+}
+
 export function Outages() {
   const state = usePlace().query.get('state') ?? '';
   const manages = canManage(useMe().account.role);
   const list = useList<Outage>('/outages', { state });
+  useExtensions(list);
 
   async function decide(outage: Outage, action: 'approve' | 'dismiss') {
     const most = formatDuration(Math.round(outage.extension_ms / 1000));
@@ -66,8 +97,11 @@ export function Outages() {
         {
           label: 'State',
           at: 'sub-end',
-          cell: (outage: Outage) => html`<${State} state=${outage.state === 'open' ? 'offline' : outage.state}
-            word=${{ open: 'down', waiting: 'to decide', approved: 'extended', dismissed: 'dismissed' }[outage.state]} />`,
+          cell: (outage: Outage) =>
+            isBeingExtended(outage)
+              ? html`<${State} state="making" word="being extended" />`
+              : html`<${State} state=${outage.state === 'open' ? 'offline' : outage.state}
+                  word=${{ open: 'down', waiting: 'to decide', approved: 'extended', dismissed: 'dismissed' }[outage.state]} />`,
         },
         {
           label: 'Guests',
@@ -83,7 +117,7 @@ export function Outages() {
                     onClick=${() => decide(outage, 'approve')}>Extend<//>
                   <${Button} onClick=${() => decide(outage, 'dismiss')}>Dismiss<//>`
                 }</div>`
-              : html`<span class="muted">${outage.state !== 'approved' ? '' : outage.done_at === null ? 'being extended, ' : `${guests(outage.extended)} extended, `}${
+              : html`<span class="muted">${outage.state !== 'approved' ? '' : `${guests(outage.extended)} extended${isBeingExtended(outage) ? ' so far' : ''}, `}${
                   outage.decided_by ? `by ${outage.decided_by}` : ''
                 }</span>`,
         },
