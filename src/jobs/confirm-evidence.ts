@@ -50,6 +50,8 @@ export async function confirmEvidence(
       source_address: evidence.source_address,
       result_code: answer.result_code,
     });
+    // The query may be wrong about money that came late: its code finds it where M-PESA keeps the books (payments.md §5, 10).
+    if (notice?.receipt) await askAboutReceipt(ctx, notice.receipt, evidence.received_at);
   }
   ctx.kick();
   return { outcome: `asked: ${answer.result_code}` };
