@@ -296,9 +296,11 @@ scenario(17, 'two boxes kill each other’s token', async () => {
       boxes.map(async (box) => {
         const guest = newGuest();
         // Where the other box was quicker twice, no prompt went out, and the guest taps again.
-        await until('an order is taken', async () => (await push(box, {}, guest)).state !== 'failed');
-        const { id } = await order(box.karibu, box.plan, guest.number, guest.mac);
-        await orderIn(box.karibu, id, 'paid');
+        const taken = await until('an order is taken', async () => {
+          const sale = await push(box, {}, guest);
+          return sale.state === 'failed' ? undefined : sale;
+        });
+        await orderIn(box.karibu, taken.id, 'paid');
       }),
     );
   const { prompts, pushes, oauth } = pair.mpesa.counts();
@@ -441,7 +443,8 @@ scenario(26, 'a notice is rubbish', async () => {
   const strange = prompt.callback_url.replace(/[^/]+$/, 'x'.repeat(43));
   for (const url of [prompt.callback_url, strange]) {
     for (const raw of rubbish) expect(await post(url, raw), raw.slice(0, 20)).toBe(200);
-    expect(await post(url, 'a'.repeat(5_000_000))).toBe(413);
+    // It hangs up on who goes on sending.
+    expect([413, 'cut']).toContain(await post(url, 'a'.repeat(5_000_000)).catch(() => 'cut'));
     expect(await post(url, successBody(prompt).slice(1), { 'content-type': 'text/plain' })).toBe(200);
   }
   await expectNothingGranted(shop, id);
