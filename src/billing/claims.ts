@@ -33,10 +33,13 @@ export interface ClaimInput {
 
 /**
  * The M-PESA code in what a guest pasted: the code alone, or the SMS around it. Undefined when there is none, or more than
- * one; ten letters and digits with at least one of each (payments.md §1.5).
+ * one; ten letters and digits (payments.md §1.5). One without a digit is taken alone or before the SMS's `Confirmed`.
  */
 export function readCode(pasted: string): string | undefined {
-  const words = pasted.toUpperCase().match(/[A-Z0-9]+/g) ?? [];
+  const text = pasted.trim().toUpperCase();
+  const plain = /^([A-Z][A-Z0-9]{9})(?:\s+CONFIRMED\b|$)/.exec(text)?.[1];
+  if (plain && isPlausibleReceipt(plain)) return plain;
+  const words = text.match(/[A-Z0-9]+/g) ?? [];
   const codes = new Set(words.filter((word) => /^[A-Z][A-Z0-9]{9}$/.test(word) && /\d/.test(word)));
   return codes.size === 1 ? [...codes][0] : undefined;
 }

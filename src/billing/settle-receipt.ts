@@ -51,6 +51,7 @@ export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, no
     const payment = await completePayment(tx, known, money);
     const differs = known.amount_cents !== amount ? ` It says ${formatMoney(amount)}.` : '';
     await closeEvidence(tx, evidence.id, 'duplicate', `Already known.${differs}`, now, payment.id);
+    await confirmOthers(tx, money.receipt, payment.id, now);
     return { order_id: known.order_id, payment, granted: false };
   }
   const order = await findOrderOf(tx, { ...money, amount_cents: amount }, now);

@@ -265,6 +265,10 @@ onEveryStore('a pasted code', (store) => {
       'VAF1234XYZ Confirmed. Ksh20.00 sent to KARIBU WIFI for account 1hour on 15/1/27 at 11:01 AM. New M-PESA balance is Ksh480.00.';
     expect(readCode(sms)).toBe('VAF1234XYZ');
     expect(readCode(' vaf1234xyz ')).toBe('VAF1234XYZ');
+    // One in ten has no digit.
+    expect(readCode('UKLODQGXDW')).toBe('UKLODQGXDW');
+    expect(readCode('UKLODQGXDW Confirmed. Ksh20.00 sent to KARIBU WIFI')).toBe('UKLODQGXDW');
+    expect(readCode('I have PAIDALREADY')).toBeUndefined();
     for (const text of ['', 'hello', '0712345678', 'VAF1234XYZ UBF1234XYZ', 'VAF1234XY', 'CONFIRMEDX']) {
       expect(readCode(text), text).toBeUndefined();
     }

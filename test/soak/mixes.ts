@@ -3,17 +3,20 @@ import { randomUUID } from 'node:crypto';
 import type { Knobs, LedgerEntry } from '../../src/simulators/mpesa/index.ts';
 import { type Guest, newGuest, post, promptOf, push, successBody } from '../e2e/payments/support/counter.ts';
 import { type Books, type Comparison, compare, readBooks } from '../e2e/payments/support/fates.ts';
+import { send } from '../e2e/support/api.ts';
 import { openShop, order, type Shop } from '../e2e/support/shop.ts';
 import { until } from '../e2e/support/until.ts';
 import { type Chance, chance } from '../protocols/radius/material.ts';
 
 /** So many mixes share a box; then another one begins in an empty folder. */
-const MIXES_A_BOX = 100;
+const MIXES_A_BOX = 125;
 const LEAST_ACTIONS = 4;
 const MOST_ACTIONS = 9;
 /** The plug is pulled in so many mixes of ten. */
 const CUTS_IN_TEN = 4;
 const LONGEST_BEFORE_CUT_MS = 400;
+/** Wrong, and believed: then only a C2B notice or the pull tells of the money. */
+const SAYS_FAILED = 'callback says failed';
 /** The night's proof of the internal ledger is made after so many mixes. */
 const MIXES_A_PROOF = 10;
 
@@ -22,11 +25,8 @@ export interface Mixes {
   seed: number;
 }
 
-/** What became of the money of one kind of happening; `none`: no money moved; `nameless`: nothing can tell of it. */
-type Tally = Record<
-  'played' | 'granted' | 'pending' | 'unmatched' | 'reversed' | 'nameless' | 'none',
-  number
->;
+/** What became of the money of one kind of happening; `none`: no money moved; `by_pull`: of these the pull alone told. */
+type Tally = Record<'played' | 'granted' | 'pending' | 'unmatched' | 'reversed' | 'by_pull' | 'none', number>;
 
 export interface MixesResult {
   mixes: number;
@@ -81,11 +81,15 @@ async function forward(box: Box, receipt: string): Promise<void> {
   const entry = box.shop.mpesa.ledger().find((one) => one.receipt === receipt);
   if (!entry) return;
   const raw = JSON.stringify({ from: 'MPESA', text: receivedSms(entry) });
-  await until(
+  const answer = await until(
     'the SMS is taken',
-    async () => (await post(box.smsAddress, raw).catch(() => undefined)) === 200,
+    async () => {
+      const now = await send<{ taken?: boolean }>('POST', box.smsAddress, { raw }).catch(() => undefined);
+      return now?.status === 200 && now;
+    },
     20,
   );
+  if (!answer.body.taken) throw new Error(`an SMS was not read: ${raw}`);
   box.forwarded.add(receipt);
 }
 
@@ -130,6 +134,11 @@ const HAPPENINGS: Record<string, Happening> = {
   'push answer lost': sale({ drop: 'after_accept' }),
   'push answer and callback lost': sale({ drop: 'after_accept', callback_count: 0 }),
   'push lost': sale({ drop: 'before_accept' }),
+  'push answer, callback and C2B lost': sale({ drop: 'after_accept', callback_count: 0, c2b_count: 0 }),
+  'callback and C2B lost': sale({ callback_count: 0, c2b_count: 0 }),
+  'C2B before the callback': sale({ callback_delay_ms: 150, c2b_count: 2, c2b_concurrent: true }),
+  'C2B late': sale({ c2b_delay_ms: 300 }),
+  [SAYS_FAILED]: sale({ callback_result_code: '1032', c2b_delay_ms: 100 }),
   'push refused': sale({ stk_error: 'spike_arrest' }),
   cancelled: sale({ outcome: '1032' }),
   'wrong PIN': sale({ outcome: '2001' }),
@@ -187,6 +196,13 @@ const HAPPENINGS: Record<string, Happening> = {
   async 'by hand, for nothing known'(box, guest) {
     await payByHand(box, guest, box.by.pick([5, 20, 37]), box.by.pick(['wifi', '0722', 'KODI YA MWEZI']));
   },
+  async 'by hand, for a plan'(box, guest) {
+    await payByHand(box, guest, 20, '1hour');
+  },
+  async 'by hand, by the code of an order'(box, guest) {
+    await push(box.shop, { outcome: '1032' }, guest);
+    await payByHand(box, guest, 20, promptOf(box.shop, guest).account_reference);
+  },
   async 'by hand, another amount'(box, guest) {
     await push(box.shop, { drop: 'before_accept' }, guest);
     await payByHand(box, guest, 19, 'WIFI');
@@ -196,6 +212,11 @@ const HAPPENINGS: Record<string, Happening> = {
 
 async function openBox(by: Chance): Promise<Box> {
   const shop = await openShop();
+  const url = `http://${shop.karibu.callback}`;
+  await shop.api.put('/tunnel', { mode: 'manual', url });
+  await shop.api.post('/go-live/c2b', { version: 'v1' });
+  await shop.api.put('/tunnel', { mode: 'none', url });
+  shop.mpesa.setKnobs({ c2b_delay_ms: 0 });
   await shop.api.put('/settings/sms-payments', { enabled: true, pay_to: 'paybill', pay_to_number: '174379' });
   await shop.api.post('/till-sessions', { opening_cents: 0 });
   const { address } = await shop.api.post<{ address: string }>('/settings/sms-payments/address');
@@ -205,7 +226,7 @@ async function openBox(by: Chance): Promise<Box> {
   };
 }
 
-/** Money of which nothing that reached the box can tell: the answer to its push was lost, and its callback. */
+/** Money of which nothing that reached the box can tell before the pull: the answer to its push was lost, and its notices. */
 function findNameless(box: Box, books: Books): Set<string> {
   const known = new Set(books.checkouts.values());
   const nameless = box.shop.mpesa
@@ -213,15 +234,19 @@ function findNameless(box: Box, books: Books): Set<string> {
     .filter(
       (entry) =>
         entry.source === 'stk' &&
-        entry.callback_http_status !== 200 &&
-        !known.has(entry.checkout_request_id) &&
+        (entry.callback_http_status !== 200 || box.kinds.get(entry.payer_msisdn) === SAYS_FAILED) &&
+        entry.confirmations.every(({ http_status }) => http_status !== 200) &&
+        (!known.has(entry.checkout_request_id) || box.kinds.get(entry.payer_msisdn) === SAYS_FAILED) &&
         !box.forwarded.has(entry.receipt),
     );
   return new Set(nameless.map(({ receipt }) => receipt));
 }
 
 /** What a box does by itself within the hour is asked for now: late callbacks come, open orders are asked about. */
-async function comeToRest(box: Box): Promise<Comparison & { nameless: Set<string> }> {
+async function comeToRest(
+  box: Box,
+  { all = false, seconds = 20 } = {},
+): Promise<Comparison & { nameless: Set<string> }> {
   const { mpesa, api } = box.shop;
   for (const prompt of mpesa.prompts().filter(({ callback_held }) => callback_held))
     mpesa.release(prompt.checkout_request_id);
@@ -234,7 +259,8 @@ async function comeToRest(box: Box): Promise<Comparison & { nameless: Set<string
     async () => {
       const books = await readBooks(api);
       const nameless = findNameless(box, books);
-      last = { ...compare(mpesa.ledger(), books, { told: box.told, unheard: nameless }), nameless };
+      const unheard = all ? new Set<string>() : nameless;
+      last = { ...compare(mpesa.ledger(), books, { told: box.told, unheard }), nameless };
       const cash = books.payments.filter(({ gateway }) => gateway === 'cash').length;
       if (cash !== box.cash.size) last.problems.push(`${box.cash.size} cash sales are ${cash} payments`);
       if (last.problems.length === 0) return true;
@@ -250,7 +276,7 @@ async function comeToRest(box: Box): Promise<Comparison & { nameless: Set<string
         }
       return false;
     },
-    20,
+    seconds,
   ).catch((error: Error) => {
     if (!last) throw error;
   });
@@ -267,6 +293,14 @@ function noteAmounts(box: Box): void {
   // Only a notice names an amount: where the query alone told of it, it is the sum asked for.
   for (const entry of named) if (entry.callback_http_status === 200) box.told.set(entry.receipt, 15);
 }
+
+/** What the box itself said of it. */
+const errorsOf = ({ shop }: Box) =>
+  shop.karibu
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('"level":"error"'))
+    .slice(-10);
 
 /** One mix; what is wrong afterwards. */
 async function playMix(box: Box, result: MixesResult): Promise<string[]> {
@@ -297,25 +331,34 @@ async function playMix(box: Box, result: MixesResult): Promise<string[]> {
   await shop.mpesa.waitUntilQuiet();
   noteAmounts(box);
   const { problems } = await comeToRest(box);
-  return [...failures, ...problems];
+  const wrong = [...failures, ...problems];
+  return wrong.length === 0 ? [] : [...wrong, ...errorsOf(box)];
 }
 
 function tallyOf(result: MixesResult, kind: string): Tally {
   const found = result.kinds.get(kind);
   if (found) return found;
-  const fresh = { played: 0, granted: 0, pending: 0, unmatched: 0, reversed: 0, nameless: 0, none: 0 };
+  const fresh = { played: 0, granted: 0, pending: 0, unmatched: 0, reversed: 0, by_pull: 0, none: 0 };
   result.kinds.set(kind, fresh);
   return fresh;
 }
 
+/** A last power cut, and the sweep after it: now nothing may be unheard of. */
 async function closeBox(box: Box, result: MixesResult): Promise<void> {
-  const { fates, nameless } = await comeToRest(box);
+  const { nameless } = await comeToRest(box);
+  await box.shop.api.post('/go-live/pull', { msisdn: '0722000000' });
+  await box.shop.karibu.kill9();
+  await box.shop.karibu.restart();
+  const { fates, problems } = await comeToRest(box, { all: true, seconds: 90 });
+  result.problems.push(...problems);
+  await prove(box, result);
   const payers = new Set<string>();
   for (const entry of box.shop.mpesa.ledger()) {
     const kind = box.kinds.get(entry.payer_msisdn) ?? 'unknown';
     payers.add(entry.payer_msisdn);
-    const fate = nameless.has(entry.receipt) ? 'nameless' : fates.get(entry.receipt);
+    const fate = fates.get(entry.receipt);
     if (fate) tallyOf(result, kind)[fate]++;
+    if (nameless.has(entry.receipt)) tallyOf(result, kind).by_pull++;
     result.shillings += entry.amount_shillings;
   }
   for (const [msisdn, kind] of box.kinds) if (!payers.has(msisdn)) tallyOf(result, kind).none++;
@@ -340,7 +383,6 @@ export async function playMixes({ mixes, seed }: Mixes, say: (line: string) => v
       if (result.mixes % MIXES_A_PROOF === 0) await prove(box, result);
       if (result.mixes % 25 === 0) say(`${result.mixes} mixes, ${result.cuts} cuts`);
       if (result.problems.length > 0 || result.mixes === mixes || result.mixes % MIXES_A_BOX === 0) {
-        await prove(box, result);
         await closeBox(box, result);
         await box.shop.close();
         box = undefined;
@@ -354,7 +396,7 @@ export async function playMixes({ mixes, seed }: Mixes, say: (line: string) => v
 
 /** The outcomes by kind, as lines. */
 export function tableOf({ kinds }: MixesResult): string[] {
-  const columns = ['played', 'granted', 'pending', 'unmatched', 'reversed', 'nameless', 'none'] as const;
+  const columns = ['played', 'granted', 'pending', 'unmatched', 'reversed', 'by_pull', 'none'] as const;
   const line = (name: string, cells: (string | number)[]) =>
     name.padEnd(36) + cells.map((cell) => String(cell).padStart(10)).join('');
   const rows = [...kinds].sort(([a], [b]) => a.localeCompare(b));

@@ -55,7 +55,8 @@ export function parseConfirmationSms(text: string): ConfirmationSms | undefined 
   const plain = text.replace(/\s+/g, ' ').trim();
   const head = HEAD.exec(plain);
   const receipt = head?.[1]?.toUpperCase();
-  if (!head || !receipt || !/[A-Z]/.test(receipt) || !/\d/.test(receipt)) return undefined;
+  // From the tenth of a month on one in ten genuine codes has no digit at all.
+  if (!head || !receipt || !/[A-Z]/.test(receipt)) return undefined;
   const rest = plain.slice(head[0].length);
   const parts = partsOf(rest);
   const at = parts && momentOf(parts.date, parts.time);

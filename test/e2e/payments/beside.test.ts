@@ -1,0 +1,253 @@
+// What M-PESA tells beside the callback: notices of payments by hand and twins of those by prompt, rows that are pulled.
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { SIMULATED_CERTIFICATE, SIMULATED_INITIATOR } from '../../../src/simulators/mpesa/index.ts';
+import { orderDetail } from '../support/books.ts';
+import { openShop, orderIn, type Shop } from '../support/shop.ts';
+import { until } from '../support/until.ts';
+import {
+  expectNothingGranted,
+  type Guest,
+  newGuest,
+  post,
+  promptOf,
+  push,
+  script,
+} from './support/counter.ts';
+import { type BookedPayment, booksAgree } from './support/fates.ts';
+import { playScenarios } from './support/table.ts';
+
+let shop: Shop;
+
+const scenario = playScenarios(() => booksAgree(shop.mpesa, [shop.api]));
+
+const QUIET = { callback_delay_ms: 0, c2b_delay_ms: 0 };
+
+const wayIn = (mode: 'none' | 'manual') =>
+  shop.api.put('/tunnel', { mode, url: `http://${shop.karibu.callback}` });
+
+beforeAll(async () => {
+  shop = await openShop();
+  shop.mpesa.setKnobs(QUIET);
+  await wayIn('manual');
+  await shop.api.post('/go-live/c2b', { version: 'v1' });
+  await shop.api.post('/go-live/pull', { msisdn: '0722000000' });
+  await wayIn('none');
+});
+
+afterEach(() => {
+  shop.mpesa.resetKnobs();
+  shop.mpesa.setKnobs(QUIET);
+});
+
+afterAll(() => shop?.close());
+
+const paid = (id: string) => orderIn(shop.karibu, id, 'paid');
+
+async function payByHand(guest: Guest, account_reference: string, amount_shillings = 20): Promise<string> {
+  const to = shop.mpesa.merchants[0]!.shortcode;
+  const wish = { msisdn: guest.msisdn, to, account_reference, amount_shillings };
+  const result = await shop.mpesa.payByHand(wish);
+  if (!result.ok) throw new Error(result.problem);
+  return result.receipt;
+}
+
+interface Told extends BookedPayment {
+  note: string | null;
+  subscriber_id: string | null;
+  evidence: { kind: string; state: string }[];
+}
+
+/** A payment with everything that told of it, once it is booked. */
+async function bookedAs(receipt: string): Promise<Told> {
+  const found = await until(`${receipt} is booked`, async () => {
+    const payments = await shop.api.all<BookedPayment>(`/payments?q=${receipt}`);
+    return payments[0];
+  });
+  return shop.api.get<Told>(`/payments/${found.id}`);
+}
+
+/** Waits until so many kinds of evidence tell of a payment. */
+const toldBy = (receipt: string, kinds: string[]) =>
+  until(`${kinds} tell of ${receipt}`, async () => {
+    const booked = await bookedAs(receipt);
+    const told = booked.evidence.map(({ kind }) => kind);
+    return kinds.every((kind) => told.includes(kind)) && booked;
+  });
+
+const expectOne = async (receipt: string) =>
+  expect(await shop.api.all<BookedPayment>(`/payments?q=${receipt}`)).toHaveLength(1);
+
+scenario(5, 'one receipt is told by callback and by C2B', async () => {
+  for (const c2b_delay_ms of [0, 200]) {
+    const { id, guest } = await push(shop, { c2b_delay_ms, callback_delay_ms: 100 });
+    await paid(id);
+    const receipt = promptOf(shop, guest).receipt as string;
+    await toldBy(receipt, ['stk_callback', 'c2b']);
+    await expectOne(receipt);
+    expect((await orderDetail(shop, id)).payments).toHaveLength(1);
+  }
+  return 'either first: one payment, two pieces of evidence';
+});
+
+scenario(10, 'the query says cancelled, a callback says paid, then C2B shows the money', async () => {
+  const { id, guest } = await push(shop, { callback_held: true, c2b_held: true, query_result_code: '1032' });
+  await shop.api.post(`/orders/${id}/query`);
+  await orderIn(shop.karibu, id, 'failed');
+  const { checkout_request_id, receipt } = promptOf(shop, guest);
+  shop.mpesa.release(checkout_request_id);
+  await until('the callback is kept aside', async () =>
+    (await orderDetail(shop, id)).evidence.some(
+      ({ kind, state }) => kind === 'stk_callback' && state === 'quarantined',
+    ),
+  );
+  await expectNothingGranted(shop, id);
+  shop.mpesa.releaseConfirmation(receipt as string);
+  await paid(id);
+  await expectOne(receipt as string);
+  return 'in review until C2B came, then granted';
+});
+
+scenario(11, 'the callback says failed, C2B shows the money', async () => {
+  const { id, guest } = await push(shop, { callback_result_code: '1032', c2b_held: true });
+  await orderIn(shop.karibu, id, 'failed');
+  shop.mpesa.releaseConfirmation(promptOf(shop, guest).receipt as string);
+  await paid(id);
+  return 'failed, then granted';
+});
+
+scenario(13, 'the query says paid, the receipt comes by C2B', async () => {
+  const { id, guest } = await push(shop, { callback_count: 0, c2b_held: true });
+  await shop.api.post(`/orders/${id}/query`);
+  await paid(id);
+  const { receipt } = promptOf(shop, guest);
+  expect((await orderDetail(shop, id)).payments).toMatchObject([{ receipt: null }]);
+  shop.mpesa.releaseConfirmation(receipt as string);
+  await until('the receipt is attached', async () =>
+    (await orderDetail(shop, id)).payments.every((one) => one.receipt === receipt),
+  );
+  expect((await orderDetail(shop, id)).payments).toHaveLength(1);
+  return 'granted at once, the receipt attached';
+});
+
+scenario(14, 'the guest pays by prompt and by hand', async () => {
+  const { id, guest } = await push(shop);
+  await paid(id);
+  const first = await orderDetail(shop, id);
+  const receipt = await payByHand(guest, promptOf(shop, guest).account_reference);
+  const second = await bookedAs(receipt);
+  expect(second).toMatchObject({ state: 'settled' });
+  expect(second.entitlement_id).not.toBe(first.entitlement_id);
+  return 'two receipts, two grants';
+});
+
+/** What a notice of a payment by hand says that M-PESA knows nothing of. */
+const handNotice = (TransID: string, BusinessShortCode = '174379') =>
+  JSON.stringify({
+    TransactionType: 'Pay Bill',
+    TransID,
+    TransTime: '20261121120000',
+    TransAmount: '20.00',
+    BusinessShortCode,
+    BillRefNumber: '1HOUR',
+    MSISDN: '254722000001',
+    FirstName: 'JANE',
+  });
+
+scenario(20, 'a notice by hand is for another shortcode', async () => {
+  const { id, guest } = await push(shop, { c2b_body: handNotice('UKL0000001', '999999') });
+  await paid(id);
+  await until('the notice was sent', () => twinsOf(guest).length === 1);
+  expect(twinsOf(guest)).toMatchObject([{ http_status: 200 }]);
+  await until('it is told', () => shop.karibu.output().includes('It is for the shortcode 999999.'));
+  expect(await shop.api.all('/payments?q=UKL0000001')).toEqual([]);
+  return 'answered 200 and logged, nothing booked';
+});
+
+/** The C2B notices that were sent about a guest's money. */
+const twinsOf = ({ msisdn }: Guest) =>
+  shop.mpesa.ledger().find(({ payer_msisdn }) => payer_msisdn === msisdn)?.confirmations ?? [];
+
+scenario(22, 'a payment by hand is forged', async () => {
+  const guessed = `http://${shop.karibu.callback}/cb/pay/${'0'.repeat(64)}/confirmation`;
+  expect(await post(guessed, handNotice('UKL0000002'))).toBe(200);
+  // With a way in from outside nobody can say who sent a notice: M-PESA has to know the money.
+  await wayIn('manual');
+  const { id, guest } = await push(shop, { c2b_body: handNotice('UKL0000003') });
+  await paid(id);
+  await until('the notice was sent', () => twinsOf(guest).length === 1);
+  const receipt = await payByHand(newGuest(), 'KODI');
+  await bookedAs(receipt);
+  await wayIn('none');
+  for (const forged of ['UKL0000002', 'UKL0000003'])
+    expect(await shop.api.all(`/payments?q=${forged}`)).toEqual([]);
+  return 'not booked; genuine money that M-PESA confirmed was';
+});
+
+scenario(24, 'the payer of a payment by hand is a hash', async () => {
+  const { id, guest } = await push(shop);
+  await paid(id);
+  const { subscriber_id } = await shop.api.get<{ subscriber_id: string }>(`/orders/${id}`);
+  const known = await bookedAs(await payByHand(guest, '1HOUR'));
+  expect(known).toMatchObject({ state: 'settled', subscriber_id });
+  const stranger = await bookedAs(await payByHand(newGuest(), '1HOUR'));
+  expect(stranger.state).toBe('settled');
+  expect(stranger.subscriber_id).not.toBe(subscriber_id);
+  return 'a guest of ours is known by it, a stranger is not taken for one';
+});
+
+scenario(25, 'the account of a payment by hand is unknown or mistyped', async () => {
+  for (const typed of ['KODI YA MWEZI', 'X1H0UR', '  ?? ']) {
+    const booked = await bookedAs(await payByHand(newGuest(), typed));
+    expect(booked, typed).toMatchObject({ state: 'unmatched', entitlement_id: null });
+    expect(booked.note).not.toBeNull();
+  }
+  const right = newGuest();
+  script(shop.mpesa, right, { c2b_count: 2, c2b_concurrent: true });
+  expect(await bookedAs(await payByHand(right, ' 1 hour '))).toMatchObject({ state: 'settled' });
+  return 'three wait for a person, the plan’s own code is granted';
+});
+
+scenario(29, 'money is sent back after it was used', async () => {
+  await shop.api.put('/go-live/initiator', {
+    name: SIMULATED_INITIATOR.name,
+    password: SIMULATED_INITIATOR.password,
+    certificate: SIMULATED_CERTIFICATE,
+  });
+  const { id, guest } = await push(shop);
+  await paid(id);
+  const { payments, entitlement_id } = await orderDetail(shop, id);
+  await shop.api.post(`/payments/${payments[0]!.id}/reverse`, { remarks: 'Paid by mistake' });
+  const receipt = promptOf(shop, guest).receipt as string;
+  await until('it is reversed', async () => (await bookedAs(receipt)).state === 'reversed');
+  expect(await shop.api.get(`/entitlements/${entitlement_id}`)).toMatchObject({ state: 'revoked' });
+  expect(shop.mpesa.ledger().find((entry) => entry.receipt === receipt)?.reversal).not.toBeNull();
+  return 'reversed here and there, the access ended, nothing deleted';
+});
+
+scenario(30, 'the callback, C2B and the pull race', async () => {
+  await wayIn('manual');
+  const sales = await Promise.all(
+    Array.from({ length: 4 }, () => push(shop, { c2b_count: 2, c2b_concurrent: true })),
+  );
+  for (const { id } of sales) await paid(id);
+  for (const { guest } of sales) {
+    const receipt = promptOf(shop, guest).receipt as string;
+    await toldBy(receipt, ['stk_callback', 'c2b']);
+    await expectOne(receipt);
+  }
+  await wayIn('none');
+  return 'four sales, each one payment';
+});
+
+scenario(
+  8,
+  'nothing of M-PESA’s ever arrives: no answer, no callback, no notice',
+  async () => {
+    const silent = { drop: 'after_accept', callback_count: 0, c2b_count: 0 } as const;
+    const { id, guest } = await push(shop, silent);
+    await orderIn(shop.karibu, id, 'paid', 90);
+    await toldBy(promptOf(shop, guest).receipt as string, ['pull']);
+    return 'found by the pull, by the code in the account';
+  },
+  100,
+);
