@@ -142,6 +142,8 @@ describe('the admin API refuses', () => {
   const NEEDED: Record<string, Record<string, unknown>> = {
     revoke: { reason: 'x' },
     void: { reason: 'x' },
+    attach: { order_id: NOBODY },
+    reverse: { remarks: 'x' },
     count: { counted_cents: 0 },
     close: { counted_cents: 0 },
   };
