@@ -46,7 +46,7 @@ export interface Comparison {
 export interface Exceptions {
   /** Receipt → shillings that the callback named, where the simulator was told to name another sum than was paid. */
   told?: ReadonlyMap<string, number>;
-  /** Receipts that no message about has reached Karibu yet. */
+  /** Receipts that may be unknown: no message that money came has reached Karibu yet. */
   unheard?: ReadonlySet<string>;
 }
 
@@ -73,7 +73,6 @@ export function compare(ledger: LedgerEntry[], books: Books, except: Exceptions 
       if (!except.unheard?.has(entry.receipt)) problems.push(`${entry.receipt} (${entry.source}) is lost`);
       continue;
     }
-    if (except.unheard?.has(entry.receipt)) problems.push(`${entry.receipt} was heard of`);
     const shillings = [entry.amount_shillings, except.told?.get(entry.receipt)];
     if (!shillings.includes(payment.amount_cents / 100))
       problems.push(`${entry.receipt} is KES ${payment.amount_cents / 100}, not ${entry.amount_shillings}`);
