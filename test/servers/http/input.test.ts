@@ -143,7 +143,7 @@ describe('the admin API refuses', () => {
     revoke: { reason: 'x' },
     void: { reason: 'x' },
     attach: { order_id: NOBODY },
-    reverse: { remarks: 'x' },
+    reverse: { remarks: 'twice paid' },
     count: { counted_cents: 0 },
     close: { counted_cents: 0 },
   };
