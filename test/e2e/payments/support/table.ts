@@ -21,7 +21,7 @@ const count = (fates: Iterable<Fate>) => {
  */
 export function playScenarios(agree: () => Promise<Map<string, Fate>>) {
   const rows: Row[] = [];
-  let before = new Set<string>();
+  const before = new Set<string>();
   afterAll(() => {
     const width = Math.max(0, ...rows.map(({ words }) => words.length));
     const happened = Math.max(0, ...rows.map((row) => row.happened.length));
@@ -40,7 +40,7 @@ export function playScenarios(agree: () => Promise<Map<string, Fate>>) {
         row.happened = await play();
         const fates = await agree();
         const fresh = [...fates].filter(([receipt]) => !before.has(receipt)).map(([, fate]) => fate);
-        before = new Set(fates.keys());
+        for (const receipt of fates.keys()) before.add(receipt);
         row.result = `books agree: ${count(fresh)}`;
       },
       seconds * 1000,
