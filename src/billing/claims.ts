@@ -215,6 +215,11 @@ export async function refuseClaim(db: Db, id: string, problem: string, now: numb
   });
 }
 
+/** What was said of this M-PESA code, if anybody said something. */
+export async function findClaimByReceipt(db: Db, receipt: string): Promise<Claim | undefined> {
+  return db.selectFrom('claims').selectAll().where('receipt', '=', receipt).executeTakeFirst();
+}
+
 export async function findClaim(db: Db, id: string): Promise<Claim | undefined> {
   return db.selectFrom('claims').selectAll().where('id', '=', id).executeTakeFirst();
 }

@@ -26,6 +26,9 @@ const ENGLISH = {
   connect: 'Connect now',
   online: 'You are online',
   voucher: 'I have a voucher',
+  paid: 'Paid already?',
+  checking: 'We are checking your payment',
+  checkNow: 'Check now',
 };
 const SWAHILI = {
   locale: 'sw-KE',
@@ -34,6 +37,9 @@ const SWAHILI = {
   connect: 'Unganisha sasa',
   online: 'Uko mtandaoni',
   voucher: 'Nina vocha',
+  paid: 'Umelipa?',
+  checking: 'Tunahakikisha malipo yako',
+  checkNow: 'Angalia sasa',
 };
 
 /** The router's own page leads on by a button when it cannot by itself. */
@@ -87,6 +93,33 @@ describe.skipIf(!hasBrowser)('without scripts', () => {
     expect(router.simulator.sessions().map(({ phone }) => phone.mac)).toContain(mac);
     await context.close();
   });
+
+  test.each([
+    ['in English', ENGLISH, '5A:00:00:00:0A:06', 'UKL1111AAA'],
+    ['in Swahili', SWAHILI, '5A:00:00:00:0A:07', 'UKL1111BBB'],
+  ])(
+    'a guest who has paid pastes the SMS and is told that it is checked, %s',
+    async (_, words, mac, code) => {
+      const { page, context } = await openPhone(browser, { scripts: false, locale: words.locale });
+      await joinWifi(page, shop.router.simulator, mac);
+      await passLoginPage(page);
+      await page.getByText(words.paid).click();
+      await page.locator('#text').fill('I have paid');
+      await page.locator('form.ask button').click();
+      await page.getByRole('alert').waitFor();
+      await shot(page, `guest-plain-${words.locale}-4-no-code`);
+      await page
+        .locator('#text')
+        .fill(`${code} Confirmed. Ksh20.00 sent to KARIBU WIFI on 21/11/26 at 11:01 AM.`);
+      await page.locator('form.ask button').click();
+      await page.getByRole('heading', { name: words.checking }).waitFor();
+      await shot(page, `guest-plain-${words.locale}-5-claimed`);
+      await page.getByRole('button', { name: words.checkNow }).click();
+      await page.getByText(code).waitFor();
+      expect(shop.router.simulator.sessions().map(({ phone }) => phone.mac)).not.toContain(mac);
+      await context.close();
+    },
+  );
 
   test('the language can be changed, and stays', async () => {
     const { page, context } = await openPhone(browser, { scripts: false });

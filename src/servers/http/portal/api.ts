@@ -9,6 +9,7 @@ import { normalizeMac } from '../../../lib/mac.ts';
 import { parse } from '../admin/route.ts';
 import type { HttpEnv } from '../context.ts';
 import { readJson } from '../input.ts';
+import { claimPaid } from './claim.ts';
 import type { PortalContext } from './context.ts';
 import { accessByCode, answerOrder, buyPlan, openCredential, redeemCode } from './purchase.ts';
 
@@ -30,6 +31,7 @@ const ip = z
 
 const newOrder = z.object({ plan_id: z.string().max(40), msisdn: z.string().max(40), mac, ip });
 const redeem = z.object({ code: z.string().trim().min(1, 'Write the code.').max(60), mac, ip });
+const claim = z.object({ text: z.string().trim().min(1, 'Paste the M-PESA message.').max(600), mac, ip });
 
 function viewPlan(plan: Plan) {
   const { id, name, description, price_cents, validity_seconds, online_seconds, quota_octets } = plan;
@@ -56,6 +58,25 @@ const REFUSALS = {
     new AppError('conflict', 'This payment is known, but not what it is for.', {
       hint: 'Show the M-PESA message at the counter.',
     }),
+};
+
+const CLAIM_REFUSALS = {
+  no_code: () =>
+    new AppError('invalid', 'There is no M-PESA code in this.', {
+      hint: 'Send the ten letters and digits at the start of the SMS, of one payment.',
+    }),
+  no_wifi: () =>
+    new AppError('invalid', 'A code is claimed for a device.', { hint: 'Send its MAC address as `mac`.' }),
+  other_device: () =>
+    new AppError('conflict', 'This code was given by another phone.', {
+      hint: 'Use that phone, or show the M-PESA message to the person who runs this WiFi.',
+    }),
+  unknown: () =>
+    new AppError('not_found', 'M-PESA does not know this code.', {
+      hint: 'Show the M-PESA message to the person who runs this WiFi.',
+    }),
+  receipt_over: REFUSALS.receipt_over,
+  receipt_waits: REFUSALS.receipt_waits,
 };
 
 export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }> {
@@ -104,6 +125,19 @@ export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }>
     });
     if ('refused' in entered) throw REFUSALS[entered.refused]();
     return c.json(await openCredential(ctx, entered.access.credential_id));
+  });
+
+  // A guest says they have paid: `yours` and `slow` bring a credential, `checking` is asked again with the same text.
+  api.post('/claims', async (c) => {
+    const body = parse(claim, await readJson(c.req.raw), 'body');
+    const { text, mac, ip } = body;
+    const guest = { mac, ip, previous_mac: null, router_id: null, address: c.env.address };
+    const answer = await claimPaid(ctx, text, guest);
+    if (answer.state === 'refused') throw CLAIM_REFUSALS[answer.reason]();
+    if (answer.state === 'checking') return c.json({ state: answer.state });
+    const own = await openCredential(ctx, answer.access.credential_id);
+    const minutes = answer.state === 'slow' ? { validity_seconds: answer.validity_seconds } : {};
+    return c.json({ state: answer.state, ...own, ...minutes });
   });
 
   return api;

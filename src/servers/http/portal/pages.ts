@@ -18,6 +18,7 @@ import { readBusiness } from '../../../operators/business.ts';
 import type { HttpEnv } from '../context.ts';
 import { asAppError, isForLog, STATUSES, statusOf } from '../errors.ts';
 import { refuseNul } from '../input.ts';
+import { claimPaid } from './claim.ts';
 import type { PortalContext } from './context.ts';
 import { rememberDevice, rememberedDevice } from './device-cookie.ts';
 import {
@@ -38,6 +39,7 @@ import {
 import {
   type AccessView,
   buyPage,
+  type ClaimError,
   type ConnectView,
   continuePage,
   type EntitlementView,
@@ -46,6 +48,7 @@ import {
   type Lang,
   orderPage,
   type PageView,
+  paidPage,
   statusPage,
   voucherPage,
 } from './views/index.ts';
@@ -371,6 +374,43 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     const plan = await findPlan(ctx.db, planId);
     return c.html(voucherPage({ ...visitor.page, access, plan_name: plan?.name ?? null }));
   }
+
+  pages.get('/paid', async (c) => {
+    const { page } = await visit(ctx, c);
+    return c.html(paidPage(page));
+  });
+
+  pages.post('/paid', async (c) => {
+    const form = await readForm(c);
+    const visitor = await visit(ctx, c, form);
+    const text = (form.text ?? '').slice(0, 600);
+    const refuse = (error: ClaimError, status: 400 | 409 | 429) =>
+      c.html(paidPage({ ...visitor.page, text, error }), status);
+    try {
+      const answer = await claimPaid(ctx, text, {
+        mac: visitor.hotspot?.mac ?? null,
+        previous_mac: rememberedDevice(c, ctx.vault)?.mac ?? null,
+        ip: visitor.hotspot?.ip ?? null,
+        router_id: visitor.hotspot?.router_id ?? null,
+        address: c.env.address,
+      });
+      if (answer.state === 'refused') {
+        const wrong = answer.reason === 'no_code' || answer.reason === 'no_wifi';
+        return refuse(answer.reason, wrong ? 400 : 409);
+      }
+      if (answer.state === 'checking') {
+        return c.html(paidPage({ ...visitor.page, checking: answer.receipt }));
+      }
+      const { credential_id } = answer.access;
+      rememberDevice(c, ctx.vault, { credential_id, mac: visitor.hotspot?.mac ?? null });
+      const access = await accessView(ctx, visitor, credential_id);
+      const slow_seconds = answer.state === 'slow' ? answer.validity_seconds : null;
+      return c.html(paidPage({ ...visitor.page, access, slow_seconds }));
+    } catch (error) {
+      if (asAppError(error).code === 'rate_limited') return refuse('too_many_tries', 429);
+      throw error;
+    }
+  });
 
   // Another site's form does not bring the cookie along (SameSite=Lax), so only the guest's own tap gets here.
   pages.post('/continue', async (c) => {

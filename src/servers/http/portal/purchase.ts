@@ -105,6 +105,16 @@ export async function openCredential(
   return { username: credential.username, password: ctx.vault.open(credential.password_sealed) };
 }
 
+/** One more try of a code, a voucher's or M-PESA's. @throws `rate_limited` */
+export function countTry(ctx: PortalContext, device: string, address: string | null, now: number): void {
+  const allowed = [ctx.codeTries.take(device, now), ctx.siteCodeTries.take(address ?? '', now)].every(
+    Boolean,
+  );
+  if (!allowed) {
+    throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
+  }
+}
+
 /** Redeems a code as typed, counting tries. @throws `rate_limited` */
 export async function redeemCode(
   ctx: PortalContext,
@@ -114,18 +124,14 @@ export async function redeemCode(
 ): Promise<Redemption> {
   const now = ctx.clock.now();
   const device = mac ?? address ?? '';
-  const allowed = [ctx.codeTries.take(device, now), ctx.siteCodeTries.take(address ?? '', now)].every(
-    Boolean,
-  );
-  if (!allowed) {
-    throw new AppError('rate_limited', 'Too many tries.', { hint: 'Wait five minutes, then try again.' });
-  }
+  countTry(ctx, device, address, now);
   const redemption = await redeemVoucher(ctx.db, ctx.vault, code, mac, now);
   if (redemption.redeemed) forgiveTries(ctx, device, address);
   return redemption;
 }
 
-function forgiveTries(ctx: PortalContext, device: string, address: string | null): void {
+/** The code was right: it is no try. */
+export function forgiveTries(ctx: PortalContext, device: string, address: string | null): void {
   ctx.codeTries.clear(device);
   ctx.siteCodeTries.giveBack(address ?? '');
 }

@@ -22,7 +22,7 @@ describe('texts', () => {
 
   it('says what to do next for every problem it can name', () => {
     const problems = keys.filter(
-      (key) => /^(router|buy|failed|voucher|error)_/.test(key) && !key.endsWith('_next'),
+      (key) => /^(router|buy|failed|voucher|claim|error)_/.test(key) && !key.endsWith('_next'),
     );
     const notProblems = ['buy_more', 'buy_more_below', 'buy_again', 'failed_title'];
     notProblems.push('voucher_title', 'voucher_label', 'voucher_hint', 'voucher_button');

@@ -11,6 +11,7 @@ import {
   type PageView,
   type PaymentFailure,
   type PlanView,
+  paidPage,
   statusPage,
   voucherPage,
 } from '../../../../src/servers/http/portal/views/index.ts';
@@ -57,6 +58,10 @@ function everyPage(common: PageView): Record<string, string> {
     voucher: voucherPage(common),
     voucherUsed: voucherPage({ ...common, code: 'ABCD2345', error: 'used' }),
     voucherDone: voucherPage({ ...common, access }),
+    havePaid: paidPage(common),
+    havePaidWrong: paidPage({ ...common, text: 'hello', error: 'no_code' }),
+    havePaidChecking: paidPage({ ...common, checking: 'VAF1234XYZ' }),
+    havePaidSlow: paidPage({ ...common, access, slow_seconds: 300 }),
     online: statusPage({ ...common, state: 'online', entitlement }),
     offline: statusPage({ ...common, state: 'offline', entitlement, connect }),
     ended: statusPage({ ...common, state: 'ended', ended_by: 'time' }),
@@ -125,6 +130,8 @@ describe('hostile values', () => {
     homePage({ ...view, plans: [evilPlan], router_error: evil }),
     buyPage({ ...view, plan: evilPlan, msisdn: evil }),
     voucherPage({ ...view, code: evil, error: 'unknown' }),
+    paidPage({ ...view, text: evil, error: 'no_code' }),
+    paidPage({ ...view, checking: evil }),
     orderPage({
       ...view,
       plan: evilPlan,
@@ -221,12 +228,14 @@ describe('order', () => {
     const html = orderPage({ ...orderView, state: 'checking' });
     expect(html).toContain('Do not pay again yet.');
     expect(html).not.toContain('/buy');
+    expect(html).toContain('href="/paid?');
   });
 
   it('pays again by one tap after a failure, or from another number', () => {
     const html = orderPage({ ...orderView, state: 'failed', failure: 'wrong_pin' });
     expect(html).toContain('The M-PESA PIN was wrong.');
     expect(html).toContain('<input type="hidden" name="again" value="o1">');
+    expect(html).toContain('href="/paid?');
     expect(html).toContain('href="/buy?plan=p1');
     expect(html).not.toContain('http-equiv="refresh"');
   });

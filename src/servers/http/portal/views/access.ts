@@ -36,15 +36,17 @@ const CONNECTING = {
   order: 'connecting_title',
   voucher: 'connecting_voucher_title',
   continue: 'connecting_continue_title',
+  claim: 'slow_title',
 } as const;
 const READY = {
   order: 'access_title',
   voucher: 'access_voucher_title',
   continue: 'connecting_continue_title',
+  claim: 'slow_title',
 } as const;
 
 /** After a payment or a voucher: connect by one tap, or the credential in large letters. */
-export function accessPart(view: PageView, access: AccessView, from: 'order' | 'voucher' | 'continue'): Html {
+export function accessPart(view: PageView, access: AccessView, from: keyof typeof CONNECTING): Html {
   const t = speaker(view.lang);
   const form = access.connect && connectForm(view, access.connect, t('connect_now'));
   if (form) {

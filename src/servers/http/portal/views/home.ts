@@ -25,7 +25,7 @@ ${view.plans.length === 0 && notice('warn', t('no_plans'), t('no_plans_next'))}
 ${view.plans.length > 0 && !sells && notice('warn', t('payments_closed'), t('payments_closed_next'))}
 <ul class="plans">${view.plans.map((plan) => html`<li>${planTicket(view, plan, sells)}</li>`)}</ul>
 <a class="${sells ? 'second' : 'big'}" href="${link(view, '/voucher')}">${icon('ticket')}${t('have_voucher')}</a>
-<a class="plain" href="${link(view, '/voucher')}">${t('paid_already')}</a>`,
+<a class="plain" href="${link(view, '/paid')}">${t('paid_already')}</a>`,
   });
 }
 

@@ -56,7 +56,8 @@ ${to.name && html`<p class="strong">${to.name}</p>`}
 <li><b>${t('by_hand_wait')}</b></li>
 </ol>
 <p class="waiting" role="status"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>${t('by_hand_waiting')}</p>
-<p class="hint">${t('by_hand_help')}</p>`;
+<p class="hint">${t('by_hand_help')}</p>
+<a class="plain" href="${link(view, '/paid')}">${t('paid_already')}</a>`;
 }
 
 function pending(view: OrderView): Html {
@@ -91,7 +92,8 @@ function checking(view: OrderView): Html {
 <p class="strong">${t('checking_text')}</p>
 <p>${t('checking_next')}</p>
 </section>
-<a class="big" href="${link(view, `/orders/${encodeURIComponent(view.order.id)}`)}">${t('check_now')}</a>`;
+<a class="big" href="${link(view, `/orders/${encodeURIComponent(view.order.id)}`)}">${t('check_now')}</a>
+<a class="plain" href="${link(view, '/paid')}">${t('paid_already')}</a>`;
 }
 
 function failed(view: OrderView): Html {
@@ -117,6 +119,7 @@ ${carried(view)}
 <p>${t(`failed_${failure}_next`)}</p>
 </section>
 ${actions}
+<a class="plain" href="${link(view, '/paid')}">${t('paid_already')}</a>
 <a class="plain" href="${link(view, '/')}">${t('back_to_plans')}</a>`;
 }
 

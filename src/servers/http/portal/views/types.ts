@@ -184,6 +184,28 @@ export interface VoucherView extends PageView {
   plan_name?: string | null;
 }
 
+/** `unknown`: M-PESA does not know the code; `other_device`: another phone gave it first; else as `VoucherError`. */
+export type ClaimError =
+  | 'no_code'
+  | 'no_wifi'
+  | 'other_device'
+  | 'unknown'
+  | 'receipt_over'
+  | 'receipt_waits'
+  | 'too_many_tries';
+
+/** `GET /paid` and `POST /paid`. */
+export interface PaidView extends PageView {
+  /** As pasted. */
+  text?: string | null;
+  error?: ClaimError | null;
+  /** The M-PESA code that is being asked about, while nothing is open yet. */
+  checking?: string | null;
+  /** The page connects: to the plan that was paid, or with `slow_seconds` to some slow minutes on trust. */
+  access?: AccessView | null;
+  slow_seconds?: number | null;
+}
+
 /** `POST /continue`: the phone goes on with what it has. */
 export interface ContinueView extends PageView {
   access: AccessView;

@@ -1,0 +1,95 @@
+// What a guest gets who says that they have paid: their plan, slow minutes while M-PESA is asked, or what to do next.
+import { getEntitlement } from '../../../access/entitlements.ts';
+import {
+  type Claim,
+  type ClaimInput,
+  findClaimByReceipt,
+  readCode,
+  startClaim,
+} from '../../../billing/claims.ts';
+import { findPaymentByReceipt, type Payment } from '../../../billing/payments.ts';
+import { asAppError } from '../errors.ts';
+import type { PortalContext } from './context.ts';
+import { continueAccess, countTry, forgiveTries, type ProvedAccess } from './purchase.ts';
+
+export interface ClaimingGuest {
+  mac: string | null;
+  previous_mac: string | null;
+  ip: string | null;
+  router_id: string | null;
+  /** Where the request came from, for counting tries. */
+  address: string | null;
+}
+
+/** Why a paste brings nobody in. */
+export type ClaimRefusal =
+  | 'no_code'
+  | 'no_wifi'
+  | 'other_device'
+  | 'unknown'
+  | 'receipt_over'
+  | 'receipt_waits';
+
+/** `yours`: the plan that was paid; `slow`: some minutes on trust; `checking`: nothing yet, M-PESA is being asked. */
+export type ClaimAnswer =
+  | { state: 'yours'; access: ProvedAccess }
+  | { state: 'slow'; access: ProvedAccess; validity_seconds: number }
+  | { state: 'checking'; receipt: string }
+  | { state: 'refused'; reason: ClaimRefusal };
+
+/**
+ * Answers a pasted M-PESA code or SMS. What is paid already is gone on with, as on the voucher page; else a claim is
+ * started or joined. Tries are counted together with those of vouchers. @throws `rate_limited`
+ */
+export async function claimPaid(
+  ctx: PortalContext,
+  pasted: string,
+  guest: ClaimingGuest,
+): Promise<ClaimAnswer> {
+  const now = ctx.clock.now();
+  const device = guest.mac ?? guest.address ?? '';
+  countTry(ctx, device, guest.address, now);
+  const receipt = readCode(pasted);
+  if (!receipt) return { state: 'refused', reason: 'no_code' };
+  const payment = await findPaymentByReceipt(ctx.db, receipt);
+  if (payment) {
+    forgiveTries(ctx, device, guest.address);
+    return goOn(ctx, payment, guest);
+  }
+  const { mac, ip, router_id } = guest;
+  // A code without a device would keep it from the phone that paid.
+  if (!mac) return { state: 'refused', reason: 'no_wifi' };
+  const before = await findClaimByReceipt(ctx.db, receipt);
+  if (before?.state === 'refused') return { state: 'refused', reason: 'unknown' };
+  if (before && before.mac !== mac) return { state: 'refused', reason: 'other_device' };
+  // Looking again at one's own claim is no guess.
+  if (before) forgiveTries(ctx, device, guest.address);
+  const claim = await startOrJoin(ctx, { receipt, mac, ip, router_id }, now);
+  if (!claim) return { state: 'refused', reason: 'other_device' };
+  ctx.kick();
+  const { credential_id, entitlement_id } = claim;
+  const access = entitlement_id && credential_id && (await continueAccess(ctx, credential_id, guest));
+  if (!access) return { state: 'checking', receipt };
+  const { validity_seconds } = await getEntitlement(ctx.db, entitlement_id);
+  return { state: 'slow', access, validity_seconds };
+}
+
+/** Undefined when another phone was quicker by a moment. */
+async function startOrJoin(ctx: PortalContext, input: ClaimInput, now: number): Promise<Claim | undefined> {
+  try {
+    return await startClaim(ctx.db, ctx.vault, input, now);
+  } catch (error) {
+    if (asAppError(error).code === 'conflict') return undefined;
+    throw error;
+  }
+}
+
+async function goOn(ctx: PortalContext, payment: Payment, guest: ClaimingGuest): Promise<ClaimAnswer> {
+  if (payment.state === 'unmatched') return { state: 'refused', reason: 'receipt_waits' };
+  const entitlement =
+    payment.state === 'settled' && payment.entitlement_id
+      ? await getEntitlement(ctx.db, payment.entitlement_id)
+      : undefined;
+  const access = entitlement && (await continueAccess(ctx, entitlement.credential_id, guest));
+  return access ? { state: 'yours', access } : { state: 'refused', reason: 'receipt_over' };
+}
