@@ -6,6 +6,7 @@ import {
   parseC2bNotice,
   parseInitiatorResult,
   readTransactionStatus,
+  type StatementPayment,
 } from '../protocols/mpesa/index.ts';
 import type { Evidence } from './evidence.ts';
 
@@ -54,6 +55,17 @@ export function moneyOfPullRow(row: PullRow): Money {
     account_reference: row.account_reference,
     payer_name: row.sender,
     at: row.transaction_at,
+  };
+}
+
+export function moneyOfStatement(row: StatementPayment): Money {
+  return {
+    ...payerOf(row),
+    receipt: row.receipt,
+    amount_cents: whole(row.amount_cents),
+    account_reference: row.account_reference,
+    payer_name: row.payer_name,
+    at: row.at,
   };
 }
 

@@ -1,6 +1,7 @@
 // The heavy work that runs beside the main thread: each function by its name, data in and data out.
 import { sql } from 'kysely';
 import { sealCodes } from '../access/vouchers.ts';
+import { readStatement } from '../billing/statement.ts';
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { readSales, type SalesRequest } from '../reports/sales.ts';
@@ -24,6 +25,7 @@ export const heavyFunctions = {
   seal_codes: async ({ vault }: HeavyContext, { count }: { count: number }) => sealCodes(vault, count),
   voucher_sheet: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherSheetOf(ctx, batch_id),
   sales: ({ db }: HeavyContext, request: SalesRequest) => readSales(db, request),
+  read_statement: ({ db }: HeavyContext, { text }: { text: string }) => readStatement(db, text),
   voucher_csv: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherCsv(ctx, batch_id),
 };
 

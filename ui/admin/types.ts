@@ -233,6 +233,21 @@ export interface PaymentDetail extends Payment {
   evidence: Evidence[];
 }
 
+export interface StatementOutcome {
+  rows: number;
+  matched: number;
+  new: number;
+  settled: number;
+  unmatched: number;
+  reversed: number;
+  returned: number;
+  others: number;
+  unreadable: number;
+  to_check: { receipt: string; problem: string }[];
+  missing_count: number;
+  missing: Pick<Payment, 'id' | 'receipt' | 'amount_cents' | 'received_at' | 'state' | 'msisdn'>[];
+}
+
 export interface Router {
   id: string;
   name: string;

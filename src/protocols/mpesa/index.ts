@@ -72,3 +72,9 @@ export {
 } from './results.ts';
 export { makeSecurityCredential, type SecurityCredential } from './security-credential.ts';
 export type { Payer } from './shapes.ts';
+export {
+  parseStatement,
+  type Statement,
+  type StatementPayment,
+  type StatementReversal,
+} from './statement.ts';

@@ -22,6 +22,13 @@ function noNul(_key: string, value: unknown): unknown {
   return value;
 }
 
+/** The body as text. */
+export async function readText(request: Request): Promise<string> {
+  const text = await request.text();
+  refuseNul(text);
+  return text;
+}
+
 /** The body as JSON; an empty one is `{}`, whose missing fields the schema then names. */
 export async function readJson(request: Request): Promise<unknown> {
   const text = await request.text();

@@ -38,7 +38,10 @@ export function securityHeaders(policy: string, frames?: string): MiddlewareHand
 
 export const MAX_BODY_OCTETS = 64 * 1024;
 
-/** Refuses bodies over 64 KiB with 413: no form or notice of ours comes near. */
-export function limitBody(): MiddlewareHandler {
-  return bodyLimit({ maxSize: MAX_BODY_OCTETS });
+/** A statement of some 15,000 lines. */
+export const MAX_STATEMENT_OCTETS = 4 * 1024 * 1024;
+
+/** Refuses larger bodies with 413; no form or notice of ours comes near 64 KiB. */
+export function limitBody(maxSize: number = MAX_BODY_OCTETS): MiddlewareHandler {
+  return bodyLimit({ maxSize });
 }

@@ -77,6 +77,7 @@ const ALLOWED: Record<string, string> = {
   'get /payments/{id}': 'oacs',
   'post /payments/{id}/attach': 'oac',
   'post /payments/{id}/reverse': 'oa',
+  'post /payments/statement': 'oa',
   'get /messages': 'oacs',
   'get /routers': '*',
   'get /routers/unknown': 'oas',

@@ -1,11 +1,15 @@
 // Money that arrived.
+import { useState } from 'preact/hooks';
 import { formatMsisdn } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { useLive } from '../live.ts';
 import { useList } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
-import { LinkButton, Money, PageHead, Receipt, State, Time } from '../parts/basics.ts';
+import { Button, LinkButton, Money, PageHead, Receipt, State, Time } from '../parts/basics.ts';
+import { ImportStatement } from '../parts/import-statement.ts';
 import { type Column, Listing, Search, Segments, Toolbar } from '../parts/list.ts';
+import { canManage } from '../roles.ts';
+import { useMe } from '../signed-in.ts';
 import type { Payment } from '../types.ts';
 
 export const PAYMENT_COLUMNS: Column<Payment>[] = [
@@ -47,13 +51,17 @@ export const PAYMENT_COLUMNS: Column<Payment>[] = [
 export function Payments() {
   const { query } = usePlace();
   const [state, q] = [query.get('state') ?? '', query.get('q') ?? ''];
+  const { role } = useMe();
+  const [importing, setImporting] = useState(false);
   const list = useList<Payment>('/payments', { state, q });
   useLive(
     'payment',
     () => state === '' && q === '' && !list.trimmed && list.items.length <= 50 && list.reload(),
   );
   return html`<${PageHead} title="Payments" sub="Money that arrived">
+    ${canManage(role) && html`<${Button} onClick=${() => setImporting(true)}>Import statement<//>`}
     <${LinkButton} href="/orders" icon="orders">Orders<//><//>
+    ${importing && html`<${ImportStatement} onClose=${() => setImporting(false)} onDone=${list.reload} />`}
     <${Toolbar}>
       <${Search} value=${q} placeholder="Receipt or phone"
         onSearch=${(text: string) => setQuery({ q: text })} />

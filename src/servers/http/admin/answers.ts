@@ -271,6 +271,26 @@ export const paymentAnswer = z.strictObject({
 
 export const paymentWithEvidenceAnswer = paymentAnswer.extend({ evidence: z.array(evidenceAnswer) });
 
+export const statementAnswer = z.strictObject({
+  rows: count.describe('Lines below the columns'),
+  matched: count.describe('Paid in, and known before'),
+  new: count.describe('Paid in, and not known before'),
+  settled: count.describe('Of the new: given for what they paid'),
+  unmatched: count.describe('Of the new: nobody could match them'),
+  reversed: count.describe('Payments whose money went back'),
+  returned: count.describe('Paid in and gone back, which was not known'),
+  others: count.describe('Lines that are no payment: charges, payouts, what is not completed'),
+  unreadable: count,
+  to_check: z.array(z.strictObject({ receipt: text, problem: text })),
+  missing_count: count.describe('Payments of the same time that the statement has not'),
+  missing: z.array(
+    z.strictObject({
+      ...{ id, receipt: maybeText, amount_cents: count, received_at: time, msisdn: maybeText },
+      state: paymentAnswer.shape.state,
+    }),
+  ),
+});
+
 export const orderAnswer = z.strictObject({
   id,
   state: z.enum(['pending', 'paid', 'failed', 'checking']),

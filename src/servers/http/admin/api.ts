@@ -5,8 +5,8 @@ import { AppError } from '../../../errors.ts';
 import { findLogin } from '../../../operators/logins.ts';
 import type { HttpContext } from '../context.ts';
 import { answerError } from '../errors.ts';
-import { readJson } from '../input.ts';
-import { limitBody } from '../security.ts';
+import { readJson, readText } from '../input.ts';
+import { limitBody, MAX_BODY_OCTETS } from '../security.ts';
 import { accountRoutes } from './accounts.ts';
 import { authRoutes, LOGIN_COOKIE } from './auth.ts';
 import { clockRoutes } from './clock.ts';
@@ -94,18 +94,24 @@ async function signIn(ctx: HttpContext, c: Context<HonoEnv>, route: Route, now: 
   c.set('token', token);
 }
 
+/** The body as JSON; of a route that takes a file, the file as `{text}`. */
+async function readBody(c: Context<HonoEnv>, route: Route): Promise<unknown> {
+  const file = route.takes !== undefined && c.req.header('content-type')?.startsWith(route.takes);
+  return file ? { text: await readText(c.req.raw) } : readJson(c.req.raw);
+}
+
 /** The API as an app of its own, to be mounted under /api/v1. */
 export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
   const api = new Hono<HonoEnv>();
   const routes = adminRoutes();
   let document: ReturnType<typeof openApi> | undefined;
-  api.use(limitBody());
   api.get('/openapi.json', (c) => {
     document ??= openApi(routes);
     return c.json(document);
   });
   for (const route of routes) {
-    api.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), async (c) => {
+    const limit = limitBody(route.max_octets ?? MAX_BODY_OCTETS);
+    api.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), limit, async (c) => {
       const now = ctx.clock.now();
       await signIn(ctx, c, route, now);
       const account = c.get('account');
@@ -119,7 +125,7 @@ export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
         },
         params: c.req.param(),
         query: (route.query ? parse(route.query, c.req.query(), 'query') : {}) as never,
-        body: (route.body ? parse(route.body, await readJson(c.req.raw), 'body') : {}) as never,
+        body: (route.body ? parse(route.body, await readBody(c, route), 'body') : {}) as never,
         now,
       });
       c.header('cache-control', 'no-store');

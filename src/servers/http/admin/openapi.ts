@@ -80,7 +80,10 @@ export function openApi(routes: readonly Route[]): Json {
     if (route.body) {
       operation.requestBody = {
         required: true,
-        content: { 'application/json': { schema: schemaOf(route.body) } },
+        content: {
+          'application/json': { schema: schemaOf(route.body) },
+          ...(route.takes ? { [route.takes]: { schema: { type: 'string' } } } : {}),
+        },
       };
     }
     paths[route.path] = { ...paths[route.path], [route.method]: operation };

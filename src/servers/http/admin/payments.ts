@@ -17,17 +17,20 @@ import {
 import { getPayment, listPayments, type PaymentView } from '../../../billing/payments.ts';
 import { attachPayment } from '../../../billing/resolve.ts';
 import { settleEvidence } from '../../../billing/settle.ts';
+import { applyStatement } from '../../../billing/statement.ts';
 import { AppError } from '../../../errors.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { listMessages } from '../../../messaging/outbox.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
+import { MAX_STATEMENT_OCTETS } from '../security.ts';
 import {
   messageAnswer,
   orderAnswer,
   pageOfAnswer,
   paymentAnswer,
   paymentWithEvidenceAnswer,
+  statementAnswer,
   wholeOrderAnswer,
 } from './answers.ts';
 import { type Access, MANAGERS, pageOf, pageQuery, route, STAFF } from './route.ts';
@@ -227,6 +230,31 @@ export const paymentRoutes = [
       const asked = { ...body, asked_by: actor.name, base: await ctx.noticeBaseUrl() };
       await askReversal(ctx.db, gateway, id, asked, now);
       return wholePayment(ctx, id);
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/payments/statement',
+    summary: 'Compare with the statement of the M-PESA portal (CSV); what was not known is settled',
+    access: MANAGERS,
+    body: z.object({ text: z.string().min(1, 'The file is empty.') }),
+    takes: 'text/csv',
+    max_octets: MAX_STATEMENT_OCTETS,
+    answer: statementAnswer,
+    async handle({ ctx, actor, body, now }) {
+      const reading = await ctx.heavy.run('read_statement', { text: body.text });
+      const { rows, matched, fresh, reversals } = reading;
+      const entry = {
+        action: 'import',
+        entity: 'statement',
+        entity_id: null,
+        entity_name: 'M-PESA statement',
+      };
+      const after = { rows, matched, new: fresh.length, reversals: reversals.length };
+      await audit(ctx.db, actor, { ...entry, after }, now);
+      const outcome = await applyStatement(ctx.db, ctx.vault, reading, now);
+      ctx.kick();
+      return outcome;
     },
   }),
   route({

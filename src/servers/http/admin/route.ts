@@ -44,6 +44,10 @@ export interface Route {
   answer: z.ZodType | undefined;
   /** Set when the answer is not JSON. */
   produces: string | undefined;
+  /** The media type of a file that may come in place of JSON with `text`. */
+  takes: string | undefined;
+  /** Where a body may be larger than others. */
+  max_octets: number | undefined;
   handle(input: RouteInput<never, never>): Promise<unknown>;
 }
 
@@ -57,13 +61,15 @@ interface RouteDefinition<Q extends z.ZodType, B extends z.ZodType> {
   body?: B;
   answer?: z.ZodType;
   produces?: string;
+  takes?: string;
+  max_octets?: number;
   handle(input: RouteInput<z.infer<Q>, z.infer<B>>): Promise<unknown>;
 }
 
 /** Describes a route; the collection it belongs to is the first part of its path. */
 export function route<Q extends z.ZodType, B extends z.ZodType>(definition: RouteDefinition<Q, B>): Route {
   const tag = definition.path.split('/')[1] ?? '';
-  const { query, body, answer, produces, status = 200 } = definition;
+  const { query, body, answer, produces, takes, max_octets, status = 200 } = definition;
   return {
     ...definition,
     tag,
@@ -72,6 +78,8 @@ export function route<Q extends z.ZodType, B extends z.ZodType>(definition: Rout
     body,
     answer,
     produces,
+    takes,
+    max_octets,
     handle: definition.handle as Route['handle'],
   };
 }
