@@ -21,7 +21,7 @@ const LOST = 100;
 
 const folder = mkdtempSync(join(tmpdir(), 'karibu-bench-'));
 const db = await openSqlite(join(folder, 'karibu.db'));
-await migrate(db, { now: () => NOW });
+await migrate(db, { now: NOW });
 
 const rows = Array.from({ length: lines + LOST }, (_, n) => ({
   receipt: makeReceipt(NOW),

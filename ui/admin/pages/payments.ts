@@ -51,7 +51,7 @@ export const PAYMENT_COLUMNS: Column<Payment>[] = [
 export function Payments() {
   const { query } = usePlace();
   const [state, q] = [query.get('state') ?? '', query.get('q') ?? ''];
-  const { role } = useMe();
+  const { role } = useMe().account;
   const [importing, setImporting] = useState(false);
   const list = useList<Payment>('/payments', { state, q });
   useLive(
