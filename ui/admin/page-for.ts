@@ -15,6 +15,7 @@ import { PaymentPage } from './pages/payment.ts';
 import { Payments } from './pages/payments.ts';
 import { PlanPage } from './pages/plan.ts';
 import { Plans } from './pages/plans.ts';
+import { Quarantine } from './pages/quarantine.ts';
 import { RouterPage } from './pages/router.ts';
 import { Routers } from './pages/routers.ts';
 import { SalesPage } from './pages/sales.ts';
@@ -61,6 +62,7 @@ export function pageFor(place: Place, role: Role): VNode {
       }
       return id ? html`<${SubscriberPage} key=${id} id=${id} />` : html`<${Subscribers} />`;
     case 'payments':
+      if (id === 'quarantine') return html`<${Quarantine} />`;
       return id ? html`<${PaymentPage} key=${id} id=${id} />` : html`<${Payments} />`;
     case 'orders':
       return id ? html`<${OrderPage} key=${id} id=${id} />` : html`<${Orders} />`;

@@ -75,6 +75,11 @@ export function canSell(role: Role): boolean {
   return canManage(role) || role === 'cashier' || role === 'reseller';
 }
 
+/** Saying whom an unmatched payment is for. */
+export function canAttach(role: Role): boolean {
+  return canManage(role) || role === 'cashier';
+}
+
 /** Disconnecting a session, suspending a subscriber. */
 export function canDisconnect(role: Role): boolean {
   return canManage(role) || role === 'support';

@@ -183,6 +183,8 @@ export interface Evidence {
   state: string;
   received_at: number;
   summary: string | null;
+  receipt: string | null;
+  doubt: string | null;
   body: unknown;
   source_address: string | null;
 }
@@ -222,6 +224,11 @@ export interface Payment {
   amount_cents: number;
   msisdn: string | null;
   state: 'settled' | 'unmatched' | 'reversed';
+  /** Being sent back, or M-PESA would not. */
+  reversal: 'asked' | 'refused' | null;
+  resolved_by: string | null;
+  payer_name: string | null;
+  account_reference: string | null;
   note: string | null;
   subscriber_id: string | null;
   entitlement_id: string | null;
@@ -341,6 +348,13 @@ export interface Settings {
   mpesa: MpesaSettings;
   accounting: AccountingSettings;
   outages: OutageSettings;
+  payment_policy: PaymentPolicy;
+}
+
+export interface PaymentPolicy {
+  second_payment: 'stack' | 'wait';
+  paste_minutes: number;
+  paste_kbps: number;
 }
 
 export interface AccountingSettings {

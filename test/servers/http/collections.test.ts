@@ -6,6 +6,7 @@ import { recordAccounting } from '../../../src/access/accounting.ts';
 import { endEntitlement, startEntitlement } from '../../../src/access/entitlements.ts';
 import { noteOutage, settleOutages } from '../../../src/access/outages.ts';
 import { redeemVoucher } from '../../../src/access/vouchers.ts';
+import { keepEvidence } from '../../../src/billing/evidence.ts';
 import { startOrder } from '../../../src/billing/orders.ts';
 import { settleEvidence } from '../../../src/billing/settle.ts';
 import { newId } from '../../../src/lib/ids.ts';
@@ -270,6 +271,28 @@ describe('lists', () => {
   });
 });
 
+describe('evidence', () => {
+  it('that was kept aside is shown with where it came from and why, word for word', async () => {
+    const strange = { kind: 'c2b', order_id: null, body: '{"TransID":"??"}', source_address: '203.0.113.9' };
+    await keepEvidence(
+      app.db,
+      { ...strange, kind: 'c2b', quarantine: 'It names no M-PESA code.', receipt: 'UK99QUARAN' },
+      NOW,
+    );
+    const kept = (await ok('GET', '/evidence?state=quarantined')).json.items;
+    expect(kept).toMatchObject([
+      { ...strange, state: 'quarantined', summary: 'It names no M-PESA code.', receipt: 'UK99QUARAN' },
+    ]);
+    expect((await ok('GET', '/evidence?q=uk99quaran')).json.items).toEqual(kept);
+    expect((await ok('GET', '/evidence?state=waiting')).json).toEqual({ items: [], next: null });
+    const used = (await ok('GET', '/evidence?state=used')).json.items;
+    expect(used.map((one: { payment_id: string }) => one.payment_id).sort()).toEqual(
+      [ids.payment, ids.sale].sort(),
+    );
+    expect((await owner.call('GET', '/evidence?state=believed')).status).toBe(400);
+  });
+});
+
 describe('vouchers', () => {
   it('a thousand are ready in the answer, each with a code of its own', async () => {
     const batch = (await ok('POST', '/voucher-batches', { plan_id: ids.plan, count: 1000 })).json;
@@ -478,6 +501,29 @@ describe('what is changed', () => {
     const entry = items.find((item: { entity_name: string }) => item.entity_name === 'accounting');
     expect(entry).toMatchObject({ after: { missed_interims: 3 } });
     await ok('PUT', '/settings/accounting', { missed_interims: 5 });
+  });
+
+  it('what becomes of a second payment and of a pasted code, within limits, with an audit entry', async () => {
+    const usual = { second_payment: 'stack', paste_minutes: 0, paste_kbps: 512 };
+    expect((await ok('GET', '/settings')).json.payment_policy).toEqual(usual);
+    const change = { second_payment: 'wait', paste_minutes: 5 };
+    const stored = (await ok('PUT', '/settings/payment-policy', change)).json;
+    expect(stored).toEqual({ ...usual, ...change });
+    expect((await ok('GET', '/settings')).json.payment_policy).toEqual(stored);
+    for (const wrong of [
+      { paste_minutes: -1 },
+      { paste_minutes: 61 },
+      { paste_minutes: 1.5 },
+      { paste_kbps: 1 },
+    ]) {
+      const refused = await owner.call('PUT', '/settings/payment-policy', wrong);
+      expect(refused.status).toBe(400);
+      expect(Object.keys(refused.json.fields)).toEqual(Object.keys(wrong));
+    }
+    const { items } = (await ok('GET', '/audit?entity=settings')).json;
+    const entry = items.find((item: { entity_name: string }) => item.entity_name === 'payment policy');
+    expect(entry).toMatchObject({ before: usual, after: stored });
+    await ok('PUT', '/settings/payment-policy', usual);
   });
 
   it('secrets of M-PESA that are left out stay', async () => {

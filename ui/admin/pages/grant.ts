@@ -31,7 +31,7 @@ export function Grant(props: GrantProps) {
 }
 
 /** The plans that fit a credential stand first: a home's for PPPoE. */
-function fitting(plans: Plan[], credential: Credential | undefined): Plan[] {
+export function fitting(plans: Plan[], credential: Credential | undefined): Plan[] {
   const kind = credential?.kind === 'pppoe' ? 'pppoe' : 'hotspot';
   return plans.toSorted(
     (a, b) => Number(b.kind === kind) - Number(a.kind === kind) || a.price_cents - b.price_cents,

@@ -5,6 +5,7 @@ import { useLoad } from '../load.ts';
 import { Card, Facts, Failure, Loading, PageHead, Receipt, State, Time } from '../parts/basics.ts';
 import { EvidenceTimeline } from '../parts/evidence.ts';
 import type { PaymentDetail } from '../types.ts';
+import { Unmatched } from './unmatched.ts';
 
 export function PaymentPage({ id }: { id: string }) {
   const { data, error, reload } = useLoad<PaymentDetail>(`/payments/${id}`);
@@ -14,24 +15,22 @@ export function PaymentPage({ id }: { id: string }) {
   }
   return html`<${PageHead} title=${formatMoney(data.amount_cents)}
     sub=${html`<${State} state=${data.state} /> <${Receipt} receipt=${data.receipt} />`} back="/payments" />
-    ${
-      data.state === 'unmatched' &&
-      html`<div class="banner warn" role="status"><p>
-    <b>Money without an order.</b> ${data.note ?? 'It stays here until a person decides. Nothing is dropped.'}
-    </p></div>`
-    }
+    ${data.state === 'unmatched' && html`<${Unmatched} payment=${data} onChange=${reload} />`}
     <div class="columns even">
       <${Card} title="Details"><${Facts} pairs=${[
         ['Receipt', html`<${Receipt} receipt=${data.receipt} />`],
         ['Received', html`<${Time} at=${data.received_at} />`],
         ['By', data.gateway === 'cash' ? 'Cash' : 'M-PESA'],
         ['From', data.msisdn && formatMsisdn(data.msisdn)],
+        ['Name', data.payer_name],
+        ['Account written', data.account_reference && html`<code>${data.account_reference}</code>`],
         ['Plan', data.plan_name],
         ['Order', data.order_id && html`<a href=${`/orders/${data.order_id}`}>Open the order</a>`],
         [
           'Subscriber',
           data.subscriber_id && html`<a href=${`/subscribers/${data.subscriber_id}`}>Open the subscriber</a>`,
         ],
+        ['Decided by', data.resolved_by],
         ['Note', data.state === 'unmatched' ? undefined : data.note],
       ]} /><//>
       <${Card} title="Evidence"><${EvidenceTimeline} evidence=${data.evidence} /><//>

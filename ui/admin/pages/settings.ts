@@ -10,6 +10,7 @@ import { TestButton } from '../parts/test-steps.ts';
 import { tell } from '../parts/toast.ts';
 import type { AccountingSettings, BusinessSettings, MpesaSettings, Settings, TestAnswer } from '../types.ts';
 import { GoLive } from './go-live.ts';
+import { PaymentPolicyPart } from './payment-policy.ts';
 import { SmsPaymentsPart } from './sms-payments.ts';
 import { WayIn } from './tunnel.ts';
 
@@ -19,6 +20,7 @@ const PARTS: [part: string, label: string][] = [
   ['way-in', 'Way in'],
   ['sms-payments', 'Paid by hand'],
   ['go-live', 'Go live'],
+  ['payments', 'Payments'],
   ['sessions', 'Sessions'],
 ];
 
@@ -42,6 +44,7 @@ export function SettingsPage() {
     ${part === 'sms-payments' && html`<${SmsPaymentsPart} />`}
     ${part === 'go-live' && html`<${GoLive} />`}
     ${data && part === 'mpesa' && html`<${Mpesa} settings=${data.mpesa} onSaved=${reload} />`}
+    ${data && part === 'payments' && html`<${PaymentPolicyPart} policy=${data.payment_policy} onSaved=${reload} />`}
     ${data && part === 'sessions' && html`<${Accounting} settings=${data.accounting} onSaved=${reload} />`}`;
 }
 

@@ -397,6 +397,12 @@ export const outageSettingsAnswer = z.strictObject({
   maximum_seconds: number,
 });
 
+export const paymentPolicyAnswer = z.strictObject({
+  second_payment: z.enum(['stack', 'wait']),
+  paste_minutes: count,
+  paste_kbps: count,
+});
+
 export const meAnswer = z.strictObject({
   account: ownAccount,
   business_name: text,
@@ -453,6 +459,7 @@ export const settingsAnswer = z.strictObject({
   mpesa: mpesaAnswer,
   accounting: accountingAnswer,
   outages: outageSettingsAnswer,
+  payment_policy: paymentPolicyAnswer,
 });
 
 export const usageAnswer = z.strictObject({

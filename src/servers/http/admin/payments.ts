@@ -1,8 +1,9 @@
-// /api/v1/orders, /api/v1/payments, /api/v1/messages
+// /api/v1/orders, /api/v1/payments, /api/v1/evidence, /api/v1/messages
 import * as z from 'zod';
 import {
   type Evidence,
   keepEvidence,
+  listEvidence,
   listOrderEvidence,
   listPaymentEvidence,
 } from '../../../billing/evidence.ts';
@@ -25,6 +26,7 @@ import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { MAX_STATEMENT_OCTETS } from '../security.ts';
 import {
+  evidenceAnswer,
   messageAnswer,
   orderAnswer,
   pageOfAnswer,
@@ -255,6 +257,21 @@ export const paymentRoutes = [
       const outcome = await applyStatement(ctx.db, ctx.vault, reading, now);
       ctx.kick();
       return outcome;
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/evidence',
+    summary: 'List evidence, newest first; `q` is an M-PESA code',
+    access: STAFF,
+    query: pageQuery.extend({
+      state: z.enum(['received', 'waiting', 'used', 'duplicate', 'quarantined']).optional(),
+    }),
+    answer: pageOfAnswer(evidenceAnswer),
+    async handle({ ctx, query }) {
+      const filter = { state: query.state, receipt: query.q?.toUpperCase() };
+      const page = await listEvidence(ctx.db, pageOf(query), filter);
+      return { items: page.items.map(viewEvidence), next: page.next };
     },
   }),
   route({

@@ -7,6 +7,7 @@ import {
   viewMpesaSettings,
   writeMpesaSettings,
 } from '../../../billing/mpesa-settings.ts';
+import { readPaymentPolicy, updatePaymentPolicy } from '../../../billing/policy.ts';
 import { AppError } from '../../../errors.ts';
 import { readAccountingSettings, updateAccountingSettings } from '../../../operators/accounting-settings.ts';
 import { audit } from '../../../operators/audit.ts';
@@ -16,6 +17,7 @@ import {
   businessAnswer,
   mpesaAnswer,
   outageSettingsAnswer,
+  paymentPolicyAnswer,
   settingsAnswer,
   testAnswer,
 } from './answers.ts';
@@ -64,6 +66,25 @@ const outages = z
   })
   .partial();
 
+const paymentPolicy = z
+  .object({
+    second_payment: z
+      .enum(['stack', 'wait'])
+      .describe('A second payment for a paid order adds its time, or waits for a person'),
+    paste_minutes: z
+      .number()
+      .int('Whole minutes.')
+      .min(0, '0 is none.')
+      .max(60, 'M-PESA answers sooner: 60 or less.')
+      .describe('Access for a pasted M-PESA code before M-PESA confirms it'),
+    paste_kbps: z
+      .number()
+      .int('Whole kbps.')
+      .min(64, 'Slower than 64 kbps opens nothing.')
+      .max(100_000, 'At most 100000 kbps.'),
+  })
+  .partial();
+
 const secret = z.string().trim().max(500).optional();
 const mpesa = z
   .object({
@@ -96,6 +117,7 @@ export const settingRoutes = [
       mpesa: await viewMpesaSettings(ctx.db),
       accounting: await readAccountingSettings(ctx.db),
       outages: await readOutageSettings(ctx.db),
+      payment_policy: await readPaymentPolicy(ctx.db),
     }),
   }),
   route({
@@ -110,6 +132,23 @@ export const settingRoutes = [
         const before = await readOutageSettings(tx);
         const after = await updateOutageSettings(tx, present(body), now);
         const entry = { action: 'update', entity: 'settings', entity_name: 'outages', before, after };
+        await audit(tx, actor, entry, now);
+        return after;
+      });
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/settings/payment-policy',
+    summary: 'What becomes of a second payment, and what a pasted M-PESA code gives before it is confirmed',
+    access: MANAGERS,
+    body: paymentPolicy,
+    answer: paymentPolicyAnswer,
+    async handle({ ctx, actor, body, now }) {
+      return ctx.db.transaction().execute(async (tx) => {
+        const before = await readPaymentPolicy(tx);
+        const after = await updatePaymentPolicy(tx, present(body), now);
+        const entry = { action: 'update', entity: 'settings', entity_name: 'payment policy', before, after };
         await audit(tx, actor, entry, now);
         return after;
       });
