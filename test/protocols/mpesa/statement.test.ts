@@ -1,6 +1,13 @@
 // The organisation's statement, in the shapes that a portal, a spreadsheet and the simulator may give it.
 import { describe, expect, it } from 'vitest';
 import { parseStatement } from '../../../src/protocols/mpesa/index.ts';
+import {
+  DEFAULT_KNOBS,
+  type LedgerEntry,
+  type Merchant,
+  SIMULATED_MERCHANTS,
+} from '../../../src/simulators/mpesa/index.ts';
+import { statementCsv } from '../../../src/simulators/mpesa/statement.ts';
 
 const HEAD =
   'Receipt No.,Completion Time,Initiation Time,Details,Transaction Status,Paid In,Withdrawn,Balance,Balance Confirmed,Reason Type,Other Party Info,Linked Transaction ID,A/C No.';
@@ -65,6 +72,36 @@ describe('a statement', () => {
     const statement = parsed(HEAD.replace('Reason Type', 'Reason'), words);
     expect(statement.reversals).toEqual([]);
     expect(statement.payments[0]?.account_reference).toBe('Reversal of VAF0000XYZ, "now"');
+  });
+
+  it.each([true, false])('of the simulated portal is read whole (with its preamble: %s)', (preamble) => {
+    const merchant = SIMULATED_MERCHANTS.find(({ kind }) => kind === 'paybill') as Merchant;
+    const at = Date.UTC(2027, 0, 15, 8);
+    const entry: LedgerEntry = {
+      ...{
+        receipt: 'VAF1234XYZ',
+        source: 'hand',
+        transaction_type: 'Pay Bill',
+        payer_msisdn: '254712345678',
+      },
+      ...{ amount_shillings: 1020, shortcode: merchant.shortcode, party_b: merchant.shortcode, paid_at: at },
+      ...{ account_reference: 'A, "B"', checkout_request_id: '', merchant_request_id: '', confirmations: [] },
+      ...{ callback_delivered: false, callback_http_status: null, confirmation_held: false },
+      ...{ pull_hidden: false, reversal: { receipt: 'VAF9999XYZ', at: at + 60_000, amount_shillings: 20 } },
+    };
+    const knobs = { ...DEFAULT_KNOBS, statement_preamble: preamble };
+    const text = statementCsv(merchant, [entry], knobs, { from: at, to: at + 60_000 });
+    expect(parsed(text)).toEqual({
+      ...{
+        ok: true,
+        rows: 2,
+        others: 0,
+        unreadable: 0,
+        ...(preamble ? { shortcode: merchant.shortcode } : {}),
+      },
+      payments: [{ ...PAYMENT, account_reference: 'A, "B"', payer_name: expect.stringMatching(/\w+ \w+/) }],
+      reversals: [{ receipt: 'VAF9999XYZ', of: 'VAF1234XYZ', amount_cents: 2000 }],
+    });
   });
 
   it.each(['', 'hello', '<html>', '"', 'Receipt No.,Balance\r\nVAF1234XYZ,5', '\0\0;;\n"a'])(

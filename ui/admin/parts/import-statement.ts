@@ -12,11 +12,11 @@ import { FormBox, invalid, useForm } from './form.ts';
 export function statementWords(outcome: StatementOutcome): string[] {
   const some = (count: number, words: string) => (count > 0 ? [`${formatCount(count)} ${words}`] : []);
   return [
-    `${formatCount(outcome.matched)} of ${formatCount(outcome.rows)} lines are payments that Karibu knew.`,
+    `Payments that Karibu knew: ${formatCount(outcome.matched)} of ${formatCount(outcome.rows)} lines.`,
     ...(outcome.new === 0
       ? ['Nothing was new.']
       : [
-          `${formatCount(outcome.new)} were new: ${formatCount(outcome.settled)} settled, ${formatCount(outcome.unmatched)} unmatched.`,
+          `New: ${formatCount(outcome.new)}, of these ${formatCount(outcome.settled)} settled, ${formatCount(outcome.unmatched)} unmatched.`,
         ]),
     ...some(outcome.reversed, 'marked reversed: the money went back.'),
     ...some(outcome.returned, 'came and went back before Karibu knew of it; nothing was given.'),
@@ -26,7 +26,7 @@ export function statementWords(outcome: StatementOutcome): string[] {
 }
 
 function Outcome({ outcome }: { outcome: StatementOutcome }) {
-  return html`<div role="status">
+  return html`<div class="form" role="status">
     ${statementWords(outcome).map((words) => html`<p class="num">${words}</p>`)}
     ${
       outcome.to_check.length > 0 &&
@@ -63,10 +63,13 @@ export function ImportStatement({ onClose, onDone }: { onClose: () => void; onDo
         : html`<${FormBox} form=${form} act=${send}>
           <p class="muted">The organisation statement as CSV, from the M-PESA portal. What Karibu missed is settled, what
             it knows stays as it is; the same file twice does no harm.</p>
-          <label class="field"><span>File</span><input type="file" name="text" accept=".csv,text/csv"
-            aria-invalid=${form.errors.text !== undefined}
-            onChange=${(event: Event) => setFile((event.target as HTMLInputElement).files?.[0])} /></label>
-          ${form.errors.text && html`<p class="field-error" role="alert">${form.errors.text}</p>`}
+          <div class=${`field ${form.errors.text ? 'has-error' : ''}`}>
+            <label class="label" for="statement-file">File</label>
+            <input id="statement-file" type="file" accept=".csv,text/csv"
+              aria-invalid=${form.errors.text ? 'true' : undefined}
+              onChange=${(event: Event) => setFile((event.target as HTMLInputElement).files?.[0])} />
+            ${form.errors.text && html`<p class="error" role="alert">${form.errors.text}</p>`}
+          </div>
           <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Import<//></div>
         <//>`
     }
