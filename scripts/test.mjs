@@ -1,6 +1,6 @@
 // Runs every check, and closes with one table: node scripts/test.mjs [--only=node,e2e] [path or name …]
 import './need-node.mjs';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { provideDebianPackages } from './debian.mjs';
@@ -36,6 +36,8 @@ function choice(args) {
 
 const { steps, words, paths } = choice(process.argv.slice(2));
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'karibu-test-'));
+// PostgreSQL's own user must get to the clusters that tests start in there.
+chmodSync(scratch, 0o711);
 const results = [];
 let postgres;
 

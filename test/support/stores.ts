@@ -1,4 +1,4 @@
-// The stores that every store test runs on: SQLite by this runtime's driver, PGlite, and a real PostgreSQL if there is one.
+// The stores that every store test runs on: SQLite by this runtime's driver, and PostgreSQL: a real one, else PGlite.
 import { PGlite } from '@electric-sql/pglite';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely';
 import { beforeEach, describe } from 'vitest';
@@ -39,28 +39,24 @@ interface StoreKind {
 const sqliteDriver = 'Bun' in globalThis ? 'bun:sqlite' : 'better-sqlite3';
 const postgresUrl = process.env.KARIBU_TEST_POSTGRES_URL;
 
-const kinds: StoreKind[] = [
-  { name: sqliteDriver, open: () => openSqlite(':memory:') },
-  {
-    name: 'pglite',
-    open: async () =>
-      new Kysely<Tables>({ dialect: new PostgresDialect({ pool: pglitePool(new PGlite()) }) }),
-  },
-];
-if (postgresUrl) {
-  kinds.push({
-    name: 'postgresql',
-    async open() {
-      const name = `karibu_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`;
-      const admin = await openPostgres(postgresUrl, 1);
-      await sql`create database ${sql.id(name)}`.execute(admin);
-      await admin.destroy();
-      const url = new URL(postgresUrl);
-      url.pathname = `/${name}`;
-      return openPostgres(url.href, 5);
-    },
-  });
+async function openRealPostgres(url: string): Promise<Db> {
+  const name = `karibu_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`;
+  const admin = await openPostgres(url, 1);
+  await sql`create database ${sql.id(name)}`.execute(admin);
+  await admin.destroy();
+  const own = new URL(url);
+  own.pathname = `/${name}`;
+  return openPostgres(own.href, 5);
 }
+
+const postgres: StoreKind = postgresUrl
+  ? { name: 'postgresql', open: () => openRealPostgres(postgresUrl) }
+  : {
+      name: 'pglite',
+      open: async () =>
+        new Kysely<Tables>({ dialect: new PostgresDialect({ pool: pglitePool(new PGlite()) }) }),
+    };
+const kinds: StoreKind[] = [{ name: sqliteDriver, open: () => openSqlite(':memory:') }, postgres];
 
 const TABLES = [
   'hash_book claims mpesa_requests',
