@@ -223,8 +223,8 @@ async function measureStore(dataDir: string, scratch: string, options: Options):
 
   const shim = buildFaultyDisk();
   if (shim) {
-    const slow = (path: string) => onFaultyDisk(shim, { path, flushMs: SLOW_FLUSH_MS });
-    const card = await startSubject('app', dataDir, slow(dataDir));
+    const slow = onFaultyDisk(shim, { path: dataDir, flushMs: SLOW_FLUSH_MS });
+    const card = await startSubject('app', dataDir, slow);
     await run(
       { ...card, name: 'Karibu, slow card' },
       'accounting, durable',
@@ -234,14 +234,6 @@ async function measureStore(dataDir: string, scratch: string, options: Options):
       false,
     );
     await card.stop();
-    if (peers.length > 0) {
-      const folder = join(scratch, 'slow');
-      const peer = { store: 'sqlite', checks: false, sessions } as const;
-      const started = await startFreeradius(folder, guests, RADIUS_SECRET, peer, slow(folder));
-      const subject = { name: 'FreeRADIUS, slow card', ...started };
-      await run(subject, 'accounting, durable', started.acct, accounting(4), base, false);
-      await started.stop();
-    }
   }
   const commits = bareCommits(scratch, 1);
   console.log(
