@@ -272,6 +272,7 @@ export async function startFreeradius(
   while (!log().includes('Ready to process requests')) {
     if (child.exitCode !== null || performance.now() > until) {
       child.kill();
+      await mariadb?.stop();
       throw new Error(`FreeRADIUS did not start: ${log().slice(-2000)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));

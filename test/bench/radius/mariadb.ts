@@ -6,9 +6,11 @@ import { join } from 'node:path';
 const SERVER = '/usr/sbin/mariadbd';
 const INSTALL = '/usr/bin/mariadb-install-db';
 const CLIENT = '/usr/bin/mariadb';
+/** How FreeRADIUS speaks to it: Debian package freeradius-mysql. */
+const DRIVER = '/usr/lib/freeradius/rlm_sql_mysql.so';
 
 export function hasMariadb(): boolean {
-  return [SERVER, INSTALL, CLIENT].every((file) => existsSync(file));
+  return [SERVER, INSTALL, CLIENT, DRIVER].every((file) => existsSync(file));
 }
 
 export interface Mariadb {
