@@ -7,6 +7,7 @@ import * as devices from './0004-devices.ts';
 import * as usage from './0005-usage.ts';
 import * as evidence from './0007-evidence.ts';
 import * as ledger from './0008-ledger.ts';
+import * as settle from './0010-settle.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-usage': usage,
   '0007-evidence': evidence,
   '0008-ledger': ledger,
+  '0010-settle': settle,
 };

@@ -1,6 +1,9 @@
 // Work to do after a commit: written in the transaction that makes it necessary, claimed by lease.
+import { sql } from 'kysely';
 import { newId } from '../lib/ids.ts';
+import { insertStatement } from './insert.ts';
 import type { Db, Row } from './schema.ts';
+import { statement } from './statement.ts';
 
 /**
  * How long a claim holds before another node (or this one, restarted) may take the task again. Whoever works on a task
@@ -31,7 +34,19 @@ export interface TaskPayloads {
   make_vouchers: { batch_id: string };
 }
 export type TaskKind = keyof TaskPayloads;
+export const TASK_KINDS: readonly TaskKind[] = [
+  'settle_evidence',
+  'confirm_evidence',
+  'confirm_claim',
+  'enforce',
+  'disconnect_session',
+  'activate',
+  'extend_entitlements',
+  'make_vouchers',
+];
 export type Task = Row<'tasks'>;
+
+const insertTask = insertStatement('tasks');
 
 /** Writes a task; call it inside the transaction whose commit makes it true. */
 export async function enqueueTask<K extends TaskKind>(
@@ -42,27 +57,38 @@ export async function enqueueTask<K extends TaskKind>(
   runAt = now,
 ): Promise<string> {
   const id = newId(now);
-  await db
-    .insertInto('tasks')
-    .values({
-      id,
-      kind,
-      payload: JSON.stringify(payload),
-      state: 'ready',
-      attempts: 0,
-      run_at: runAt,
-      leased_until: null,
-      outcome: null,
-      created_at: now,
-      finished_at: null,
-    })
-    .execute();
+  await insertTask(db, {
+    id,
+    kind,
+    payload: JSON.stringify(payload),
+    state: 'ready',
+    attempts: 0,
+    run_at: runAt,
+    leased_until: null,
+    outcome: null,
+    created_at: now,
+    finished_at: null,
+  });
   return id;
 }
 
+// The state stands in the text and not as a parameter: only so is the index on what is ready used.
+const DUE = sql`t.state = 'ready' and t.run_at <= ${0} and (t.leased_until is null or t.leased_until <= ${0})`;
+
+const dueTasks = statement(
+  sql<{ id: string }>`select t.id from tasks t where t.kind = ${''} and ${DUE} order by t.run_at limit ${0}`,
+);
+
+/** Again as it was when it was found, or another node was quicker. */
+const claimTask = statement(
+  sql<Task>`
+    update tasks set leased_until = ${0}, attempts = attempts + 1
+    where id = ${''} and state = 'ready' and (leased_until is null or leased_until <= ${0}) returning *`,
+);
+
 /**
- * Takes up to `limit` due tasks of these kinds for LEASE_MS. Safe between nodes: the guard stands in the outer `where`, which
- * PostgreSQL checks again on the row after waiting for another claimer.
+ * Takes up to `limit` due tasks of these kinds for LEASE_MS, those of the first kind first. Where there are none, nothing is
+ * written. Safe between nodes: PostgreSQL checks the guard again on the row after waiting for another claimer.
  */
 export async function claimTasks(
   db: Db,
@@ -70,24 +96,32 @@ export async function claimTasks(
   kinds: readonly TaskKind[],
   limit = 20,
 ): Promise<Task[]> {
-  return db
-    .updateTable('tasks')
-    .set((eb) => ({ leased_until: now + LEASE_MS, attempts: eb('attempts', '+', 1) }))
-    .where('state', '=', 'ready')
-    .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', now)]))
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('tasks')
-        .select('id')
-        .where('state', '=', 'ready')
-        .where('run_at', '<=', now)
-        .where('kind', 'in', kinds)
-        .where((inner) => inner.or([inner('leased_until', 'is', null), inner('leased_until', '<=', now)]))
-        .orderBy('run_at')
-        .limit(limit),
-    )
-    .returningAll()
-    .execute();
+  const due: string[] = [];
+  for (const kind of kinds) {
+    if (due.length === limit) break;
+    const found = await dueTasks(db, [kind, now, now, limit - due.length]);
+    due.push(...found.map(({ id }) => id));
+  }
+  if (due.length === 0) return [];
+  return db.transaction().execute(async (tx) => {
+    const claimed: Task[] = [];
+    // In the order of their ids, whoever claims: two nodes then wait for each other instead of a deadlock.
+    for (const id of due.sort()) claimed.push(...(await claimTask(tx, [now + LEASE_MS, id, now])));
+    return claimed;
+  });
+}
+
+const kindsDue = statement(
+  sql<{ kind: TaskKind }>`
+    select k.kind from (${sql.join(
+      TASK_KINDS.map((kind) => sql`select ${sql.lit(kind)} as kind`),
+      sql` union all `,
+    )}) k where exists (select 1 from tasks t where t.kind = k.kind and ${DUE})`,
+);
+
+/** The kinds of which something may be claimed now. */
+export async function dueKinds(db: Db, now: number): Promise<Set<TaskKind>> {
+  return new Set((await kindsDue(db, [now, now])).map(({ kind }) => kind));
 }
 
 /** Prolongs the claim on tasks that are being worked on; one that was finished, or claimed by another since, stays as it is. */
@@ -113,18 +147,18 @@ export async function releaseTasks(db: Db): Promise<void> {
   await db
     .updateTable('tasks')
     .set({ leased_until: null })
-    .where('state', '=', 'ready')
+    .where('state', '=', sql.lit('ready'))
     .where('leased_until', 'is not', null)
     .execute();
 }
 
+const endTask = statement(
+  sql`update tasks set state = 'done', outcome = ${''}, leased_until = null, finished_at = ${0} where id = ${''}`,
+);
+
 /** Marks a task done; `outcome` is what an operator may read about it. */
 export async function finishTask(db: Db, id: string, outcome: string, now: number): Promise<void> {
-  await db
-    .updateTable('tasks')
-    .set({ state: 'done', outcome, leased_until: null, finished_at: now })
-    .where('id', '=', id)
-    .execute();
+  await endTask(db, [outcome, now, id]);
 }
 
 /** Gives a task back to run again at `runAt`, or ends it as failed when `runAt` is null. */
@@ -151,7 +185,7 @@ export async function moveTasks(tx: Db, since: number, byMs: number): Promise<vo
   await tx
     .updateTable('tasks')
     .set((eb) => ({ run_at: eb('run_at', '+', byMs), leased_until: eb('leased_until', '+', byMs) }))
-    .where('state', '=', 'ready')
+    .where('state', '=', sql.lit('ready'))
     .where('run_at', '>=', since)
     .execute();
 }

@@ -8,11 +8,14 @@ import {
   claimTasks,
   finishTask,
   postponeTask,
+  RENEW_MS,
+  renewTasks,
   type Task,
   type TaskKind,
   type TaskPayloads,
 } from '../db/tasks.ts';
 import { errorText } from '../errors.ts';
+import { createTurns } from '../lib/turns.ts';
 import { activateOrder } from '../network/activate.ts';
 import { endSession, enforceCredential } from '../network/enforce.ts';
 import { confirmClaim } from './confirm-claim.ts';
@@ -128,6 +131,9 @@ async function runTask(ctx: JobContext, task: Task): Promise<void> {
 const AT_ONCE: { [lane: string]: number } = { enforce: 200, activate: 200 };
 const FEW = 20;
 
+/** The lanes share one event loop: one task begins in each of its turns, between which packets are answered. */
+const turn = createTurns();
+
 /**
  * Takes what is due of these kinds until nothing is, and resolves when that is done. A task that takes its time leaves
  * room for others: a router that is silent holds up nobody at another.
@@ -135,17 +141,41 @@ const FEW = 20;
 export function runTasks(kinds: readonly TaskKind[]): (ctx: JobContext) => Promise<void> {
   const most = Math.max(...kinds.map((kind) => AT_ONCE[LANES[kind]] ?? FEW));
   return async (ctx) => {
-    const underWay = new Set<Promise<void>>();
-    for (;;) {
-      const room = Math.min(FEW, most - underWay.size);
-      const tasks = room > 0 ? await claimTasks(ctx.db, ctx.clock.now(), kinds, room) : [];
-      for (const task of tasks) {
-        const running: Promise<void> = runTask(ctx, task).finally(() => underWay.delete(running));
-        underWay.add(running);
+    const underWay = new Map<Task, Promise<void>>();
+    const renewing = keepClaims(ctx, underWay);
+    try {
+      for (;;) {
+        const room = Math.min(FEW, most - underWay.size);
+        const tasks = room > 0 ? await claimTasks(ctx.db, ctx.clock.now(), kinds, room) : [];
+        for (const task of tasks) {
+          const run = turn().then(() => runTask(ctx, task));
+          underWay.set(
+            task,
+            run.finally(() => underWay.delete(task)),
+          );
+        }
+        if (tasks.length > 0) continue;
+        if (underWay.size === 0) return;
+        await Promise.race(underWay.values());
       }
-      if (tasks.length > 0) continue;
-      if (underWay.size === 0) return;
-      await Promise.race(underWay);
+    } finally {
+      await renewing.stop();
     }
+  };
+}
+
+/** Renews the claims on what is under way; what cannot be renewed may run a second time, which harms nothing. */
+function keepClaims(ctx: JobContext, underWay: ReadonlyMap<Task, unknown>): { stop(): Promise<void> } {
+  let renewal: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    renewal = renewTasks(ctx.db, [...underWay.keys()], ctx.clock.now()).catch((error: unknown) =>
+      ctx.log.warn('tasks not renewed', { error: errorText(error) }),
+    );
+  }, RENEW_MS);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await renewal;
+    },
   };
 }

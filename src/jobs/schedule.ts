@@ -1,5 +1,6 @@
 // Every job there is, and when it runs.
 import cron from 'node-cron';
+import { dueKinds, type TaskKind } from '../db/tasks.ts';
 import { checkDisk } from './check-disk.ts';
 import { checkRouters } from './check-routers.ts';
 import { closeStale } from './close-stale-sessions.ts';
@@ -22,8 +23,8 @@ interface Job {
   /** Milliseconds between the end of one run and the next, or a cron expression in Nairobi's time. */
   every: number | string;
   run(ctx: JobContext): Promise<void>;
-  /** Also runs as soon as there is work. */
-  kicked?: boolean;
+  /** Also runs as soon as a task of these kinds is due. */
+  kinds?: readonly TaskKind[];
   /** Runs again while an earlier run still waits for a router. */
   beside?: boolean;
 }
@@ -36,7 +37,7 @@ export const jobs: Job[] = [
     ...{ name, beside },
     every: SECOND,
     run: runTasks(kinds),
-    kicked: true,
+    kinds,
   })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
   { name: 'roll over', every: 10 * SECOND, run: rollOver },
@@ -125,11 +126,28 @@ export function startJobs(ctx: JobContext): Schedule {
       if (!running && !stopped) void track(drain());
     };
   }
-  const kicks = jobs.filter((job) => job.kicked).map(kickable);
+  const lanes = jobs.flatMap((job) => (job.kinds ? [{ kinds: job.kinds, start: kickable(job) }] : []));
+
+  async function startDue(): Promise<void> {
+    try {
+      const due = await dueKinds(ctx.db, ctx.clock.now());
+      for (const { kinds, start } of lanes) if (kinds.some((kind) => due.has(kind))) start();
+    } catch (error) {
+      if (!stopped) ctx.log.error('tasks not looked for', { error });
+    }
+  }
+
+  // However often it is kicked in one turn of the event loop, it looks once.
+  let looking = false;
 
   return {
     kick() {
-      for (const kick of kicks) kick();
+      if (looking || stopped) return;
+      looking = true;
+      setImmediate(() => {
+        looking = false;
+        if (!stopped) void track(startDue());
+      });
     },
     async stop() {
       stopped = true;

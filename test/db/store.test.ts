@@ -9,6 +9,7 @@ import { openSqlite } from '../../src/db/open.ts';
 import { readPage } from '../../src/db/page.ts';
 import {
   claimTasks,
+  dueKinds,
   enqueueTask,
   finishTask,
   LEASE_MS,
@@ -54,6 +55,17 @@ onEveryStore('tasks', (store) => {
     await postponeTask(store(), later, 'again', NOW + 9000, NOW);
     expect(await claim(NOW + 5000)).toEqual([]);
     expect((await claim(NOW + 9000)).map((task) => task.id)).toEqual([later]);
+  });
+
+  it('are looked for by kind: those that may be claimed now', async () => {
+    const due = async (now: number) => [...(await dueKinds(store(), now))].sort();
+    expect(await due(NOW)).toEqual([]);
+    await enqueueTask(store(), 'enforce', { credential_id: 'a', reason: 'x' }, NOW);
+    await enqueueTask(store(), 'activate', { order_id: 'o' }, NOW, NOW + 5000);
+    expect(await due(NOW)).toEqual(['enforce']);
+    await claim(NOW);
+    expect(await due(NOW)).toEqual([]);
+    expect(await due(NOW + LEASE_MS)).toEqual(['activate', 'enforce']);
   });
 
   it('written in a transaction that fails are not there', async () => {

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { endEntitlement, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.ts';
@@ -12,7 +12,7 @@ import { openSpool } from '../../src/billing/spool.ts';
 import { createDiskWatch } from '../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
-import { enqueueTask, LEASE_MS, type TaskKind } from '../../src/db/tasks.ts';
+import { claimTasks, enqueueTask, LEASE_MS, RENEW_MS, type TaskKind } from '../../src/db/tasks.ts';
 import { heavyHere } from '../../src/heavy/run.ts';
 import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
@@ -77,7 +77,7 @@ const tasks = () => db.selectFrom('tasks').selectAll().orderBy('created_at').ord
 describe('tasks', () => {
   it('of every kind are run by some job', async () => {
     await enqueueTask(db, 'enforce', { credential_id: 'x', reason: 'x' }, NOW);
-    expect(jobs.filter((job) => job.kicked).map((job) => job.name)).toEqual([
+    expect(jobs.filter((job) => job.kinds).map((job) => job.name)).toEqual([
       'settle evidence',
       'confirm evidence',
       'activate',
@@ -86,7 +86,7 @@ describe('tasks', () => {
       'make vouchers',
     ]);
     for (const kind of ALL) await enqueueTask(db, kind, {} as never, NOW);
-    for (const job of jobs.filter((one) => one.kicked)) await job.run(ctx);
+    for (const job of jobs.filter((one) => one.kinds)) await job.run(ctx);
     expect((await tasks()).every((task) => task.attempts === 1)).toBe(true);
   });
 
@@ -123,6 +123,38 @@ describe('tasks', () => {
     await run();
     const { payments, entitlements, activations } = await books(db);
     expect([payments.length, entitlements.length, activations.length]).toEqual([1, 1, 1]);
+  });
+
+  it('that take longer than their claim keep it: nobody runs them a second time meanwhile', async () => {
+    const order = await sentOrder(db, (await somePlan(db)).id, '1');
+    await keepCallback(db, order.id, callback('1'), NOW, 'It comes from elsewhere.');
+    await run(['settle_evidence']);
+    let answer: (said: { outcome: 'undecided'; problem: string }) => void = () => undefined;
+    const asked = new Promise<void>((heard) => {
+      const queryPayment = () => {
+        heard();
+        return new Promise<{ outcome: 'undecided'; problem: string }>((resolve) => {
+          answer = resolve;
+        });
+      };
+      gateway = { ...scriptedGateway(accepted('x')).gateway, queryPayment };
+    });
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const running = run(['confirm_evidence']);
+      await asked;
+      time.now += LEASE_MS - 1;
+      vi.advanceTimersByTime(RENEW_MS);
+      const lease = () => tasks().then((all) => all.find(({ kind }) => kind === 'confirm_evidence'));
+      await vi.waitUntil(async () => (await lease())?.leased_until === time.now + LEASE_MS);
+      time.now += LEASE_MS - 1;
+      expect(await claimTasks(db, time.now, ['confirm_evidence'])).toEqual([]);
+      answer({ outcome: 'undecided', problem: 'still processing' });
+      await running;
+      expect(await lease()).toMatchObject({ state: 'ready', leased_until: null, attempts: 1 });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('that fail are tried again, later each time, and at last stay as failed', async () => {

@@ -1,8 +1,8 @@
 // Listens for HTTP.
 import type { Hono } from 'hono';
 import { AppError } from '../../errors.ts';
+import { createTurns } from '../../lib/turns.ts';
 import type { HttpEnv } from './context.ts';
-import { createTurns } from './turns.ts';
 
 export interface HttpListener {
   /** `host:port` as bound. */

@@ -1,6 +1,6 @@
 // A crowd at a door is let in one by one.
 import { expect, it } from 'vitest';
-import { createTurns } from '../../../src/servers/http/turns.ts';
+import { createTurns } from '../../src/lib/turns.ts';
 
 it('requests begin one in each turn of the event loop, in the order they came', async () => {
   const turn = createTurns();
