@@ -8,6 +8,7 @@ import * as usage from './0005-usage.ts';
 import * as evidence from './0007-evidence.ts';
 import * as ledger from './0008-ledger.ts';
 import * as settle from './0010-settle.ts';
+import * as desk from './0011-desk.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   '0007-evidence': evidence,
   '0008-ledger': ledger,
   '0010-settle': settle,
+  '0011-desk': desk,
 };

@@ -2,9 +2,11 @@
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, LedgerAccount } from '../db/schema.ts';
-import { LEDGER_ACCOUNTS, type LedgerEntry } from './ledger.ts';
+import { LEDGER_ACCOUNTS, type LedgerEntry, reversalCause } from './ledger.ts';
 
 export interface LedgerEntryView extends LedgerEntry {
+  /** Whether its opposite is booked. */
+  taken_back: boolean;
   lines: { account: LedgerAccount; holder: string; amount_cents: number }[];
 }
 
@@ -47,9 +49,15 @@ export async function listLedgerEntries(
         .orderBy('amount_cents', 'desc')
         .execute()
     : [];
+  const moves = items.filter((entry) => entry.kind === 'move').map((entry) => reversalCause(entry.id));
+  const opposites = moves.length
+    ? await db.selectFrom('ledger_entries').select('cause').where('cause', 'in', moves).execute()
+    : [];
+  const causes = new Set(opposites.map(({ cause }) => cause));
   return {
     items: items.map((entry) => ({
       ...entry,
+      taken_back: causes.has(reversalCause(entry.id)),
       lines: lines.filter((line) => line.entry_id === entry.id).map(({ entry_id: _, ...line }) => line),
     })),
     next,

@@ -4,6 +4,7 @@ import { holdRow } from '../db/several-nodes.ts';
 import { AppError } from '../errors.ts';
 import { dayOf } from '../lib/days.ts';
 import { newId } from '../lib/ids.ts';
+import { type Actor, audit } from '../operators/audit.ts';
 import type { Payment } from './payments.ts';
 
 export type LedgerEntry = Row<'ledger_entries'>;
@@ -13,12 +14,14 @@ export const LEDGER_ACCOUNTS: Record<LedgerAccount, string> = {
   mpesa: 'M-PESA float',
   till: 'Cash in tills',
   safe: 'Cash in the safe',
+  bank: 'Bank',
   unmatched: 'Unmatched money held',
   sales: 'Sales',
   refunds: 'Refunds and reversals',
   commissions: 'Commissions and fees',
+  expenses: 'Expenses',
   resellers: 'Resellers’ float',
-  differences: 'Till differences',
+  differences: 'Cash differences',
   owner: 'Owner',
 };
 
@@ -197,37 +200,102 @@ export interface MoveInput {
 }
 
 /** Accounts that only payments and tills write. */
-const NOT_BY_HAND: readonly LedgerAccount[] = ['till', 'sales', 'refunds', 'unmatched', 'differences'];
+const NOT_BY_HAND: readonly LedgerAccount[] = ['till', 'sales', 'refunds', 'unmatched'];
 export const BY_HAND = (Object.keys(LEDGER_ACCOUNTS) as LedgerAccount[]).filter(
   (account) => !NOT_BY_HAND.includes(account),
 );
 
 /**
- * Money that a person moved outside the program: M-PESA withdrawn to the bank, fees, a commission, a reseller's float.
+ * Money that a person moved outside the program: M-PESA withdrawn to the bank, fees, a commission, a reseller's float, a
+ * correction. False when its key was booked before.
  * @throws `invalid` for an account that is not moved by hand.
  */
-export async function moveMoney(db: Db, input: MoveInput, actor: string, now: number): Promise<boolean> {
-  const { from, to, amount_cents } = input;
+export async function moveMoney(db: Db, input: MoveInput, actor: Actor, now: number): Promise<boolean> {
+  const { from, to, amount_cents, note, key } = input;
   if (!BY_HAND.includes(from) || !BY_HAND.includes(to) || from === to || amount_cents <= 0) {
     throw new AppError('invalid', 'Choose two accounts and an amount.', {
       hint: 'Sales, tills and unmatched money change by themselves.',
     });
   }
   const holderOf = (account: LedgerAccount) => (account === 'resellers' ? (input.holder ?? '') : '');
-  return db.transaction().execute((tx) =>
-    writeEntry(
+  const lines = [
+    { account: from, holder: holderOf(from), amount_cents: -amount_cents },
+    { account: to, holder: holderOf(to), amount_cents },
+  ];
+  return db.transaction().execute(async (tx) => {
+    const booked = await writeEntry(
       tx,
-      {
-        cause: `move:${input.key}`,
-        kind: 'move',
-        note: input.note,
-        actor,
-        lines: [
-          { account: from, holder: holderOf(from), amount_cents: -amount_cents },
-          { account: to, holder: holderOf(to), amount_cents },
-        ],
-      },
+      { cause: `move:${key}`, kind: 'move', note, actor: actor.name, lines },
       now,
-    ),
+    );
+    const { key: _, ...after } = input;
+    const entry = { action: 'move', entity: 'ledger', entity_name: note, after };
+    if (booked) await audit(tx, actor, entry, now);
+    return booked;
+  });
+}
+
+/** The cause of the entry that takes a move back. */
+export function reversalCause(entryId: string): string {
+  return `taken back:${entryId}`;
+}
+
+/**
+ * Takes a move back by its opposite, once: nothing is ever deleted. Call it in a transaction.
+ * @throws `conflict` for an entry that no person moved, that is itself an opposite, or was taken back already.
+ */
+export async function writeOpposite(
+  tx: Db,
+  move: LedgerEntry,
+  reason: string,
+  actor: Actor,
+  now: number,
+): Promise<void> {
+  if (move.kind !== 'move' || move.cause.startsWith(reversalCause(''))) {
+    throw new AppError('conflict', 'This entry is not taken back by hand.', {
+      hint: 'Payments and tills book what corrects them.',
+    });
+  }
+  const lines = await tx
+    .selectFrom('ledger_lines')
+    .select(['account', 'holder', 'amount_cents'])
+    .where('entry_id', '=', move.id)
+    .execute();
+  const written = await writeEntry(
+    tx,
+    {
+      cause: reversalCause(move.id),
+      kind: 'move',
+      till_session_id: move.till_session_id ?? undefined,
+      note: `Taken back: ${reason}`,
+      actor: actor.name,
+      lines: lines.map((line) => ({ ...line, amount_cents: -line.amount_cents })),
+    },
+    now,
   );
+  if (!written) throw new AppError('conflict', 'This was taken back already.');
+}
+
+/** Takes a move by hand back. @throws `conflict` as above, and for a till's, which its till takes back. */
+export async function takeMoveBack(
+  db: Db,
+  entryId: string,
+  reason: string,
+  actor: Actor,
+  now: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const move = await tx
+      .selectFrom('ledger_entries')
+      .selectAll()
+      .where('id', '=', entryId)
+      .executeTakeFirst();
+    if (!move) throw new AppError('not_found', 'There is no such entry.');
+    if (move.till_session_id) {
+      throw new AppError('conflict', 'This belongs to a till.', { hint: 'Take it back on its till’s page.' });
+    }
+    await writeOpposite(tx, move, reason, actor, now);
+    const entry = { action: 'take back', entity: 'ledger', entity_id: entryId, entity_name: move.note };
+    await audit(tx, actor, { ...entry, after: { reason } }, now);
+  });
 }

@@ -103,30 +103,8 @@ export async function holdOpenTill(tx: Db, accountId: string): Promise<TillSessi
   return findOpenTill(tx, accountId);
 }
 
-/** Writes down a count without closing. */
-export async function countTill(
-  db: Db,
-  id: string,
-  countedCents: number,
-  actor: Actor,
-  now: number,
-): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    const session = await tx
-      .updateTable('till_sessions')
-      .set({ counted_cents: countedCents, counted_at: now })
-      .where('id', '=', id)
-      .where('closed_at', 'is', null)
-      .returningAll()
-      .executeTakeFirst();
-    if (!session) throw await whyNot(tx, id);
-    const expected = await holderBalance(tx, 'till', id);
-    const after = { counted_cents: countedCents, expected_cents: expected };
-    await audit(tx, actor, entryOf(session, 'count', after), now);
-  });
-}
-
-async function whyNot(db: Db, id: string): Promise<AppError> {
+/** Why a till that was asked for is not open. */
+export async function whyNotOpen(db: Db, id: string): Promise<AppError> {
   const session = await db.selectFrom('till_sessions').select('id').where('id', '=', id).executeTakeFirst();
   return session
     ? new AppError('conflict', 'This till is closed.')
@@ -164,7 +142,7 @@ export async function closeTill(
       .where('closed_at', 'is', null)
       .returningAll()
       .executeTakeFirst();
-    if (!session) throw await whyNot(tx, id);
+    if (!session) throw await whyNotOpen(tx, id);
     await writeEntry(
       tx,
       {

@@ -441,6 +441,8 @@ export type LedgerAccount =
   | 'mpesa'
   | 'till'
   | 'safe'
+  | 'bank'
+  | 'expenses'
   | 'owner'
   | 'sales'
   | 'refunds'
@@ -480,6 +482,25 @@ export interface TillSessionsTable {
   note: string | null;
   closed_by: string | null;
   closed_at: number | null;
+}
+
+/** What happened to an open till besides its sales. */
+export interface TillEventsTable {
+  id: string;
+  till_session_id: string;
+  idempotency_key: string | null;
+  kind: 'count' | 'in' | 'out';
+  /** Where the cash came from or went to; null for a count. */
+  purpose: 'float' | 'expense' | 'banked' | 'safe' | null;
+  amount_cents: number | null;
+  counted_cents: number | null;
+  /** What must lie in it afterwards. */
+  expected_cents: number;
+  note: string | null;
+  /** The event that this one takes back. */
+  undo_of: string | null;
+  actor: string;
+  at: number;
 }
 
 /** A payment in cash: who took it, into which till, for which voucher. */
@@ -548,6 +569,7 @@ export interface Tables {
   ledger_lines: LedgerLinesTable;
   ledger_days: LedgerDaysTable;
   till_sessions: TillSessionsTable;
+  till_events: TillEventsTable;
   cash_sales: CashSalesTable;
   hash_book: HashBookTable;
   claims: ClaimsTable;

@@ -1,9 +1,9 @@
 // The printed voucher sheet: an A4 PDF of cards to cut.
 import { deflateSync } from 'node:zlib';
 import { PDFDocument, type PDFFont, PDFName, StandardFonts } from 'pdf-lib';
-import QRCode from 'qrcode';
 import { groupCode } from '../lib/codes.ts';
 import { formatMoney } from '../lib/money.ts';
+import { qrPicture } from './qr.ts';
 
 export interface VoucherSheet {
   business_name: string;
@@ -59,25 +59,14 @@ function short(value: number): string {
   return String(Math.round(value * 1000) / 1000);
 }
 
-/**
- * The lowest correction level: few, large modules read better from a small card than many small ones that repair each
- * other. Dark modules side by side are one rectangle, since a renderer leaves hairlines between neighbours.
- */
 function qrOperators(text: string, x: number, y: number): string {
-  const { modules } = QRCode.create(text, { errorCorrectionLevel: 'L' });
-  const module = QR_SIZE / modules.size;
-  let operators = `${INK} rg\n`;
-  for (let row = 0; row < modules.size; row++) {
-    for (let start = 0; start < modules.size; start++) {
-      let end = start;
-      while (end < modules.size && modules.get(row, end)) end++;
-      if (end === start) continue;
-      const [left, bottom] = [x + start * module, y + QR_SIZE - (row + 1) * module];
-      operators += `${short(left)} ${short(bottom)} ${short((end - start) * module)} ${short(module)} re\n`;
-      start = end;
-    }
-  }
-  return `${operators}f\n`;
+  const { size, runs } = qrPicture(text);
+  const module = QR_SIZE / size;
+  const rectangles = runs.map(({ row, start, length }) => {
+    const [left, bottom] = [x + start * module, y + QR_SIZE - (row + 1) * module];
+    return `${short(left)} ${short(bottom)} ${short(length * module)} ${short(module)} re\n`;
+  });
+  return `${INK} rg\n${rectangles.join('')}f\n`;
 }
 
 /** Draws one card with its lower left corner at the origin; what all cards share is made once. */

@@ -4,16 +4,11 @@ import { createCredential } from '../../src/access/credentials.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
 import { redeemVoucher } from '../../src/access/vouchers.ts';
 import { type CashSaleInput, checkNotTakenBack, sellForCash, voidCashSale } from '../../src/billing/cash.ts';
+import { countTill, moveDrawer, undoDrawerMove } from '../../src/billing/drawer.ts';
 import { bookPayment } from '../../src/billing/ledger.ts';
 import { holderBalance, ledgerBalances } from '../../src/billing/ledger-books.ts';
 import { bookBacklog, proveLedger } from '../../src/billing/ledger-proof.ts';
-import {
-  closeTill,
-  countTill,
-  getTillSession,
-  openTill,
-  updateTillSettings,
-} from '../../src/billing/till.ts';
+import { closeTill, getTillSession, openTill, updateTillSettings } from '../../src/billing/till.ts';
 import type { Db, LedgerAccount } from '../../src/db/schema.ts';
 import { dayOf } from '../../src/lib/days.ts';
 import { NOW, somePlan, someVouchers, vault } from '../access/fixtures.ts';
@@ -158,7 +153,7 @@ onEveryStore('cash', (store, kind) => {
     const till = await openTill(store(), CASHIER, 10_000, actor, NOW);
     await expect(openTill(store(), CASHIER, 0, actor, NOW)).rejects.toThrow('open already');
     await sell(store(), { plan_id: plan.id, key: 'k1' });
-    await countTill(store(), till.id, 12_000, actor, NOW);
+    await countTill(store(), till.id, { counted_cents: 12_000 }, actor, NOW);
     expect(await getTillSession(store(), till.id)).toMatchObject({
       counted_cents: 12_000,
       due_cents: 12_000,
@@ -206,6 +201,10 @@ onEveryStore('cash', (store, kind) => {
     const acts: (() => Promise<unknown>)[] = [];
     const sales: string[] = [];
     let done = 0;
+    const openOf = async (account: string) => {
+      const tills = store().selectFrom('till_sessions').select('id').where('open_key', '=', account);
+      return (await tills.executeTakeFirst())?.id ?? '';
+    };
     const act = (): (() => Promise<unknown>) => {
       const n = acts.length;
       const [account, plan] = [pick(accounts), pick(plans)];
@@ -241,12 +240,7 @@ onEveryStore('cash', (store, kind) => {
             NOW + n,
           ),
         async () => {
-          const till = await store()
-            .selectFrom('till_sessions')
-            .select('id')
-            .where('open_key', '=', account)
-            .executeTakeFirst();
-          await closeTill(store(), till?.id ?? '', { counted_cents: cents }, actor, NOW + n);
+          await closeTill(store(), await openOf(account), { counted_cents: cents }, actor, NOW + n);
         },
         async () => {
           const order = await sentOrder(store(), plan.id, `r${n}`, { mac });
@@ -268,6 +262,21 @@ onEveryStore('cash', (store, kind) => {
             });
         },
         () => redeemVoucher(store(), vault, code, null, NOW + n),
+        async () => {
+          const till = await openOf(account);
+          const purpose = pick(['float', 'expense', 'banked', 'safe'] as const);
+          const move = { purpose, amount_cents: 1 + cents, note: 'for it', key: `m${n}` };
+          await moveDrawer(store(), till, move, actor, NOW + n);
+        },
+        async () => {
+          const till = await openOf(account);
+          const moves = await store()
+            .selectFrom('till_events')
+            .select('id')
+            .where('till_session_id', '=', till)
+            .execute();
+          await undoDrawerMove(store(), till, moves[n % (moves.length || 1)]?.id ?? '', 'no', actor, NOW + n);
+        },
       ];
       return pick(kinds);
     };

@@ -1,13 +1,16 @@
 // The ledger: written with the money it tells of, once, and proved against it.
 import { expect, it } from 'vitest';
-import { bookPayment, moveMoney, writeEntry } from '../../src/billing/ledger.ts';
+import { bookPayment, moveMoney, takeMoveBack, writeEntry } from '../../src/billing/ledger.ts';
 import { ledgerBalances, listLedgerEntries } from '../../src/billing/ledger-books.ts';
 import { bookBacklog, proveLedger } from '../../src/billing/ledger-proof.ts';
 import type { Db, LedgerAccount } from '../../src/db/schema.ts';
 import { dayOf } from '../../src/lib/days.ts';
+import { listAudit } from '../../src/operators/audit.ts';
 import { NOW, somePlan } from '../access/fixtures.ts';
 import { onEveryStore } from '../support/stores.ts';
 import { answerQuery, books, callBack, callback, sentOrder } from './fixtures.ts';
+
+const owner = { account_id: 'owner1', name: 'owner', address: null };
 
 async function balance(db: Db, account: LedgerAccount): Promise<number> {
   const rows = await ledgerBalances(db, dayOf(NOW));
@@ -99,12 +102,44 @@ onEveryStore('the ledger', (store) => {
     expect((await listLedgerEntries(store(), {})).items).toEqual([]);
   });
 
-  it('money moved by hand counts once for its key, and never into sales', async () => {
-    const move = { from: 'mpesa' as const, to: 'owner' as const, amount_cents: 500, note: 'bank', key: 'k' };
-    expect(await moveMoney(store(), move, 'owner', NOW)).toBe(true);
-    expect(await moveMoney(store(), move, 'owner', NOW)).toBe(false);
-    expect(await balance(store(), 'owner')).toBe(500);
-    await expect(moveMoney(store(), { ...move, to: 'sales', key: 'l' }, 'owner', NOW)).rejects.toThrow();
+  it('money moved by hand counts once for its key, is audited, and never goes into sales', async () => {
+    const move = { from: 'mpesa' as const, to: 'bank' as const, amount_cents: 500, note: 'Friday', key: 'k' };
+    expect(await moveMoney(store(), move, owner, NOW)).toBe(true);
+    expect(await moveMoney(store(), move, owner, NOW)).toBe(false);
+    expect(await balance(store(), 'bank')).toBe(500);
+    for (const to of ['sales', 'till', 'unmatched', 'refunds', 'mpesa'] as const) {
+      await expect(moveMoney(store(), { ...move, to, key: to }, owner, NOW)).rejects.toThrow('two accounts');
+    }
+    const { items } = await listAudit(store(), {});
+    expect(items).toMatchObject([
+      { action: 'move', entity: 'ledger', entity_name: 'Friday', actor: 'owner' },
+    ]);
+    expect(JSON.parse(items[0]?.after ?? '')).toMatchObject({ from: 'mpesa', to: 'bank', amount_cents: 500 });
+  });
+
+  it('a move by hand is taken back once, by its opposite; what payments booked is not', async () => {
+    const move = { from: 'safe' as const, to: 'bank' as const, amount_cents: 700, note: 'bank', key: 'k' };
+    await moveMoney(store(), move, owner, NOW);
+    const [booked] = (await listLedgerEntries(store(), {})).items;
+    const id = booked?.id as string;
+    expect(booked).toMatchObject({ taken_back: false });
+    await takeMoveBack(store(), id, 'typed twice', owner, NOW + 1);
+    await expect(takeMoveBack(store(), id, 'again', owner, NOW + 2)).rejects.toThrow('already');
+    expect([await balance(store(), 'safe'), await balance(store(), 'bank')]).toEqual([0, 0]);
+    const { items } = await listLedgerEntries(store(), {});
+    expect(items).toMatchObject([
+      { note: 'Taken back: typed twice', taken_back: false },
+      { note: 'bank', taken_back: true },
+    ]);
+    await expect(takeMoveBack(store(), items[0]?.id as string, 'no', owner, NOW)).rejects.toThrow('by hand');
+    const plan = await somePlan(store());
+    const order = await sentOrder(store(), plan.id, '1');
+    await callBack(store(), order.id, callback('1'));
+    const [sale] = (await listLedgerEntries(store(), {}, { account: 'sales' })).items;
+    await expect(takeMoveBack(store(), sale?.id as string, 'no', owner, NOW)).rejects.toThrow('by hand');
+    const actions = (await listAudit(store(), {})).items.map(({ action }) => action);
+    expect(actions).toEqual(['take back', 'move']);
+    expect(await proved(store())).toMatchObject({ ok: true });
   });
 
   it('payments from before the ledger are booked in slices, once', async () => {

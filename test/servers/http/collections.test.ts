@@ -144,6 +144,7 @@ beforeAll(async () => {
     })
     .execute();
   ids.till = (await ok('POST', '/till-sessions', { opening_cents: 50_000 })).json.id;
+  await ok('POST', `/till-sessions/${ids.till}/count`, { counted_cents: 50_000 });
   const sold = { plan_id: ids.plan, credential_id: ids.credential };
   ids.sale = (await ok('POST', '/payments/cash', sold, { 'idempotency-key': 'sale1' })).json.payment_id;
 });
@@ -166,7 +167,8 @@ function addressOf(route: Route): string {
     outages: 'outage',
     'till-sessions': 'till',
   };
-  if (route.path === '/payments/{id}/cash') return `/payments/${ids.sale}/cash`;
+  const ofSale = /^\/payments\/\{id\}\/(cash|slip)$/.exec(route.path);
+  if (ofSale) return `/payments/${ids.sale}/${ofSale[1]}`;
   return route.path.replace('{id}', ids[noun[route.tag] as string] ?? 'missing');
 }
 

@@ -487,6 +487,10 @@ export const overviewAnswer = z.strictObject({
   checking: z.strictObject({ count }),
   week: z.array(daySales).length(7),
   last_payments: z.array(paymentAnswer),
+  ledger: z
+    .strictObject({ ok: z.boolean(), at: time, problem: maybeText })
+    .nullable()
+    .describe('The last proof of the ledger; null before the first'),
   top_plans: z.array(z.strictObject({ plan_id: id, plan_name: text, sales_cents: count, payments: count })),
 });
 
@@ -566,6 +570,42 @@ export const tillSessionAnswer = z.strictObject({
   closed_at: maybeTime,
 });
 
+export const tillEventAnswer = z.strictObject({
+  id,
+  till_session_id: id,
+  kind: z.enum(['count', 'in', 'out']),
+  purpose: z.enum(['float', 'expense', 'banked', 'safe']).nullable(),
+  amount_cents: maybeCount,
+  counted_cents: maybeCount,
+  expected_cents: number.describe('What must lie in the till afterwards'),
+  note: maybeText,
+  undo_of: maybeText.describe('The event that this one takes back'),
+  undone: z.boolean(),
+  actor: text,
+  at: time,
+});
+
+export const slipAnswer = z.strictObject({
+  sale: cashSaleAnswer,
+  business: z.strictObject({ name: text, support_phone: maybeText, portal_url: maybeText }),
+  home: z
+    .strictObject({
+      subscriber_id: id,
+      name: maybeText,
+      msisdn: maybeText,
+      username: text,
+      state: z.enum(['waiting', 'active', 'ended', 'revoked']),
+      ends_at: maybeTime,
+    })
+    .nullable()
+    .describe('Whom a plan was sold to; null for a voucher'),
+  link: maybeText.describe('Opens the portal with the code'),
+  qr: z
+    .strictObject({ size: count, path: text.describe('The `d` of an SVG path') })
+    .nullable()
+    .describe('The link, while the code works'),
+});
+
 export const currentTillAnswer = z.strictObject({
   required: z.boolean(),
   session: tillSessionAnswer.nullable(),
@@ -582,6 +622,7 @@ export const ledgerEntryAnswer = z.strictObject({
   actor: maybeText,
   day: text,
   at: time,
+  taken_back: z.boolean().describe('Whether its opposite is booked'),
   lines: z.array(z.strictObject({ account: text, holder: text, amount_cents: number })),
 });
 

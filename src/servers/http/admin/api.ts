@@ -9,6 +9,7 @@ import { readJson, readText } from '../input.ts';
 import { limitBody, MAX_BODY_OCTETS } from '../security.ts';
 import { accountRoutes } from './accounts.ts';
 import { authRoutes, LOGIN_COOKIE } from './auth.ts';
+import { cashSaleRoutes } from './cash-sales.ts';
 import { clockRoutes } from './clock.ts';
 import { credentialRoutes } from './credentials.ts';
 import { entitlementRoutes } from './entitlements.ts';
@@ -40,6 +41,7 @@ export function adminRoutes(): Route[] {
     ...entitlementRoutes,
     ...sessionRoutes,
     ...paymentRoutes,
+    ...cashSaleRoutes,
     ...tillRoutes,
     ...smsPaymentRoutes,
     ...ledgerRoutes,

@@ -1,12 +1,11 @@
 // /api/v1/ledger
 import * as z from 'zod';
-import { BY_HAND, LEDGER_ACCOUNTS, moveMoney } from '../../../billing/ledger.ts';
+import { BY_HAND, LEDGER_ACCOUNTS, moveMoney, takeMoveBack } from '../../../billing/ledger.ts';
 import { ledgerBalances, listLedgerEntries } from '../../../billing/ledger-books.ts';
 import { lastProof, proveLedger, recordProof } from '../../../billing/ledger-proof.ts';
 import type { LedgerAccount } from '../../../db/schema.ts';
 import { AppError } from '../../../errors.ts';
 import { dayOf, dayStart } from '../../../lib/days.ts';
-import { audit } from '../../../operators/audit.ts';
 import { ledgerAccountsAnswer, ledgerEntryAnswer, ledgerProofAnswer, pageOfAnswer } from './answers.ts';
 import { MANAGERS, OWNER, pageOf, pageQuery, type Route, route } from './route.ts';
 
@@ -80,10 +79,17 @@ export const ledgerRoutes: Route[] = [
     async handle({ ctx, c, actor, body, now }) {
       const key = c.req.header('idempotency-key')?.slice(0, 200);
       if (!key) throw new AppError('invalid', 'Send an Idempotency-Key, so that a repeat counts once.');
-      const booked = await moveMoney(ctx.db, { ...body, key }, actor.name, now);
-      const entry = { action: 'move', entity: 'ledger', entity_name: body.note, after: body };
-      if (booked) await audit(ctx.db, actor, entry, now);
-      return { booked };
+      return { booked: await moveMoney(ctx.db, { ...body, key }, actor, now) };
     },
+  }),
+  route({
+    method: 'post',
+    path: '/ledger/entries/{id}/take-back',
+    summary: 'Take a move by hand back by booking its opposite; both stay',
+    access: OWNER,
+    status: 204,
+    body: z.object({ reason: z.string().trim().min(1, 'Say why.').max(180) }),
+    handle: ({ ctx, actor, params, body, now }) =>
+      takeMoveBack(ctx.db, params.id as string, body.reason, actor, now),
   }),
 ];

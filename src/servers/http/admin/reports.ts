@@ -1,6 +1,7 @@
 // /api/v1/reports, /api/v1/events
 import * as z from 'zod';
 import { countOpenSessions } from '../../../access/sessions.ts';
+import { lastProof } from '../../../billing/ledger-proof.ts';
 import { listPayments } from '../../../billing/payments.ts';
 import { AppError, errorText } from '../../../errors.ts';
 import { DAY_MS, dayOf, dayStart, startOfDay } from '../../../lib/days.ts';
@@ -113,7 +114,9 @@ export const reportRoutes = [
     async handle({ ctx, now }) {
       const overview = await readOverview(ctx.db, now);
       const last = await listPayments(ctx.db, { limit: 10 });
-      return { ...overview, last_payments: last.items.map(viewPayment) };
+      const proof = await lastProof(ctx.db);
+      const ledger = proof ? { ok: proof.ok, at: proof.at, problem: proof.problems[0] ?? null } : null;
+      return { ...overview, last_payments: last.items.map(viewPayment), ledger };
     },
   }),
   route({

@@ -1,15 +1,17 @@
-// /api/v1/payments/cash, /api/v1/till-sessions
+// /api/v1/till-sessions: a cashier's cash from opening to closing.
 import * as z from 'zod';
+import { listCashSales } from '../../../billing/cash.ts';
 import {
-  type CashSale,
-  getCashSale,
-  listCashSales,
-  sellForCash,
-  voidCashSale,
-} from '../../../billing/cash.ts';
+  countTill,
+  DRAWER_PURPOSES,
+  type DrawerPurpose,
+  listTillEvents,
+  moveDrawer,
+  type TillEventView,
+  undoDrawerMove,
+} from '../../../billing/drawer.ts';
 import {
   closeTill,
-  countTill,
   findOpenTill,
   getTillSession,
   listTillSessions,
@@ -19,115 +21,31 @@ import {
   updateTillSettings,
 } from '../../../billing/till.ts';
 import { AppError } from '../../../errors.ts';
-import { normalizeMsisdn } from '../../../lib/msisdn.ts';
-import type { Account } from '../../../operators/accounts.ts';
 import { audit } from '../../../operators/audit.ts';
 import {
   cashSaleAnswer,
   currentTillAnswer,
   pageOfAnswer,
+  tillEventAnswer,
   tillSessionAnswer,
   tillSettingsAnswer,
 } from './answers.ts';
+import { CASHIERS, checkOwn, manages, viewSale } from './cash-sales.ts';
 import { MANAGERS, pageOf, pageQuery, present, type Route, route } from './route.ts';
 
-const CASHIERS = ['owner', 'admin', 'cashier'] as const;
 /** KES 1,000,000: nobody holds more in a drawer. */
 const MOST_CENTS = 100_000_000;
 const cash = z.number().int().min(0).max(MOST_CENTS);
-
-const manages = (account: Account) => account.role === 'owner' || account.role === 'admin';
-
-function viewSale({ idempotency_key: _, voucher_key: __, ...shown }: CashSale) {
-  return shown;
-}
 
 function viewTill({ open_key: _, ...shown }: TillSessionView) {
   return shown;
 }
 
-/** A till its caller may see: one's own, and every one for who manages. */
-function checkOwn(account: Account, owner: string): void {
-  if (!manages(account) && account.id !== owner) {
-    throw new AppError('forbidden', 'This is another cashier’s till.', { hint: 'Ask the owner.' });
-  }
+function viewEvent({ idempotency_key: _, ...shown }: TillEventView) {
+  return shown;
 }
 
-const newSale = z
-  .object({
-    plan_id: z.string().max(40).optional(),
-    credential_id: z.string().max(40).optional().describe('A home’s credential: the plan goes to it'),
-    voucher_code: z
-      .string()
-      .trim()
-      .min(1, 'Write the code.')
-      .max(60)
-      .optional()
-      .describe('A printed voucher'),
-    msisdn: z.string().max(40).optional().describe('The guest’s number, if they give it'),
-  })
-  .refine((body) => (body.plan_id === undefined) !== (body.voucher_code === undefined), {
-    path: ['plan_id'],
-    message: 'Name the plan or a printed voucher, one of them.',
-  });
-
 export const tillRoutes: Route[] = [
-  route({
-    method: 'post',
-    path: '/payments/cash',
-    summary: 'Sell a plan or a printed voucher for cash; the code is in the answer. Takes an Idempotency-Key',
-    access: CASHIERS,
-    status: 201,
-    body: newSale,
-    answer: cashSaleAnswer,
-    async handle({ ctx, c, actor, body, now }) {
-      const key = c.req.header('idempotency-key')?.slice(0, 200);
-      if (!key) throw new AppError('invalid', 'Send an Idempotency-Key, so that a repeat sells once.');
-      const msisdn = body.msisdn ? normalizeMsisdn(body.msisdn) : undefined;
-      if (body.msisdn && !msisdn) {
-        throw new AppError('invalid', 'This is not a Kenyan mobile number.', {
-          fields: { msisdn: 'Write it like 0712 345 678.' },
-        });
-      }
-      const account_id = c.get('account').id;
-      const sale = await sellForCash(ctx.db, ctx.vault, { ...body, msisdn, account_id, key }, actor, now);
-      ctx.live.publish('payment', {
-        id: sale.payment_id,
-        amount_cents: sale.amount_cents,
-        receipt: null,
-        received_at: sale.created_at,
-      });
-      ctx.kick();
-      return viewSale(sale);
-    },
-  }),
-  route({
-    method: 'get',
-    path: '/payments/{id}/cash',
-    summary: 'The cash sale behind a payment, with its code for printing again',
-    access: CASHIERS,
-    answer: cashSaleAnswer,
-    async handle({ ctx, c, params }) {
-      const sale = await getCashSale(ctx.db, ctx.vault, params.id as string);
-      checkOwn(c.get('account'), sale.account_id);
-      return viewSale(sale);
-    },
-  }),
-  route({
-    method: 'post',
-    path: '/payments/{id}/void',
-    summary: 'Take a mistaken cash sale back, while nothing of it was used',
-    access: CASHIERS,
-    body: z.object({ reason: z.string().trim().min(1, 'Say why.').max(200) }),
-    answer: cashSaleAnswer,
-    async handle({ ctx, c, actor, params, body, now }) {
-      const account = c.get('account');
-      const by = { account_id: account.id, manages: manages(account), reason: body.reason };
-      const sale = await voidCashSale(ctx.db, ctx.vault, params.id as string, by, actor, now);
-      ctx.kick();
-      return viewSale(sale);
-    },
-  }),
   route({
     method: 'get',
     path: '/till-sessions',
@@ -206,12 +124,62 @@ export const tillRoutes: Route[] = [
     path: '/till-sessions/{id}/count',
     summary: 'Write down a count without closing',
     access: CASHIERS,
-    body: z.object({ counted_cents: cash }),
+    body: z.object({ counted_cents: cash, note: z.string().trim().max(200).optional() }),
     answer: tillSessionAnswer,
     async handle({ ctx, c, actor, params, body, now }) {
       const session = await getTillSession(ctx.db, params.id as string);
       checkOwn(c.get('account'), session.account_id);
-      await countTill(ctx.db, session.id, body.counted_cents, actor, now);
+      await countTill(ctx.db, session.id, body, actor, now);
+      return viewTill(await getTillSession(ctx.db, session.id));
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/till-sessions/{id}/events',
+    summary: 'Counts of a till, and cash put in and taken out, newest first',
+    access: CASHIERS,
+    query: pageQuery,
+    answer: pageOfAnswer(tillEventAnswer),
+    async handle({ ctx, c, params, query }) {
+      const session = await getTillSession(ctx.db, params.id as string);
+      checkOwn(c.get('account'), session.account_id);
+      const { items, next } = await listTillEvents(ctx.db, session.id, pageOf(query));
+      return { items: items.map(viewEvent), next };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/till-sessions/{id}/moves',
+    summary:
+      'Put cash into an open till from the safe, or take it out for an expense, the bank or the safe. Takes an Idempotency-Key',
+    access: CASHIERS,
+    status: 201,
+    body: z.object({
+      purpose: z.enum(Object.keys(DRAWER_PURPOSES) as [DrawerPurpose, ...DrawerPurpose[]]),
+      amount_cents: cash.min(1, 'Write an amount, like 500.'),
+      note: z.string().trim().min(1, 'Say what for.').max(200),
+    }),
+    answer: tillSessionAnswer,
+    async handle({ ctx, c, actor, params, body, now }) {
+      const key = c.req.header('idempotency-key')?.slice(0, 200);
+      if (!key) throw new AppError('invalid', 'Send an Idempotency-Key, so that a repeat counts once.');
+      const session = await getTillSession(ctx.db, params.id as string);
+      checkOwn(c.get('account'), session.account_id);
+      await moveDrawer(ctx.db, session.id, { ...body, key }, actor, now);
+      return viewTill(await getTillSession(ctx.db, session.id));
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/till-sessions/{id}/moves/{event_id}/take-back',
+    summary: 'Take a move of the drawer back by its opposite, while the till is open',
+    access: CASHIERS,
+    body: z.object({ reason: z.string().trim().min(1, 'Say why.').max(180) }),
+    answer: tillSessionAnswer,
+    async handle({ ctx, c, actor, params, body, now }) {
+      const session = await getTillSession(ctx.db, params.id as string);
+      checkOwn(c.get('account'), session.account_id);
+      await undoDrawerMove(ctx.db, session.id, params.event_id as string, body.reason, actor, now);
       return viewTill(await getTillSession(ctx.db, session.id));
     },
   }),
