@@ -1,6 +1,14 @@
 // A role sees its pages and no others.
 import { expect, it } from 'vitest';
-import { canDisconnect, canManage, canOpen, canSell, homePage, pagesFor } from '../../ui/admin/roles.ts';
+import {
+  canDisconnect,
+  canManage,
+  canOpen,
+  canSell,
+  canTakeCash,
+  homePage,
+  pagesFor,
+} from '../../ui/admin/roles.ts';
 
 it('only the owner sees the accounts', () => {
   expect(pagesFor('owner')).toContain('accounts');
@@ -22,4 +30,9 @@ it('support looks and disconnects but neither sells nor manages', () => {
   expect(canManage('support')).toBe(false);
   expect(canOpen('support', 'settings')).toBe(false);
   expect(canOpen('support', 'vouchers')).toBe(false);
+});
+
+it('cash is taken by who has a till: neither resellers nor support', () => {
+  const roles = ['owner', 'admin', 'cashier', 'support', 'reseller'] as const;
+  expect(roles.filter(canTakeCash)).toEqual(['owner', 'admin', 'cashier']);
 });

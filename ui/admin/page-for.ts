@@ -24,13 +24,14 @@ import { SessionPage } from './pages/session.ts';
 import { Sessions } from './pages/sessions.ts';
 import { SettingsPage } from './pages/settings.ts';
 import { SignIns } from './pages/sign-ins.ts';
+import { SlipPage } from './pages/slip.ts';
 import { SubscriberPage } from './pages/subscriber.ts';
 import { Subscribers } from './pages/subscribers.ts';
 import { TillPage } from './pages/till.ts';
 import { UsagePage } from './pages/usage.ts';
 import { Vouchers } from './pages/vouchers.ts';
 import { Empty, PageHead } from './parts/basics.ts';
-import { canManage, canOpen, homePage, type PageName } from './roles.ts';
+import { canManage, canOpen, canTakeCash, homePage, type PageName } from './roles.ts';
 import type { Role } from './types.ts';
 
 /** The page name that an address belongs to; undefined for one that leads nowhere. */
@@ -48,6 +49,7 @@ export function pageFor(place: Place, role: Role): VNode {
     case 'overview':
       return html`<${OverviewPage} />`;
     case 'sell':
+      if (id && canTakeCash(role)) return html`<${SlipPage} key=${id} id=${id} />`;
       return html`<${Sell} />`;
     case 'plans':
       if (id && canManage(role)) return html`<${PlanPage} key=${id} id=${id} />`;

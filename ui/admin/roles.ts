@@ -75,6 +75,11 @@ export function canSell(role: Role): boolean {
   return canManage(role) || role === 'cashier' || role === 'reseller';
 }
 
+/** Selling into a till: a reseller's money is their own business. */
+export function canTakeCash(role: Role): boolean {
+  return canManage(role) || role === 'cashier';
+}
+
 /** Saying whom an unmatched payment is for. */
 export function canAttach(role: Role): boolean {
   return canManage(role) || role === 'cashier';

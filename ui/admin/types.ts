@@ -436,6 +436,7 @@ export interface Overview {
   checking: { count: number };
   week: (DaySales & { day: string })[];
   last_payments: Payment[];
+  ledger: { ok: boolean; at: number; problem: string | null } | null;
   top_plans: { plan_id: string; plan_name: string; sales_cents: number; payments: number }[];
 }
 
@@ -548,6 +549,21 @@ export interface CurrentTill {
   session: TillSession | null;
 }
 
+/** A count of a till, or cash put in or taken out. */
+export interface TillEvent {
+  id: string;
+  kind: 'count' | 'in' | 'out';
+  purpose: 'float' | 'expense' | 'banked' | 'safe' | null;
+  amount_cents: number | null;
+  counted_cents: number | null;
+  expected_cents: number;
+  note: string | null;
+  undo_of: string | null;
+  undone: boolean;
+  actor: string;
+  at: number;
+}
+
 export interface CashSale {
   payment_id: string;
   plan_name: string;
@@ -557,7 +573,25 @@ export interface CashSale {
   voucher_state: 'unused' | 'redeemed' | 'cancelled' | null;
   voided_at: number | null;
   void_reason: string | null;
+  account_name: string;
+  msisdn: string | null;
   created_at: number;
+}
+
+/** What is printed for a cash sale. */
+export interface Slip {
+  sale: CashSale;
+  business: { name: string; support_phone: string | null; portal_url: string | null };
+  home: {
+    subscriber_id: string;
+    name: string | null;
+    msisdn: string | null;
+    username: string;
+    state: string;
+    ends_at: number | null;
+  } | null;
+  link: string | null;
+  qr: { size: number; path: string } | null;
 }
 
 export interface LedgerAccount {
@@ -565,6 +599,8 @@ export interface LedgerAccount {
   name: string;
   balance_cents: number;
   day_cents: number;
+  /** Whether money is moved to and from it by hand. */
+  by_hand: boolean;
 }
 
 export interface LedgerProof {
@@ -584,11 +620,14 @@ export interface LedgerAccounts {
 
 export interface LedgerEntry {
   id: string;
+  cause: string;
   kind: string;
   payment_id: string | null;
   note: string | null;
   actor: string | null;
   at: number;
+  till_session_id: string | null;
+  taken_back: boolean;
   lines: { account: string; holder: string; amount_cents: number }[];
 }
 

@@ -55,3 +55,9 @@ export function typedTimeOfDay(minute: number): string {
 export function typedMoney(cents: number): string {
   return cents % 100 === 0 ? String(cents / 100) : (cents / 100).toFixed(2);
 }
+
+/** Shillings as typed, with cents or without, as cents; undefined when it is no amount of money. */
+export function parseMoney(typed: string): number | undefined {
+  const plain = typed.replace(/[\s,]/g, '');
+  return /^\d+(\.\d{1,2})?$/.test(plain) ? Math.round(Number(plain) * 100) : undefined;
+}

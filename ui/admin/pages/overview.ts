@@ -29,7 +29,9 @@ export function OverviewPage() {
     ${!data && !error && html`<div class="card"><${Loading} /></div>`}
     ${
       data &&
-      html`<${Figures} data=${data} /><div class="columns">
+      html`<${Figures} data=${data} />
+      ${data.ledger && canManage(me.account.role) && html`<${Proof} ledger=${data.ledger} />`}
+      <div class="columns">
       <${Card} title="Sales this week"
         aside=${html`<a href="/sales"><${Money} cents=${data.week.reduce((sum, day) => sum + day.sales_cents, 0)} /></a>`}>
           <${DayChart} caption="Sales by day" look=${SHILLINGS} bars=${data.week.map((day) => ({
@@ -41,6 +43,14 @@ export function OverviewPage() {
     </div>
     <${LastPayments} payments=${data.last_payments} />`
     }`;
+}
+
+/** The last proof of the ledger; the frame shouts when it failed. */
+function Proof({ ledger }: { ledger: NonNullable<Overview['ledger']> }) {
+  return html`<a class=${`proof ${ledger.ok ? 'good' : 'bad'}`} href="/ledger">
+    <${Icon} name=${ledger.ok ? 'check' : 'warning'} />
+    <span>${ledger.ok ? 'The ledger balances' : (ledger.problem ?? 'The ledger is wrong.')}
+      <span class="proof-when">proved <${Time} at=${ledger.at} /></span></span></a>`;
 }
 
 function Figure(props: {
@@ -173,7 +183,7 @@ function GettingStarted() {
     <ol>
       ${steps.map(
         (step) => html`<li key=${step.href} class=${step.done ? 'done' : ''}><a href=${step.href}>
-          <span class="tick"><${Icon} name=${step.done ? 'check' : 'plus'} /></span><span><b>${step.title}</b>
+          <span class="step-mark"><${Icon} name=${step.done ? 'check' : 'plus'} /></span><span><b>${step.title}</b>
           <small class="muted">${step.text}</small></span><${Icon} name="forward" />
         </a></li>`,
       )}

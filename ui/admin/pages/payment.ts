@@ -2,19 +2,38 @@
 import { formatMoney, formatMsisdn } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { useLoad } from '../load.ts';
-import { Card, Facts, Failure, Loading, PageHead, Receipt, State, Time } from '../parts/basics.ts';
+import {
+  Card,
+  Facts,
+  Failure,
+  LinkButton,
+  Loading,
+  PageHead,
+  Receipt,
+  State,
+  Time,
+} from '../parts/basics.ts';
 import { EvidenceTimeline } from '../parts/evidence.ts';
+import { canTakeCash } from '../roles.ts';
+import { useMe } from '../signed-in.ts';
 import type { PaymentDetail } from '../types.ts';
 import { Unmatched } from './unmatched.ts';
 
 export function PaymentPage({ id }: { id: string }) {
+  const { role } = useMe().account;
   const { data, error, reload } = useLoad<PaymentDetail>(`/payments/${id}`);
   if (!data) {
     return html`<${PageHead} title="Payment" back="/payments" /><div class="card">
       ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
   return html`<${PageHead} title=${formatMoney(data.amount_cents)}
-    sub=${html`<${State} state=${data.state} /> <${Receipt} receipt=${data.receipt} />`} back="/payments" />
+    sub=${html`<${State} state=${data.state} /> <${Receipt} receipt=${data.receipt} />`} back="/payments">
+      ${
+        data.gateway === 'cash' &&
+        canTakeCash(role) &&
+        html`<${LinkButton} href=${`/sell/${id}`} icon="print">Slip<//>`
+      }
+    <//>
     ${data.state === 'unmatched' && html`<${Unmatched} payment=${data} onChange=${reload} />`}
     <div class="columns even">
       <${Card} title="Details"><${Facts} pairs=${[

@@ -1,19 +1,23 @@
-// Selling one voucher at the counter, with one hand.
+// Selling at the counter, with one hand: a fresh voucher, a printed one, a home's plan.
 import { useRef, useState } from 'preact/hooks';
 import { formatMoney, groupCode } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { get, post } from '../api.ts';
-import { useList } from '../load.ts';
+import { useList, useLoad } from '../load.ts';
 import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead } from '../parts/basics.ts';
 import { CopyButton } from '../parts/copy.ts';
 import { Dialog } from '../parts/dialog.ts';
 import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
+import { Icon } from '../parts/icon.ts';
 import { newKey } from '../parts/idempotency.ts';
+import { canSendSms, smsHref } from '../parts/sms-link.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import { canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
-import type { CashSale, Page, Plan, Voucher, VoucherBatch } from '../types.ts';
+import type { CashSale, Page, Plan, Slip, Voucher, VoucherBatch } from '../types.ts';
 import { planLine } from './plans.ts';
+import { HomeAtCounter } from './sell-home.ts';
+import { slipText } from './slip.ts';
 
 export function Sell() {
   const me = useMe();
@@ -22,7 +26,7 @@ export function Sell() {
   const plans = list.items
     .filter((plan) => plan.kind === 'hotspot')
     .sort((a, b) => a.position - b.position || a.price_cents - b.price_cents);
-  return html`<${PageHead} title="Sell a voucher" sub="Choose the plan, take the money, show the code" />
+  return html`<${PageHead} title="Sell" sub="Choose the plan, take the money, show the code" />
     ${
       list.error &&
       plans.length === 0 &&
@@ -53,7 +57,7 @@ export function Sell() {
         </button>`,
       )}
     </div>
-    ${me.account.role !== 'reseller' && html`<${SellPrinted} />`}
+    ${me.account.role !== 'reseller' && html`<div class="sell-more"><${HomeAtCounter} /><${SellPrinted} /></div>`}
     ${chosen && html`<${SellOne} key=${chosen.id} plan=${chosen} onClose=${() => setChosen(undefined)} />`}`;
 }
 
@@ -68,6 +72,15 @@ interface Sold {
 async function sellForCash(goods: { plan_id?: string; voucher_code?: string }, key: string): Promise<Sold> {
   const sale = await post<CashSale>('/payments/cash', goods, { 'idempotency-key': key });
   return { id: null, code: sale.code ?? '', payment_id: sale.payment_id };
+}
+
+/** The code as a text message, where no slip tells more. */
+function codeText(business: string, plan: Plan, code: string): string {
+  return `${business}: ${plan.name}. Code ${groupCode(code)}. Join the WiFi and type it.`;
+}
+
+function SmsLink({ text }: { text: string }) {
+  return html`<a class="button plain" href=${smsHref(null, text)}><${Icon} name="phone" /><span>Send by SMS</span></a>`;
 }
 
 /** A voucher that is printed already: type its code, take the money. */
@@ -95,6 +108,7 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
   const me = useMe();
   const [voucher, setVoucher] = useState<Sold | undefined>();
   const [busy, setBusy] = useState(false);
+  const slip = useLoad<Slip>(voucher?.payment_id ? `/payments/${voucher.payment_id}/slip` : undefined);
   const key = useRef(newKey()); // The same key on a second try: a lost answer must not make a second voucher.
 
   const sell = async () => {
@@ -129,6 +143,7 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
     }
   };
 
+  const text = (slip.data && slipText(slip.data)) ?? codeText(me.business_name, plan, voucher?.code ?? '');
   if (!voucher) {
     return html`<${Dialog} title=${plan.name} class="sell-dialog" onClose=${onClose}>
       <p class="sell-ask"><span class="muted">Take</span><b class="num">${formatMoney(plan.price_cents)}</b>
@@ -142,8 +157,15 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
     onClose=${onClose}>
     <p class="big-code" aria-live="assertive">${groupCode(voucher.code)}</p>
     <p class="muted center">Type it on the WiFi page. It works once.</p>
-    <div class="sell-acts"><${CopyButton} text=${groupCode(voucher.code)} look="plain">Copy code<//>
-    <${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
+    <div class="sell-acts">
+      <div class="sell-pair"><${CopyButton} text=${groupCode(voucher.code)} look="plain">Copy code<//>
+      ${
+        voucher.payment_id
+          ? html`<${LinkButton} href=${`/sell/${voucher.payment_id}?print=1`} icon="print">Print a slip<//>`
+          : canSendSms() && html`<${SmsLink} text=${text} />`
+      }</div>
+      ${voucher.payment_id && canSendSms() && html`<${SmsLink} text=${text} />`}
+      <${Button} look="primary" class="wide tall" onClick=${onClose}>Done, next guest<//></div>
     <p class="center">
     <button type="button" class="link quiet" onClick=${cancel}>Wrong plan? Cancel this voucher</button></p>
   <//>`;

@@ -10,13 +10,14 @@ import { ask } from '../parts/dialog.ts';
 import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
 import { Listing, Segments, Toolbar } from '../parts/list.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
-import { canDisconnect, canManage } from '../roles.ts';
+import { canDisconnect, canManage, canTakeCash } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
-import type { Credential, Entitlement, Payment, Session, Subscriber } from '../types.ts';
+import type { CashSale, Credential, Entitlement, Payment, Session, Subscriber } from '../types.ts';
 import { Credentials } from './credentials.ts';
 import { Grant } from './grant.ts';
 import { PAYMENT_COLUMNS } from './payments.ts';
 import { hoursLine } from './plans.ts';
+import { SellToHome } from './sell-home.ts';
 import { SESSION_COLUMNS, useLiveSessions } from './sessions.ts';
 import { subscriberName } from './subscribers.ts';
 
@@ -27,6 +28,8 @@ export function SubscriberPage({ id }: { id: string }) {
   const { data, error, reload, setData } = useLoad<Subscriber>(`/subscribers/${id}`);
   const view = (usePlace().query.get('view') ?? 'entitlements') as View;
   const [editing, setEditing] = useState(false);
+  const [selling, setSelling] = useState(false);
+  const [sales, setSales] = useState(0);
   if (!data) {
     return html`<${PageHead} title="Subscriber" back="/subscribers" /><div class="card">
       ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
@@ -47,10 +50,11 @@ export function SubscriberPage({ id }: { id: string }) {
       sub=${html`<${State}
       state=${data.state} /> ${data.msisdn ? formatMsisdn(data.msisdn) : 'no phone number'} · since <${Time}
         at=${data.created_at} />`}>
+      ${canTakeCash(role) && html`<${Button} icon="sell" look="primary" onClick=${() => setSelling(true)}>Sell for cash<//>`}
       ${
         canDisconnect(role) &&
         html`<${Button} onClick=${() => setEditing(!editing)}>Edit<//>
-      <${Button} look=${active ? 'careful' : 'primary'}
+      <${Button} look=${active ? 'careful' : 'plain'}
         onClick=${() => turn(active ? 'suspended' : 'active')}>${active ? 'Suspend' : 'Resume'}<//>`
       }
     <//>
@@ -70,9 +74,16 @@ export function SubscriberPage({ id }: { id: string }) {
           ['payments', 'Payments'],
           ['credentials', 'Credentials'],
         ]} /><//>
-    ${view === 'entitlements' && html`<${Entitlements} id=${id} manages=${canManage(role)} />`}
+    ${
+      selling &&
+      html`<${SellToHome} subscriber=${data} onClose=${(sold?: CashSale) => {
+        setSelling(false);
+        if (sold) setSales(sales + 1);
+      }} />`
+    }
+    ${view === 'entitlements' && html`<${Entitlements} key=${sales} id=${id} manages=${canManage(role)} />`}
     ${view === 'sessions' && html`<${SessionsOf} id=${id} />`}
-    ${view === 'payments' && html`<${PaymentsOf} id=${id} />`}
+    ${view === 'payments' && html`<${PaymentsOf} key=${sales} id=${id} />`}
     ${view === 'credentials' && html`<${Credentials} id=${id} manages=${canManage(role)} />`}`;
 }
 

@@ -1,23 +1,18 @@
 // The till: opened with its change, counted, closed; a cashier sees their own, who manages sees all.
+import { useRef, useState } from 'preact/hooks';
 import { formatMoney, groupCode } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { post, put } from '../api.ts';
-import { useList, useLoad } from '../load.ts';
+import { type Listed, useList, useLoad } from '../load.ts';
 import { Button, Card, Failure, LinkButton, Loading, Money, PageHead, State, Time } from '../parts/basics.ts';
-import { ask } from '../parts/dialog.ts';
-import { Field, FormBox, invalid, useForm, type Values } from '../parts/form.ts';
+import { ask, Dialog } from '../parts/dialog.ts';
+import { centsOf, Field, FormBox, useForm, type Values } from '../parts/form.ts';
+import { newKey } from '../parts/idempotency.ts';
 import { Listing } from '../parts/list.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import { canManage } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
-import type { CashSale, CurrentTill, TillSession } from '../types.ts';
-
-/** Shillings as typed → cents. @throws what the field shows */
-function centsOf(text: string | undefined, name: string): number {
-  const plain = (text ?? '').replace(/[\s,]/g, '');
-  if (!/^\d+(\.\d{1,2})?$/.test(plain)) throw invalid({ [name]: 'Write an amount, like 500.' });
-  return Math.round(Number(plain) * 100);
-}
+import type { CashSale, CurrentTill, TillEvent, TillSession } from '../types.ts';
 
 export function TillPage({ id }: { id?: string }) {
   return id ? html`<${OneTill} id=${id} />` : html`<${OwnTill} />`;
@@ -66,10 +61,16 @@ function OwnTill() {
     ${manages && data && html`<${Policy} required=${data.required} onChange=${changed} />`}`;
 }
 
+/** How a count stands to what was expected. */
+function gapWord(gap: number): string {
+  if (gap === 0) return 'right';
+  return `${formatMoney(Math.abs(gap))} ${gap < 0 ? 'missing' : 'too much'}`;
+}
+
 function OpenForm({ onChange }: { onChange: () => void }) {
   const form = useForm({ opening: '' });
   const open = async (values: Values) => {
-    await post('/till-sessions', { opening_cents: centsOf(values.opening, 'opening') });
+    await post('/till-sessions', { opening_cents: centsOf(values, 'opening') });
     tell('Your till is open.');
     onChange();
   };
@@ -82,13 +83,25 @@ function OpenForm({ onChange }: { onChange: () => void }) {
 
 function Open({ till, onChange }: { till: TillSession; onChange: () => void }) {
   const form = useForm({ counted: '', note: '' });
+  const [moving, setMoving] = useState(false);
+  const note = async (values: Values) => {
+    const counted_cents = centsOf(values, 'counted');
+    const after = await post<TillSession>(`/till-sessions/${till.id}/count`, {
+      counted_cents,
+      note: values.note,
+    });
+    form.reset({ counted: '', note: '' });
+    const gap = counted_cents - after.due_cents;
+    tell(`Counted ${formatMoney(counted_cents)}: ${gapWord(gap)}.`);
+    onChange();
+  };
   const close = async (values: Values) => {
-    const counted = centsOf(values.counted, 'counted');
+    const counted = centsOf(values, 'counted');
     const gap = counted - till.due_cents;
     const sure = await ask({
       title: 'Close the till?',
       body: html`<p>You counted <b>${formatMoney(counted)}</b>. Expected: <b>${formatMoney(till.due_cents)}</b>.</p>
-        <p>${gap === 0 ? 'That is right.' : `${gap < 0 ? 'Missing' : 'Too much'}: ${formatMoney(Math.abs(gap))}. It is written down as a difference.`}</p>`,
+        <p>${gap === 0 ? 'That is right.' : html`<b>${gapWord(gap)}</b>. It is written down as a difference.`}</p>`,
       confirm: 'Close it',
       keep: 'Count again',
       look: 'primary',
@@ -104,11 +117,52 @@ function Open({ till, onChange }: { till: TillSession; onChange: () => void }) {
       <div><dt>Change at the start</dt><dd class="num">${formatMoney(till.opening_cents)}</dd></div>
       <div><dt>Opened</dt><dd><${Time} at=${till.opened_at} /></dd></div>
     </dl>
-    <p><a href=${`/till/${till.id}`}>What was sold</a></p>
+    <div class="sell-pair till-acts">
+      <${LinkButton} href=${`/till/${till.id}`} icon="orders">History<//>
+      <${Button} icon="payments" onClick=${() => setMoving(true)}>Cash in or out<//>
+    </div>
+    ${
+      moving &&
+      html`<${MoveCash} tillId=${till.id} onClose=${(moved: boolean) => {
+        setMoving(false);
+        if (moved) onChange();
+      }} />`
+    }
     <${FormBox} form=${form} act=${close}>
       <${Field} form=${form} name="counted" label="Count the drawer" prefix="KES" inputmode="decimal" />
       <${Field} form=${form} name="note" label="Note" required=${false} maxlength=${200} />
-      <${Button} type="submit" class="wide tall" busy=${form.busy}>Close the till<//>
+      <div class="sell-pair">
+        <${Button} class="tall" busy=${form.busy} onClick=${() => form.submit(note)}>Note the count<//>
+        <${Button} type="submit" class="tall" busy=${form.busy}>Close the till<//>
+      </div>
+    <//>
+  <//>`;
+}
+
+/** Why cash goes in or out, in the words of the counter. */
+const PURPOSES: Record<NonNullable<TillEvent['purpose']>, string> = {
+  float: 'Change added from the safe',
+  expense: 'An expense paid',
+  banked: 'Taken to the bank',
+  safe: 'Put into the safe',
+};
+
+function MoveCash({ tillId, onClose }: { tillId: string; onClose: (moved: boolean) => void }) {
+  const form = useForm({ purpose: 'expense', amount: '', note: '' });
+  const key = useRef(newKey()); // The same key on a second try: a lost answer must not move it twice.
+  const move = async (values: Values) => {
+    const body = { purpose: values.purpose, amount_cents: centsOf(values, 'amount'), note: values.note };
+    await post(`/till-sessions/${tillId}/moves`, body, { 'idempotency-key': key.current });
+    tell(`${formatMoney(body.amount_cents)} written down.`);
+    onClose(true);
+  };
+  return html`<${Dialog} title="Cash in or out" onClose=${() => onClose(false)}>
+    <${FormBox} form=${form} act=${move}>
+      <${Field} form=${form} name="purpose" label="What happened" options=${Object.entries(PURPOSES)} />
+      <${Field} form=${form} name="amount" label="Amount" prefix="KES" inputmode="decimal" autofocus />
+      <${Field} form=${form} name="note" label="What for" maxlength=${200} placeholder="Water for the office" />
+      <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Write it down<//>
+      <${Button} look="quiet" onClick=${() => onClose(false)}>Cancel<//></div>
     <//>
   <//>`;
 }
@@ -116,6 +170,24 @@ function Open({ till, onChange }: { till: TillSession; onChange: () => void }) {
 function OneTill({ id }: { id: string }) {
   const { data, error, reload } = useLoad<TillSession>(`/till-sessions/${id}`);
   const list = useList<CashSale>(`/till-sessions/${id}/sales`);
+  const events = useList<TillEvent>(`/till-sessions/${id}/events`);
+  const undo = async (event: TillEvent) => {
+    const sure = await ask({
+      title: `Take back ${PURPOSES[event.purpose ?? 'safe'].toLowerCase()}, ${formatMoney(event.amount_cents ?? 0)}?`,
+      body: html`<p>The opposite is written down; both stay in the history.</p>`,
+      reason: 'Why?',
+      confirm: 'Take it back',
+    });
+    if (!sure) return;
+    try {
+      await post(`/till-sessions/${id}/moves/${event.id}/take-back`, { reason: sure.reason });
+      tell('Taken back.');
+    } catch (failure) {
+      tellFailure(failure);
+    }
+    events.reload();
+    reload();
+  };
   const takeBack = async (sale: CashSale) => {
     const sure = await ask({
       title: `Take back ${sale.plan_name}, ${formatMoney(sale.amount_cents)}?`,
@@ -144,8 +216,10 @@ function OneTill({ id }: { id: string }) {
       ${data.difference_cents !== null && html`<div><dt>Difference</dt><dd class="num">${formatMoney(data.difference_cents)}</dd></div>`}
       ${data.note && html`<div><dt>Note</dt><dd>${data.note}</dd></div>`}
     </dl><//>
+    <${History} list=${events} open=${data.closed_at === null} onUndo=${undo} />
+    <h2 class="list-title">Sales</h2>
     <${Listing} list=${list} label="Sales" icon="sell" filtered=${false} emptyTitle="Nothing sold yet." empty=${null}
-      id=${(sale: CashSale) => sale.payment_id}
+      id=${(sale: CashSale) => sale.payment_id} href=${(sale: CashSale) => `/sell/${sale.payment_id}`}
       columns=${[
         { label: 'Plan', at: 'main', cell: (sale: CashSale) => html`<b>${sale.plan_name}</b>` },
         {
@@ -171,6 +245,59 @@ function OneTill({ id }: { id: string }) {
                 ? html`<${State} state="settled" word="in use" />`
                 : html`<${Button} look="quiet" icon="undo" onClick=${() => takeBack(sale)}>Take back<//>`,
         },
+      ]} />`;
+}
+
+/** Counts, and cash put in and taken out. */
+function History(props: { list: Listed<TillEvent>; open: boolean; onUndo: (event: TillEvent) => void }) {
+  const { list, open, onUndo } = props;
+  if (list.items.length === 0 && !list.loading && !list.error) return null;
+  const what = (event: TillEvent) => {
+    if (event.kind === 'count') return 'Counted';
+    return event.undo_of ? 'Taken back' : PURPOSES[event.purpose ?? 'safe'];
+  };
+  const amount = (event: TillEvent) => {
+    if (event.kind === 'count') return formatMoney(event.counted_cents ?? 0);
+    return `${event.kind === 'in' ? '+' : '−'}${formatMoney(event.amount_cents ?? 0)}`;
+  };
+  const state = (event: TillEvent) => {
+    const gap = (event.counted_cents ?? 0) - event.expected_cents;
+    if (event.kind === 'count')
+      return html`<${State} state=${gap === 0 ? 'settled' : 'unmatched'} word=${gapWord(gap)} />`;
+    if (event.undone) return html`<${State} state="reversed" word="taken back" />`;
+    return open && !event.undo_of
+      ? html`<${Button} look="quiet" icon="undo" onClick=${() => onUndo(event)}>Take back<//>`
+      : null;
+  };
+  return html`<h2 class="list-title">Drawer</h2>
+    <${Listing} list=${list} label="Drawer" icon="till" filtered=${false} emptyTitle="" empty=${null}
+      id=${(event: TillEvent) => event.id}
+      columns=${[
+        { label: 'What', at: 'main', cell: (event: TillEvent) => html`<b>${what(event)}</b>` },
+        {
+          label: 'Amount',
+          at: 'end',
+          num: true,
+          cell: (event: TillEvent) => html`<span class="num money">${amount(event)}</span>`,
+        },
+        {
+          label: 'Expected then',
+          at: 'sub',
+          num: true,
+          cell: (event: TillEvent) =>
+            html`<span class="muted num"><span class="on-phone">expected </span>${formatMoney(event.expected_cents)}</span>`,
+        },
+        { label: 'When', at: 'sub-end', cell: (event: TillEvent) => html`<${Time} at=${event.at} />` },
+        {
+          label: 'Note',
+          at: 'foot',
+          grow: true,
+          cell: (
+            event: TillEvent,
+          ) => html`<span class="row-note"><span class="muted">${event.note ?? ''}</span>
+            ${state(event)}</span>`,
+        },
+        { label: 'By', at: 'none', cell: (event: TillEvent) => event.actor },
       ]} />`;
 }
 

@@ -1,6 +1,7 @@
 // Forms: their values, what the server said about each field, and the fields themselves.
 import { useId, useRef, useState } from 'preact/hooks';
 import { type ComponentChildren, html } from '../../shared/html.ts';
+import { parseMoney } from '../../shared/units.ts';
 import { ApiError, asApiError } from '../api.ts';
 import { Icon } from './icon.ts';
 
@@ -54,6 +55,13 @@ export function useForm(initial: Values): Form {
 /** What the page itself finds wrong, in the shape of a server's answer. */
 export function invalid(fields: Record<string, string>): ApiError {
   return new ApiError(400, 'invalid', 'Some fields need another look.', undefined, fields);
+}
+
+/** Shillings typed into the field `name`, as cents. @throws what the field then shows */
+export function centsOf(values: Values, name: string): number {
+  const cents = parseMoney(values[name] ?? '');
+  if (cents === undefined) throw invalid({ [name]: 'Write an amount, like 500.' });
+  return cents;
 }
 
 /** The form's own message, on top, unless all of it is already said next to the fields. */
