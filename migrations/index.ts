@@ -7,6 +7,7 @@ import * as devices from './0004-devices.ts';
 import * as usage from './0005-usage.ts';
 import * as evidence from './0007-evidence.ts';
 import * as ledger from './0008-ledger.ts';
+import * as match from './0009-match.ts';
 import * as settle from './0010-settle.ts';
 import * as desk from './0011-desk.ts';
 
@@ -18,6 +19,7 @@ export const migrations: Record<string, Migration> = {
   '0005-usage': usage,
   '0007-evidence': evidence,
   '0008-ledger': ledger,
+  '0009-match': match,
   '0010-settle': settle,
   '0011-desk': desk,
 };

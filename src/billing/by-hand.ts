@@ -1,4 +1,4 @@
-// Finds out what money without an order is for, from what the payer typed and who paid.
+// Finds out what money is for, from what the payer typed and who paid.
 import { type Credential, credentialForDevice } from '../access/credentials.ts';
 import { listPlansOnSale, type Plan } from '../access/plans.ts';
 import { createSubscriber, findSubscriberByHash, subscriberForMsisdn } from '../access/subscribers.ts';
@@ -8,10 +8,13 @@ import { formatMoney } from '../lib/money.ts';
 import { normalizeMsisdn } from '../lib/msisdn.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { fitsMask } from '../protocols/mpesa/index.ts';
+import { findOrderFor, type Sum } from './match-order.ts';
 import type { Money } from './money.ts';
+import { findOrderByAccount, holdOrder, type Order } from './orders.ts';
 
-/** Whom a payment is for and what it buys; or why nobody but a person can say. */
+/** The order that a payment is for, or whom it is for and what it buys; or why nobody but a person can say. */
 export type Purpose =
+  | { order: Order }
   | { subscriber_id: string; credential: Credential; plan: Plan }
   | { unmatched: string; subscriber_id: string | null };
 
@@ -96,12 +99,15 @@ export async function planAt(tx: Db, cents: number, credential: Credential): Pro
 }
 
 /**
- * What money by hand is for: a phone number, a PPPoE account, a redeemed voucher or a plan's name as the account, or
- * nothing typed and a payer we know. A misspelt account is never guessed at.
+ * What money is for, whatever told of it: an order's short code, a phone number, a PPPoE account, a redeemed voucher or a
+ * plan's name as the account. Where nothing or a word without meaning was typed, it is the payer's open order of this
+ * price; without one, what a payer we know buys when nothing was typed. A misspelt account is never guessed at.
  */
-export async function findPurpose(tx: Db, vault: Vault, money: Money, now: number): Promise<Purpose> {
-  const amount = money.amount_cents ?? 0;
+export async function findPurpose(tx: Db, vault: Vault, money: Sum, now: number): Promise<Purpose> {
+  const amount = money.amount_cents;
   const typed = money.account_reference.trim();
+  const named = await findOrderByAccount(tx, typed);
+  if (named) return { order: await holdOrder(tx, named.id) };
   const buy = async (subscriberId: string, credential: Credential): Promise<Purpose> => {
     const plan = await planAt(tx, amount, credential);
     return plan
@@ -109,15 +115,21 @@ export async function findPurpose(tx: Db, vault: Vault, money: Money, now: numbe
       : { unmatched: `No single plan costs ${formatMoney(amount)}.`, subscriber_id: subscriberId };
   };
   const number = normalizeMsisdn(typed);
+  const account = typed && !number ? await findAccount(tx, typed) : undefined;
+  const plan = typed && !number && !account ? await findPlanByCode(tx, typed) : undefined;
+  const found = account ? {} : await findOrderFor(tx, money, { msisdn: number, plan_id: plan?.id }, now);
+  if (found.order) return { order: found.order };
+  // An SMS says nothing of what a till's or a person's money is for, and an old one is no purchase of today.
+  if (found.late || (money.by_sms && !typed)) {
+    const why = found.why ?? `No order of ${formatMoney(amount)} waits for this phone.`;
+    return { unmatched: why, subscriber_id: null };
+  }
   if (number) {
     const { id } = await subscriberForMsisdn(tx, number, now);
     return buy(id, await credentialOf(tx, vault, id, now));
   }
-  const account = typed ? await findAccount(tx, typed) : undefined;
   if (account) return buy(account.subscriber_id, account);
   const payer = await findPayer(tx, money, now);
-  const plans = (await listPlansOnSale(tx)).filter((plan) => planCode(plan) === normalizeCode(typed));
-  const plan = plans.length === 1 ? plans[0] : undefined;
   if (plan) {
     if (plan.price_cents !== amount) {
       const why = `Paid ${formatMoney(amount)} for “${plan.name}”, which costs ${formatMoney(plan.price_cents)}.`;
@@ -127,7 +139,16 @@ export async function findPurpose(tx: Db, vault: Vault, money: Money, now: numbe
     const id = payer ?? (await createSubscriber(tx, now)).id;
     return { subscriber_id: id, credential: await credentialOf(tx, vault, id, now), plan };
   }
-  if (typed) return { unmatched: `Nothing is called “${typed.slice(0, 40)}”.`, subscriber_id: payer ?? null };
-  if (!payer) return { unmatched: 'Nobody knows who paid, or for what.', subscriber_id: null };
+  if (typed) {
+    const why = [`Nothing is called “${typed.slice(0, 40)}”.`, found.why ?? ''].join(' ').trim();
+    return { unmatched: why, subscriber_id: payer ?? null };
+  }
+  if (!payer) return { unmatched: found.why ?? 'Nobody knows who paid, or for what.', subscriber_id: null };
   return buy(payer, await credentialOf(tx, vault, payer, now));
+}
+
+/** The one plan on sale that a payer can mean by this. */
+async function findPlanByCode(tx: Db, typed: string): Promise<Plan | undefined> {
+  const plans = (await listPlansOnSale(tx)).filter((plan) => planCode(plan) === normalizeCode(typed));
+  return plans.length === 1 ? plans[0] : undefined;
 }

@@ -1,6 +1,6 @@
 // Cash: a plan or a voucher sold at the counter, and the sale taken back when it was a mistake.
-import { getCredential } from '../access/credentials.ts';
-import { grantEntitlement, revokeEntitlement } from '../access/entitlements.ts';
+import { type Credential, getCredential } from '../access/credentials.ts';
+import { revokeEntitlement } from '../access/entitlements.ts';
 import { getPlan, type Plan } from '../access/plans.ts';
 import {
   findVoucher,
@@ -13,7 +13,6 @@ import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
-import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { dayOf } from '../lib/days.ts';
 import { newId } from '../lib/ids.ts';
@@ -21,6 +20,7 @@ import { formatMoney } from '../lib/money.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { type Actor, audit } from '../operators/audit.ts';
 import { closeEvidence } from './evidence.ts';
+import { grantPayment } from './grant-payment.ts';
 import { bookPayment } from './ledger.ts';
 import { holdOpenTill, readTillSettings } from './till.ts';
 
@@ -54,7 +54,7 @@ interface Sold {
   amount_cents: number;
   voucher?: Voucher;
   voucher_made?: boolean;
-  credential?: { id: string; subscriber_id: string; username: string };
+  credential?: Credential;
 }
 
 /**
@@ -208,23 +208,14 @@ async function takePrinted(tx: Db, vault: Vault, code: string): Promise<Sold> {
 async function grantSold(tx: Db, paymentId: string, sold: Sold, now: number): Promise<void> {
   const { credential, plan } = sold;
   if (!credential) return;
-  const entitlement = await grantEntitlement(
-    tx,
-    {
-      subscriber_id: credential.subscriber_id,
-      credential_id: credential.id,
-      plan,
-      source: 'order',
-      payment_id: paymentId,
-    },
-    now,
-  );
+  const payment = { id: paymentId, receipt: null, msisdn: null, order_id: null };
+  const to = { subscriber_id: credential.subscriber_id, credential, plan };
+  const entitlement = await grantPayment(tx, payment, to, now);
   await tx
     .updateTable('payments')
     .set({ entitlement_id: entitlement.id })
     .where('id', '=', paymentId)
     .execute();
-  await enqueueTask(tx, 'enforce', { credential_id: credential.id, reason: 'extended' }, now);
 }
 
 /**

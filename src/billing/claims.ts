@@ -15,6 +15,7 @@ import { grantPayment } from './grant-payment.ts';
 import { bookPayment } from './ledger.ts';
 import type { Payment } from './payments.ts';
 import { readPaymentPolicy } from './policy.ts';
+import { holdUnmatched, isFree } from './unmatched.ts';
 
 export type Claim = Row<'claims'>;
 
@@ -50,40 +51,49 @@ export function readCode(pasted: string): string | undefined {
  */
 export async function startClaim(db: Db, vault: Vault, input: ClaimInput, now: number): Promise<Claim> {
   return db.transaction().execute(async (tx) => {
-    const claim = await tx
-      .insertInto('claims')
-      .values({
-        id: newId(now),
-        ...input,
-        subscriber_id: null,
-        credential_id: null,
-        entitlement_id: null,
-        payment_id: null,
-        state: 'waiting',
-        problem: null,
-        created_at: now,
-        decided_at: null,
-      })
-      .onConflict((oc) => oc.column('receipt').doNothing())
-      .returningAll()
-      .executeTakeFirst();
+    const claim = await insertClaim(tx, input, now);
     if (!claim) return joinClaim(tx, input);
     await enqueueTask(tx, 'confirm_claim', { claim_id: claim.id }, now);
     return (await trusts(tx, claim, now)) ? letIn(tx, vault, claim, now) : claim;
   });
 }
 
+/** Undefined when the code was given before. */
+async function insertClaim(tx: Db, input: ClaimInput, now: number): Promise<Claim | undefined> {
+  return tx
+    .insertInto('claims')
+    .values({
+      id: newId(now),
+      ...input,
+      subscriber_id: null,
+      credential_id: null,
+      entitlement_id: null,
+      payment_id: null,
+      state: 'waiting',
+      problem: null,
+      created_at: now,
+      decided_at: null,
+    })
+    .onConflict((oc) => oc.column('receipt').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+}
+
 async function joinClaim(tx: Db, input: ClaimInput): Promise<Claim> {
+  const claim = await claimOf(tx, input);
+  if (claim.state !== 'refused') return claim;
+  throw new AppError('conflict', 'M-PESA does not know this code.', {
+    hint: 'Show the M-PESA message to the person who runs this WiFi.',
+  });
+}
+
+/** The claim of this device on a code. @throws `conflict` when it is another's */
+async function claimOf(tx: Db, input: ClaimInput): Promise<Claim> {
   const claim = await tx
     .selectFrom('claims')
     .selectAll()
     .where('receipt', '=', input.receipt)
     .executeTakeFirstOrThrow();
-  if (claim.state === 'refused') {
-    throw new AppError('conflict', 'M-PESA does not know this code.', {
-      hint: 'Show the M-PESA message to the person who runs this WiFi.',
-    });
-  }
   if (claim.mac !== input.mac) {
     throw new AppError('conflict', 'This code was given by another phone.', {
       hint: 'Show the M-PESA message to the person who runs this WiFi.',
@@ -198,6 +208,34 @@ async function payClaim(tx: Db, vault: Vault, claim: Claim, payment: Payment, no
     .executeTakeFirstOrThrow();
   await bookPayment(tx, paid.id, now);
   return paid;
+}
+
+/**
+ * A guest gives the code of money that came before and that nobody could match: the plan at its price goes to their
+ * device, once. The payment as it then is: still unmatched when no single plan costs that, and always when it is about an
+ * order. @throws `conflict` when another device has given the code, or the money was decided about meanwhile.
+ */
+export async function claimUnmatched(
+  db: Db,
+  vault: Vault,
+  payment: Payment,
+  input: ClaimInput,
+  now: number,
+): Promise<Payment> {
+  if (!isFree(payment)) return payment;
+  return db.transaction().execute(async (tx) => {
+    const claim = (await insertClaim(tx, input, now)) ?? (await claimOf(tx, input));
+    const held = await holdUnmatched(tx, payment.id);
+    if (!held) throw new AppError('conflict', 'Somebody has decided about this payment meanwhile.');
+    await tx
+      .updateTable('claims')
+      .set({ state: 'confirmed', payment_id: held.id, problem: null, decided_at: now })
+      .where('id', '=', claim.id)
+      .execute();
+    const paid = await payClaim(tx, vault, claim, held, now);
+    if (paid.state === 'settled') await endTrust(tx, claim, 'paid', now);
+    return paid;
+  });
 }
 
 /** Nothing confirms a claim: what was given on trust ends, and its device is flagged. Money that comes later still wins. */

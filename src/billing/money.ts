@@ -1,10 +1,15 @@
 // Reads money out of evidence that names its M-PESA code.
+import { hashMsisdn } from '../lib/msisdn.ts';
 import {
   type C2bNotice,
+  type ConfirmationSms,
+  fitsMask,
   type Payer,
   type PullRow,
   parseC2bNotice,
+  parseConfirmationSms,
   parseInitiatorResult,
+  readPayer,
   readTransactionStatus,
   type StatementPayment,
 } from '../protocols/mpesa/index.ts';
@@ -21,6 +26,15 @@ export interface Money extends Payer {
   payer_name: string;
   /** Epoch ms. */
   at?: number | undefined;
+  /** Told by a forwarded SMS. */
+  by_sms?: boolean;
+}
+
+/** Whether the payer that a message names can be this number: in full, by its hash, or by what a mask leaves of it. */
+export function canBePayer(payer: Payer, msisdn: string): boolean {
+  if (payer.msisdn) return payer.msisdn === msisdn;
+  if (payer.msisdn_sha256) return payer.msisdn_sha256 === hashMsisdn(msisdn);
+  return payer.msisdn_masked !== undefined && fitsMask(payer.msisdn_masked, msisdn);
 }
 
 const whole = (cents: number | undefined) =>
@@ -69,6 +83,19 @@ export function moneyOfStatement(row: StatementPayment): Money {
   };
 }
 
+/** Numbers stand there as `0712***678` too. A sum with cents is money like any other: a person sees it. */
+function moneyOfSms(sms: ConfirmationSms): Money {
+  return {
+    ...readPayer((sms.phone ?? '').replace(/^0?(?=[17]\d*\*)/, '254')),
+    receipt: sms.receipt,
+    amount_cents: sms.amount_cents,
+    account_reference: sms.account ?? '',
+    payer_name: sms.name ?? '',
+    at: sms.at,
+    by_sms: true,
+  };
+}
+
 /** Money whose status M-PESA was asked about; undefined unless it is complete. */
 function moneyOfStatus(body: string): Money | undefined {
   const result = parseInitiatorResult(body);
@@ -91,6 +118,10 @@ export function readMoney(evidence: Pick<Evidence, 'kind' | 'body'>): Money | un
   if (evidence.kind === 'c2b') {
     const notice = parseC2bNotice(evidence.body);
     return notice.ok ? moneyOfC2b(notice) : undefined;
+  }
+  if (evidence.kind === 'sms') {
+    const sms = parseConfirmationSms(evidence.body);
+    return sms && moneyOfSms(sms);
   }
   if (evidence.kind === 'transaction_status') return moneyOfStatus(evidence.body);
   // Rows of a pull or a statement are read before they are kept.

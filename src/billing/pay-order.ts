@@ -59,3 +59,22 @@ export async function payOrder(
   await enqueueTask(tx, 'activate', { order_id: order.id }, now);
   return { ...payment, entitlement_id: entitlement.id };
 }
+
+/** Gives unmatched money, which must be held, to an order; with its checkout id where M-PESA has named the request. */
+export async function payWith(
+  tx: Db,
+  vault: Vault,
+  order: Order,
+  money: Pick<Payment, 'id' | 'checkout_request_id'>,
+  now: number,
+): Promise<Payment> {
+  const { checkout_request_id } = money;
+  const { id: order_id, subscriber_id, plan_id } = order;
+  const payment = await tx
+    .updateTable('payments')
+    .set({ order_id, subscriber_id, plan_id, checkout_request_id, state: 'settled', note: null })
+    .where('id', '=', money.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return payOrder(tx, vault, order, payment, '0', now);
+}

@@ -19,6 +19,14 @@ export async function readPaymentPolicy(db: Db): Promise<PaymentPolicy> {
   return { ...DEFAULTS, ...(await readSetting<Partial<PaymentPolicy>>(db, KEY)) };
 }
 
+/** What is noted of a second payment that waits. */
+export const SECOND_WAITS = 'A second payment for an order that is paid.';
+
+/** Whether another payment for this order is left to a person. */
+export async function secondWaits(db: Db, order: { state: string }): Promise<boolean> {
+  return order.state === 'paid' && (await readPaymentPolicy(db)).second_payment === 'wait';
+}
+
 export async function updatePaymentPolicy(
   db: Db,
   change: Partial<PaymentPolicy>,

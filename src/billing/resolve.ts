@@ -7,9 +7,11 @@ import { AppError } from '../errors.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { grantPayment } from './grant-payment.ts';
 import { bookPayment } from './ledger.ts';
+import { pendingReceipt } from './match-order.ts';
 import { holdOrder } from './orders.ts';
 import { payOrder } from './pay-order.ts';
 import type { Payment } from './payments.ts';
+import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
 
 /** Whom an unmatched payment is for: an order, or a subscriber and the plan they get, on one credential of theirs. */
 export type Attachment =
@@ -28,19 +30,21 @@ export async function attachPayment(
   by: string,
   now: number,
 ): Promise<Payment> {
-  const payment = await tx
-    .updateTable('payments')
-    .set({ state: 'settled', resolved_by: by, resolved_at: now })
-    .where('id', '=', id)
-    .where('state', '=', 'unmatched')
-    .where((eb) => eb.or([eb('reversal', 'is', null), eb('reversal', '=', 'refused')]))
-    .returningAll()
-    .executeTakeFirst();
-  if (!payment) {
+  const held = await holdUnmatched(tx, id);
+  if (!held) {
     throw new AppError('conflict', 'This payment is not unmatched any more.', {
       hint: 'Load the page again: it was settled, or is being sent back.',
     });
   }
+  const pending = 'order_id' in to && (await pendingReceipt(tx, to.order_id, held.amount_cents));
+  // The order has this very money: only its code was missing.
+  if (pending && isFree(held)) return absorbPayment(tx, pending, held, now);
+  const payment = await tx
+    .updateTable('payments')
+    .set({ state: 'settled', resolved_by: by, resolved_at: now })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
   const settled =
     'order_id' in to
       ? await attachToOrder(tx, vault, payment, to.order_id, now)

@@ -1,28 +1,24 @@
-// Settles money that names its M-PESA code: C2B notices, pulled rows, a transaction's status, statement lines.
+// Settles money that names its M-PESA code: C2B notices, pulled rows, forwarded SMS, a transaction's status, statement lines.
 import type { Db } from '../db/schema.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { newId } from '../lib/ids.ts';
 import { formatMoney } from '../lib/money.ts';
-import { normalizeMsisdn } from '../lib/msisdn.ts';
 import type { Vault } from '../lib/secrets.ts';
-import { fitsMask } from '../protocols/mpesa/index.ts';
-import { findPayer, findPurpose } from './by-hand.ts';
+import { readPayer } from '../protocols/mpesa/index.ts';
+import { findPurpose, type Purpose } from './by-hand.ts';
 import { settleClaim } from './claims.ts';
 import { closeEvidence, type Evidence } from './evidence.ts';
 import { grantPayment } from './grant-payment.ts';
 import { bookPayment } from './ledger.ts';
-import { type Money, readMoney } from './money.ts';
-import { findOrderByAccount, holdOrder, type Order } from './orders.ts';
+import { pendingReceipt, type Sum } from './match-order.ts';
+import { canBePayer, type Money, readMoney } from './money.ts';
+import type { Order } from './orders.ts';
 import { payOrder } from './pay-order.ts';
 import type { Payment } from './payments.ts';
-import { readPaymentPolicy } from './policy.ts';
+import { SECOND_WAITS, secondWaits } from './policy.ts';
 import type { Settled } from './settle.ts';
 import { isOwnShortcode } from './trust.ts';
-
-/** How long after an order its money may come and still be taken for it where nothing names the order. */
-const ORDER_WINDOW_MS = 15 * 60_000;
-/** M-PESA's clock and ours may differ by so much. */
-const CLOCKS_DIFFER_MS = 2 * 60_000;
+import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
 
 /** Call it in a transaction, with evidence that is taken for it. */
 export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, now: number): Promise<Settled> {
@@ -47,27 +43,60 @@ export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, no
     await enqueueTask(tx, 'confirm_evidence', { evidence_id: evidence.id }, now);
     return { order_id: null, granted: false };
   }
-  if (known) {
-    const payment = await completePayment(tx, known, money);
-    const differs = known.amount_cents !== amount ? ` It says ${formatMoney(amount)}.` : '';
-    await closeEvidence(tx, evidence.id, 'duplicate', `Already known.${differs}`, now, payment.id);
-    await confirmOthers(tx, money.receipt, payment.id, now);
-    return { order_id: known.order_id, payment, granted: false };
-  }
-  const order = await findOrderOf(tx, { ...money, amount_cents: amount }, now);
-  const settled = order
-    ? await settleForOrder(tx, vault, order, { ...money, amount_cents: amount }, now)
-    : await settleByHand(tx, vault, { ...money, amount_cents: amount }, now);
+  const sum: Sum = { ...money, amount_cents: amount };
+  if (known) return settleKnown(tx, vault, evidence, known, sum, now);
+  const purpose = await findPurpose(tx, vault, sum, now);
+  return close(tx, vault, evidence, sum, await settleFor(tx, vault, purpose, sum, undefined, now), now);
+}
+
+type Outcome = { payment: Payment; fresh: boolean };
+
+async function close(
+  tx: Db,
+  vault: Vault,
+  evidence: Evidence,
+  sum: Sum,
+  settled: Outcome,
+  now: number,
+): Promise<Settled> {
   const payment = await settleClaim(tx, vault, settled.payment, now);
   await bookPayment(tx, payment.id, now);
-  const summary = payment.note ?? `Paid ${formatMoney(amount)}.`;
+  const summary = payment.note ?? `Paid ${formatMoney(sum.amount_cents)}${sum.by_sms ? ', by SMS' : ''}.`;
   await closeEvidence(tx, evidence.id, 'used', summary, now, payment.id);
-  await confirmOthers(tx, money.receipt, payment.id, now);
+  await confirmOthers(tx, sum.receipt, payment.id, now);
   return { order_id: payment.order_id, payment, granted: payment.entitlement_id !== null && settled.fresh };
 }
 
-type Sum = Money & { amount_cents: number };
-type Outcome = { payment: Payment; fresh: boolean };
+/** A payment that is known; what this message adds may tell what money is for that nobody could match before. */
+async function settleKnown(
+  tx: Db,
+  vault: Vault,
+  evidence: Evidence,
+  known: Payment,
+  sum: Sum,
+  now: number,
+): Promise<Settled> {
+  // One that is doubted adds nothing: it could say who paid, or for what.
+  const payment = evidence.doubt ? known : await completePayment(tx, known, sum);
+  if (!evidence.doubt && isFree(payment) && payment.amount_cents === sum.amount_cents) {
+    const told: Sum = {
+      ...readPayer(payment.msisdn ?? payment.payer ?? ''),
+      ...sum,
+      account_reference: sum.account_reference || (payment.account_reference ?? ''),
+      at: payment.received_at,
+    };
+    const purpose = await findPurpose(tx, vault, told, now);
+    const held = 'unmatched' in purpose ? undefined : await holdUnmatched(tx, payment.id);
+    if (held) {
+      return close(tx, vault, evidence, sum, await settleFor(tx, vault, purpose, told, held, now), now);
+    }
+  }
+  const differs =
+    payment.amount_cents !== sum.amount_cents ? ` It says ${formatMoney(sum.amount_cents)}.` : '';
+  await closeEvidence(tx, evidence.id, 'duplicate', `Already known.${differs}`, now, payment.id);
+  await confirmOthers(tx, sum.receipt, payment.id, now);
+  return { order_id: payment.order_id, payment, granted: false };
+}
 
 /** What waited for M-PESA's word about this code has it now. */
 async function confirmOthers(tx: Db, receipt: string, paymentId: string, now: number): Promise<void> {
@@ -97,60 +126,22 @@ function payerText(money: Money): string | null {
   return money.msisdn_sha256 ?? money.msisdn_masked ?? null;
 }
 
-/**
- * The order that money belongs to: the one whose short code the account names, or, where no account or only the payer's
- * number was typed, the one undecided order of that payer for that amount at that time.
- */
-async function findOrderOf(tx: Db, money: Sum, now: number): Promise<Order | undefined> {
-  const named = await findOrderByAccount(tx, money.account_reference);
-  if (named) return holdOrder(tx, named.id);
-  const at = money.at ?? now;
-  const open = await tx
-    .selectFrom('orders')
-    .selectAll()
-    .where('price_cents', '=', money.amount_cents)
-    .where('created_at', '>=', at - ORDER_WINDOW_MS)
-    .where('created_at', '<=', at + CLOCKS_DIFFER_MS)
-    .where('state', 'in', ['pending', 'checking', 'failed', 'paid'])
-    .execute();
-  const typed = money.account_reference.trim();
-  const number = normalizeMsisdn(typed);
-  if (typed && !number) return undefined;
-  const payer = money.msisdn_sha256 ? await findPayer(tx, money, now) : undefined;
-  const fits = (order: Order) =>
-    number === order.msisdn ||
-    money.msisdn === order.msisdn ||
-    payer === order.subscriber_id ||
-    (money.msisdn_masked !== undefined && fitsMask(money.msisdn_masked, order.msisdn));
-  const fitting: Order[] = [];
-  for (const order of open.filter(fits)) {
-    if (order.state !== 'paid' || (await pendingReceipt(tx, order, money))) fitting.push(order);
-  }
-  // Of several that failed the same way, one may be taken as well as another; of several phones behind one mask, none.
-  const phones = new Set(fitting.map((order) => order.msisdn));
-  if (phones.size !== 1) return undefined;
-  const last = fitting.reduce((a, b) => (a.id > b.id ? a : b));
-  return holdOrder(tx, last.id);
-}
-
-/** The payment of an order that only a query has told of: its receipt is still to come (payments.md §5, 13). */
-async function pendingReceipt(tx: Db, order: Order, money: Sum): Promise<Payment | undefined> {
-  return tx
-    .selectFrom('payments')
-    .selectAll()
-    .where('order_id', '=', order.id)
-    .where('receipt', 'is', null)
-    .where('amount_cents', '=', money.amount_cents)
-    .executeTakeFirst();
-}
-
-/** A new payment as every message of this kind makes it. */
-async function insertPayment(
+/** The payment as every message of this kind makes it, or the one that nobody could match. */
+async function place(
   tx: Db,
   money: Sum,
-  about: Pick<Payment, 'order_id' | 'subscriber_id' | 'plan_id' | 'state' | 'note'>,
+  held: Payment | undefined,
+  about: Pick<Payment, 'order_id' | 'subscriber_id' | 'plan_id' | 'state' | 'note'> & { msisdn?: string },
   now: number,
 ): Promise<Payment> {
+  if (held) {
+    return tx
+      .updateTable('payments')
+      .set(about)
+      .where('id', '=', held.id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  }
   return tx
     .insertInto('payments')
     .values({
@@ -172,8 +163,43 @@ async function insertPayment(
     .executeTakeFirstOrThrow();
 }
 
-async function settleForOrder(tx: Db, vault: Vault, order: Order, money: Sum, now: number): Promise<Outcome> {
-  const pending = await pendingReceipt(tx, order, money);
+/** Gives money its purpose: money that is new, or that was unmatched and is held. */
+async function settleFor(
+  tx: Db,
+  vault: Vault,
+  purpose: Purpose,
+  money: Sum,
+  held: Payment | undefined,
+  now: number,
+): Promise<Outcome> {
+  if ('order' in purpose) return settleForOrder(tx, vault, purpose.order, money, held, now);
+  const { subscriber_id } = purpose;
+  if ('unmatched' in purpose) {
+    const about = { order_id: null, plan_id: null, subscriber_id, note: purpose.unmatched };
+    return { payment: await place(tx, money, held, { ...about, state: 'unmatched' }, now), fresh: true };
+  }
+  const about = { order_id: null, plan_id: purpose.plan.id, subscriber_id, note: null };
+  const payment = await place(tx, money, held, { ...about, state: 'settled' }, now);
+  const entitlement = await grantPayment(tx, payment, purpose, now);
+  const granted = await tx
+    .updateTable('payments')
+    .set({ entitlement_id: entitlement.id })
+    .where('id', '=', payment.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return { payment: granted, fresh: true };
+}
+
+async function settleForOrder(
+  tx: Db,
+  vault: Vault,
+  order: Order,
+  money: Sum,
+  held: Payment | undefined,
+  now: number,
+): Promise<Outcome> {
+  const pending = await pendingReceipt(tx, order.id, money.amount_cents);
+  if (pending && held) return { payment: await absorbPayment(tx, pending, held, now), fresh: false };
   if (pending) {
     const attached = await tx
       .updateTable('payments')
@@ -183,10 +209,13 @@ async function settleForOrder(tx: Db, vault: Vault, order: Order, money: Sum, no
       .executeTakeFirstOrThrow();
     return { payment: await completePayment(tx, attached, money), fresh: false };
   }
-  const about = { order_id: order.id, subscriber_id: order.subscriber_id, plan_id: order.plan_id };
+  const about = {
+    ...{ order_id: order.id, subscriber_id: order.subscriber_id, plan_id: order.plan_id },
+    ...(canBePayer(money, order.msisdn) ? { msisdn: order.msisdn } : {}),
+  };
   if (money.amount_cents !== order.price_cents) {
     const note = `Paid ${formatMoney(money.amount_cents)} for an order of ${formatMoney(order.price_cents)}.`;
-    const payment = await insertPayment(tx, money, { ...about, state: 'unmatched', note }, now);
+    const payment = await place(tx, money, held, { ...about, state: 'unmatched', note }, now);
     await tx
       .updateTable('orders')
       .set({ state: 'checking', problem: note, live_key: null, next_poll_at: null, updated_at: now })
@@ -195,41 +224,11 @@ async function settleForOrder(tx: Db, vault: Vault, order: Order, money: Sum, no
       .execute();
     return { payment, fresh: true };
   }
-  if (order.state === 'paid' && (await readPaymentPolicy(tx)).second_payment === 'wait') {
-    const note = 'A second payment for an order that is paid.';
-    return {
-      payment: await insertPayment(tx, money, { ...about, state: 'unmatched', note }, now),
-      fresh: true,
-    };
+  if (await secondWaits(tx, order)) {
+    const waits = { ...about, state: 'unmatched' as const, note: SECOND_WAITS };
+    const payment = await place(tx, money, held, waits, now);
+    return { payment, fresh: true };
   }
-  const payment = await insertPayment(tx, money, { ...about, state: 'settled', note: null }, now);
+  const payment = await place(tx, money, held, { ...about, state: 'settled', note: null }, now);
   return { payment: await payOrder(tx, vault, order, payment, '0', now), fresh: true };
-}
-
-async function settleByHand(tx: Db, vault: Vault, money: Sum, now: number): Promise<Outcome> {
-  const purpose = await findPurpose(tx, vault, money, now);
-  if ('unmatched' in purpose) {
-    const about = {
-      ...{ order_id: null, plan_id: null, subscriber_id: purpose.subscriber_id },
-      ...{ state: 'unmatched' as const, note: purpose.unmatched },
-    };
-    return { payment: await insertPayment(tx, money, about, now), fresh: true };
-  }
-  const payment = await insertPayment(
-    tx,
-    money,
-    {
-      ...{ order_id: null, subscriber_id: purpose.subscriber_id, plan_id: purpose.plan.id },
-      ...{ state: 'settled', note: null },
-    },
-    now,
-  );
-  const entitlement = await grantPayment(tx, payment, purpose, now);
-  const granted = await tx
-    .updateTable('payments')
-    .set({ entitlement_id: entitlement.id })
-    .where('id', '=', payment.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  return { payment: granted, fresh: true };
 }

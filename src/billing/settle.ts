@@ -1,4 +1,5 @@
 // Settles: turns evidence into a payment, and the payment into a grant, once.
+import { unindexed } from '../db/page.ts';
 import type { Db } from '../db/schema.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { newId } from '../lib/ids.ts';
@@ -6,16 +7,17 @@ import { formatMoney } from '../lib/money.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { describeResult } from '../protocols/mpesa/index.ts';
 import { settleClaim } from './claims.ts';
+import { findEarlyMoney } from './early-money.ts';
 import { BY_RECEIPT, closeEvidence, type Evidence } from './evidence.ts';
 import type { Notice } from './gateways.ts';
 import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
 import { holdOrder, type Order } from './orders.ts';
-import { payOrder } from './pay-order.ts';
+import { payOrder, payWith } from './pay-order.ts';
 import type { Payment } from './payments.ts';
-import { readPaymentPolicy } from './policy.ts';
+import { SECOND_WAITS, secondWaits } from './policy.ts';
 import { settleReceipt } from './settle-receipt.ts';
-import { settleSms } from './settle-sms.ts';
+import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
 
 /** What became of a piece of evidence. */
 export interface Settled {
@@ -45,7 +47,6 @@ export async function settleEvidence(
       .returningAll()
       .executeTakeFirst();
     if (!evidence) return undefined;
-    if (evidence.kind === 'sms') return settleSms(tx, vault, evidence, now);
     if (BY_RECEIPT.has(evidence.kind)) return settleReceipt(tx, vault, evidence, now);
     if (!evidence.order_id) return undefined;
     const order = await holdOrder(tx, evidence.order_id);
@@ -272,10 +273,13 @@ async function settleMoney(
   if (sameReceipt?.checkout_request_id === null && sameReceipt.order_id === order.id) {
     return joinPayment(tx, evidence, order, sameReceipt, notice, now);
   }
-  if (sameReceipt && sameReceipt.checkout_request_id !== notice.checkout_request_id) {
-    return keepAside('Its receipt belongs to another payment.', sameReceipt);
-  }
   const known = await paymentWith(tx, 'checkout_request_id', notice.checkout_request_id);
+  if (sameReceipt && sameReceipt.checkout_request_id !== notice.checkout_request_id) {
+    const free = isFree(sameReceipt) && sameReceipt.amount_cents === amount;
+    const held = free ? await holdUnmatched(tx, sameReceipt.id) : undefined;
+    if (!held || known?.receipt) return keepAside('Its receipt belongs to another payment.', sameReceipt);
+    return settleEarly(tx, vault, evidence, order, known, held, notice, now);
+  }
   if (known?.receipt && notice.receipt && known.receipt !== notice.receipt) {
     return keepAside(`The payment of this request has the receipt ${known.receipt}.`, known);
   }
@@ -293,13 +297,14 @@ async function settleMoney(
     await closeEvidence(tx, evidence.id, 'duplicate', 'Already settled.', now, unnamed.id);
     return { order_id: order.id, payment: unnamed, granted: false };
   }
+  const early = notice.receipt ? undefined : await findEarlyMoney(tx, order, now);
+  if (early) return settleEarly(tx, vault, evidence, order, undefined, early, notice, now);
 
   const matches = amount === order.price_cents;
-  const waits = order.state === 'paid' && (await readPaymentPolicy(tx)).second_payment === 'wait';
   const note = !matches
     ? `Paid ${formatMoney(amount)} for an order of ${formatMoney(order.price_cents)}.`
-    : waits
-      ? 'A second payment for an order that is paid.'
+    : (await secondWaits(tx, order))
+      ? SECOND_WAITS
       : null;
   const payment = await tx
     .insertInto('payments')
@@ -340,6 +345,35 @@ async function settleMoney(
   return { order_id: order.id, payment: paid, granted: true };
 }
 
+/** Unmatched money turns out to be this request's: it pays the order as it would have, had it come only now. */
+async function settleEarly(
+  tx: Db,
+  vault: Vault,
+  evidence: Evidence,
+  order: Order,
+  known: Payment | undefined,
+  early: Payment,
+  notice: Notice,
+  now: number,
+): Promise<Settled> {
+  const closed = async (payment: Payment, granted: boolean): Promise<Settled> => {
+    await closeEvidence(tx, evidence.id, 'used', `It was for ${payment.receipt}.`, now, payment.id);
+    return { order_id: order.id, payment, granted };
+  };
+  if (known) return closed(await absorbPayment(tx, known, early, now), false);
+  const { checkout_request_id } = notice;
+  if (!(await secondWaits(tx, order))) {
+    return closed(await payWith(tx, vault, order, { ...early, checkout_request_id }, now), true);
+  }
+  const payment = await tx
+    .updateTable('payments')
+    .set({ order_id: order.id, checkout_request_id, note: SECOND_WAITS })
+    .where('id', '=', early.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return closed(payment, false);
+}
+
 /** Money that came under this code before anybody knew its request. */
 async function joinPayment(
   tx: Db,
@@ -368,7 +402,7 @@ async function paymentOf(tx: Db, orderId: string, amount: number): Promise<Payme
     .selectFrom('payments')
     .selectAll()
     .where('order_id', '=', orderId)
-    .where('checkout_request_id', 'is', null)
+    .where(unindexed('checkout_request_id'), 'is', null)
     .where('amount_cents', '=', amount)
     .executeTakeFirst();
 }

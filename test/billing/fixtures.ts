@@ -6,9 +6,11 @@ import type {
   PaymentRequest,
   PaymentRequestOutcome,
 } from '../../src/billing/gateways.ts';
+import { ledgerBalances } from '../../src/billing/ledger-books.ts';
 import { type Order, type OrderInput, sendOrder, startOrder } from '../../src/billing/orders.ts';
 import { settleEvidence } from '../../src/billing/settle.ts';
 import type { Db } from '../../src/db/schema.ts';
+import { dayOf } from '../../src/lib/days.ts';
 import { NOW, vault } from '../access/fixtures.ts';
 
 export const MSISDN = '254712345678';
@@ -126,4 +128,9 @@ export async function books(db: Db) {
     db.selectFrom('tasks').selectAll().orderBy('id').execute(),
   ]);
   return { payments, entitlements, evidence, activations: tasks.filter((task) => task.kind === 'activate') };
+}
+
+/** What an account of the ledger holds, in cents. */
+export async function balance(db: Db, account: string): Promise<number> {
+  return (await ledgerBalances(db, dayOf(NOW))).find((row) => row.account === account)?.balance_cents ?? 0;
 }

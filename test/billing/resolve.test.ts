@@ -1,15 +1,22 @@
 // What a person decides about an unmatched payment: once, for an order, for a subscriber, or back to the payer.
 import { expect, it } from 'vitest';
 import { addSubscriber } from '../../src/access/subscribers.ts';
-import { ledgerBalances } from '../../src/billing/ledger-books.ts';
 import { askReversal, findRequestByToken, keepAnswer } from '../../src/billing/mpesa-requests.ts';
 import { getOrder } from '../../src/billing/orders.ts';
 import { attachPayment } from '../../src/billing/resolve.ts';
 import type { Db } from '../../src/db/schema.ts';
-import { dayOf } from '../../src/lib/days.ts';
 import { NOW, somePlan, vault } from '../access/fixtures.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { accepted, answerQuery, books, callBack, callback, scriptedGateway, sentOrder } from './fixtures.ts';
+import {
+  accepted,
+  answerQuery,
+  balance,
+  books,
+  callBack,
+  callback,
+  scriptedGateway,
+  sentOrder,
+} from './fixtures.ts';
 
 /** An order of KES 20 for which KES 30 came. */
 async function unmatched(db: Db) {
@@ -21,9 +28,6 @@ async function unmatched(db: Db) {
   if (payment?.state !== 'unmatched') throw new Error('it is matched');
   return { plan, order, payment };
 }
-
-const balance = async (db: Db, account: string) =>
-  (await ledgerBalances(db, dayOf(NOW))).find((row) => row.account === account)?.balance_cents ?? 0;
 
 function result(code: number | string): string {
   const ids = { OriginatorConversationID: 'o', ConversationID: 'AG_1', TransactionID: 'VAF9999XYZ' };

@@ -108,13 +108,3 @@ function channelOf(balance: string | undefined, account: string | undefined): Co
   if (word === 'account' || word === 'till') return 'till';
   return word === 'business' ? 'pochi' : 'personal';
 }
-
-/** Whether a number can be the one an SMS names, in full or with its middle hidden; false for no number at all. */
-export function phoneFits(msisdn: string, named: string | undefined): boolean {
-  if (!named) return false;
-  const national = msisdn.slice(3);
-  const [front = '', ...rest] = named.split(/\*+/);
-  const start = front.replace(/^\+?254/, '').replace(/^0/, '');
-  if (rest.length === 0) return start === national;
-  return national.startsWith(start) && national.endsWith(rest.at(-1) ?? '');
-}

@@ -24,7 +24,7 @@ export {
   type StkQueryResult,
   stkPassword,
 } from './client.ts';
-export { type ConfirmationSms, parseConfirmationSms, phoneFits } from './confirmation-sms.ts';
+export { type ConfirmationSms, parseConfirmationSms } from './confirmation-sms.ts';
 export type { Unknown } from './daraja-call.ts';
 export type { DynamicQrRequest, DynamicQrResult } from './dynamic-qr.ts';
 export { formatEatTimestamp, parseEatTimestamp } from './eat-time.ts';
@@ -71,7 +71,7 @@ export {
   type TransactionStatus,
 } from './results.ts';
 export { makeSecurityCredential, type SecurityCredential } from './security-credential.ts';
-export type { Payer } from './shapes.ts';
+export { type Payer, readPayer } from './shapes.ts';
 export {
   parseStatement,
   type Statement,

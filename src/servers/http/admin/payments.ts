@@ -173,7 +173,7 @@ export const paymentRoutes = [
     answer: paymentWithEvidenceAnswer,
     async handle({ ctx, actor, params, body, now }) {
       const id = params.id as string;
-      await ctx.db.transaction().execute(async (tx) => {
+      const settled = await ctx.db.transaction().execute(async (tx) => {
         const before = await getPayment(tx, id);
         const to =
           body.order_id !== undefined
@@ -203,9 +203,10 @@ export const paymentRoutes = [
           },
           now,
         );
+        return after;
       });
       ctx.kick();
-      return wholePayment(ctx, id);
+      return wholePayment(ctx, settled.id);
     },
   }),
   route({

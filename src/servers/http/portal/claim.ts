@@ -1,13 +1,13 @@
 // What a guest gets who says that they have paid: their plan, slow minutes while M-PESA is asked, or what to do next.
 import { getEntitlement } from '../../../access/entitlements.ts';
 import {
-  type Claim,
   type ClaimInput,
+  claimUnmatched,
   findClaimByReceipt,
   readCode,
   startClaim,
 } from '../../../billing/claims.ts';
-import { findPaymentByReceipt, type Payment } from '../../../billing/payments.ts';
+import { findPaymentByReceipt, getPayment, type Payment } from '../../../billing/payments.ts';
 import { asAppError } from '../errors.ts';
 import type { PortalContext } from './context.ts';
 import { continueAccess, countTry, forgiveTries, type ProvedAccess } from './purchase.ts';
@@ -52,11 +52,13 @@ export async function claimPaid(
   const receipt = readCode(pasted);
   if (!receipt) return { state: 'refused', reason: 'no_code' };
   const payment = await findPaymentByReceipt(ctx.db, receipt);
+  const { mac, ip, router_id } = guest;
   if (payment) {
     forgiveTries(ctx, device, guest.address);
-    return goOn(ctx, payment, guest);
+    return payment.state === 'unmatched' && mac
+      ? claimWaiting(ctx, payment, { receipt, mac, ip, router_id }, guest)
+      : goOn(ctx, payment, guest);
   }
-  const { mac, ip, router_id } = guest;
   // A code without a device would keep it from the phone that paid.
   if (!mac) return { state: 'refused', reason: 'no_wifi' };
   const before = await findClaimByReceipt(ctx.db, receipt);
@@ -64,7 +66,7 @@ export async function claimPaid(
   if (before && before.mac !== mac) return { state: 'refused', reason: 'other_device' };
   // Looking again at one's own claim is no guess.
   if (before) forgiveTries(ctx, device, guest.address);
-  const claim = await startOrJoin(ctx, { receipt, mac, ip, router_id }, now);
+  const claim = await unlessTaken(startClaim(ctx.db, ctx.vault, { receipt, mac, ip, router_id }, now));
   if (!claim) return { state: 'refused', reason: 'other_device' };
   ctx.kick();
   const { credential_id, entitlement_id } = claim;
@@ -75,13 +77,28 @@ export async function claimPaid(
 }
 
 /** Undefined when another phone was quicker by a moment. */
-async function startOrJoin(ctx: PortalContext, input: ClaimInput, now: number): Promise<Claim | undefined> {
+async function unlessTaken<T>(taking: Promise<T>): Promise<T | undefined> {
   try {
-    return await startClaim(ctx.db, ctx.vault, input, now);
+    return await taking;
   } catch (error) {
     if (asAppError(error).code === 'conflict') return undefined;
     throw error;
   }
+}
+
+/** The money is here and nobody knew what for: this guest does, unless another phone or a person was quicker. */
+async function claimWaiting(
+  ctx: PortalContext,
+  payment: Payment,
+  input: ClaimInput,
+  guest: ClaimingGuest,
+): Promise<ClaimAnswer> {
+  const claimed = await unlessTaken(claimUnmatched(ctx.db, ctx.vault, payment, input, ctx.clock.now()));
+  ctx.kick();
+  if (claimed) return goOn(ctx, claimed, guest);
+  const claim = await findClaimByReceipt(ctx.db, input.receipt);
+  if (claim && claim.mac !== input.mac) return { state: 'refused', reason: 'other_device' };
+  return goOn(ctx, await getPayment(ctx.db, payment.id), guest);
 }
 
 async function goOn(ctx: PortalContext, payment: Payment, guest: ClaimingGuest): Promise<ClaimAnswer> {

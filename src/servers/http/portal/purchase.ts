@@ -3,6 +3,7 @@ import { findCredential, getCredential } from '../../../access/credentials.ts';
 import { currentAccess, getEntitlement } from '../../../access/entitlements.ts';
 import { type Returning, takePlace } from '../../../access/places.ts';
 import { type RedeemRefusal, type Redemption, redeemVoucher } from '../../../access/vouchers.ts';
+import { payWithEarlyMoney } from '../../../billing/early-money.ts';
 import {
   awaitSms,
   getOrder,
@@ -25,7 +26,8 @@ import { orderMessage, type PaymentFailure, paymentFailure } from './views/index
 const PATIENCE_MS = 4000;
 
 /**
- * Starts an order and has the guest asked for their PIN. A second tap joins the order that lives already.
+ * Starts an order and has the guest asked for their PIN, unless money of theirs came before it by hand. A second tap joins
+ * the order that lives already.
  * @throws `invalid` for a number that is none, `unavailable` while no payments can be taken, `rate_limited`.
  */
 export async function buyPlan(ctx: PortalContext, purchase: OrderInput): Promise<Order> {
@@ -50,6 +52,10 @@ export async function buyPlan(ctx: PortalContext, purchase: OrderInput): Promise
   }
   const started = await startOrder(ctx.db, { ...purchase, msisdn }, now);
   const { order, plan, token } = started;
+  if (order.state !== 'paid' && (await payWithEarlyMoney(ctx.db, ctx.vault, order.id, now))) {
+    ctx.kick();
+    return getOrder(ctx.db, order.id);
+  }
   if (!token) return order;
   if (byHand) return awaitSms(ctx.db, order.id, now + byHand.window_seconds * 1000);
   if (!gateway) return order;

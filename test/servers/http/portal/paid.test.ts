@@ -37,14 +37,14 @@ const rows = (table: 'claims' | 'entitlements') => app.db.selectFrom(table).sele
 const shown = (answer: Answer) => /<dd>([^<]+)<\/dd>/.exec(answer.text)?.[1];
 
 /** M-PESA's own books tell of the money. */
-async function moneyComes() {
+async function moneyComes(change: Record<string, unknown> = {}) {
   const row = {
     ...{ receipt: CODE, amount_cents: 2000, account_reference: '', payer_name: 'ACHIENG' },
-    ...{ at: NOW, msisdn_sha256: hashMsisdn('254712345678') },
+    ...{ at: NOW, msisdn_sha256: hashMsisdn('254712345678'), ...change },
   };
   const kept = await keepEvidence(
     app.db,
-    { kind: 'pull', order_id: null, receipt: CODE, body: JSON.stringify(row), source_address: null },
+    { kind: 'pull', order_id: null, receipt: row.receipt, body: JSON.stringify(row), source_address: null },
     NOW,
   );
   await settleEvidence(app.db, app.vault, kept?.id ?? '', NOW);
@@ -109,11 +109,25 @@ it('of a plan that is over, or of money that fits nothing, says so', async () =>
   const over = await paste(CODE);
   expect(over.status).toBe(409);
   expect(over.text).toContain('The plan you paid for with this code is over.');
-  await app.db.updateTable('payments').set({ state: 'unmatched' }).execute();
+  await app.db.updateTable('payments').set({ state: 'unmatched', amount_cents: 3300 }).execute();
   const waits = await paste(CODE, MAC, { lang: 'sw' });
   expect(waits.status).toBe(409);
   expect(waits.text).toContain('Mwonyeshe mwenye WiFi hii SMS ya M-PESA. Usilipe tena.');
   expect((await claim({ text: CODE, mac: MAC })).status).toBe(409);
+});
+
+it('of money that is here already, but that nobody could match, brings the plan at once; another phone is told', async () => {
+  await moneyComes({ account_reference: 'KODI' });
+  const paid = await paste(SMS);
+  expect(paid.status).toBe(200);
+  expect(shown(paid)).toBeTruthy();
+  expect(shown(await paste(CODE))).toBe(shown(paid));
+  expect(await rows('entitlements')).toMatchObject([{ validity_seconds: 3600, source: 'payment' }]);
+  await moneyComes({ account_reference: 'KODI', receipt: 'VAF5555XYZ' });
+  const both = await Promise.all([MAC, OTHER].map((mac) => claim({ text: 'VAF5555XYZ', mac })));
+  expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+  expect(both.find(({ status }) => status === 409)?.json).toMatchObject({ code: 'conflict' });
+  expect(await rows('entitlements')).toHaveLength(2);
 });
 
 it('belongs to the phone that gave it first', async () => {

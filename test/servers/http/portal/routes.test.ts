@@ -12,6 +12,7 @@ import { keepEvidence } from '../../../../src/billing/evidence.ts';
 import { writeMpesaSettings } from '../../../../src/billing/mpesa-settings.ts';
 import { getOrder } from '../../../../src/billing/orders.ts';
 import { settleEvidence } from '../../../../src/billing/settle.ts';
+import { hashMsisdn } from '../../../../src/lib/msisdn.ts';
 import { createRouter } from '../../../../src/network/routers.ts';
 import {
   loginPassword,
@@ -459,6 +460,26 @@ describe('the portal API', () => {
       username: expect.any(String),
       password: expect.any(String),
     });
+  });
+
+  it('asks nobody for money that came by hand before the order: they are in at once', async () => {
+    const now = app.time.now;
+    const row = { receipt: 'VAF1234XYZ', amount_cents: 2000, account_reference: 'KODI', payer_name: 'JANE' };
+    const body = JSON.stringify({ ...row, at: now - 60_000, msisdn_sha256: hashMsisdn('254744000222') });
+    const about = { kind: 'pull' as const, order_id: null, receipt: row.receipt, source_address: null };
+    const evidence = await keepEvidence(app.db, { ...about, body }, now);
+    await settleEvidence(app.db, app.vault, evidence?.id as string, now);
+    const buy = { plan_id: planId, msisdn: '0744000222', mac: MAC };
+    expect((await json('/api/orders', buy)).json).toMatchObject({
+      state: 'paid',
+      username: expect.any(String),
+    });
+    const [order] = await app.db
+      .selectFrom('orders')
+      .selectAll()
+      .where('msisdn', '=', '254744000222')
+      .execute();
+    expect(order).toMatchObject({ state: 'paid', sent_at: null, checkout_request_id: null });
   });
 
   it('redeems once, also when two do so at once', async () => {
