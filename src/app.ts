@@ -15,7 +15,7 @@ import { migrate } from './db/migrate.ts';
 import { handCheckpointsTo, openStore } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { openSignals } from './db/signals.ts';
-import { releaseTasks } from './db/tasks.ts';
+import { releaseTasks, type TaskKind } from './db/tasks.ts';
 import { heavyHere, heavyInWorker } from './heavy/run.ts';
 import type { JobContext } from './jobs/context.ts';
 import { correctTimes } from './jobs/correct-times.ts';
@@ -212,7 +212,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   });
 
   let schedule: Schedule | undefined;
-  const kick = () => schedule?.kick();
+  const kick = (kind?: TaskKind) => schedule?.kick(kind);
   const ports = {
     portal: config.portal.port,
     callback: config.callback.port,

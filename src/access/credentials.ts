@@ -1,7 +1,11 @@
 // Credentials: the RADIUS user names with their secrets.
+import { sql } from 'kysely';
+import { insertStatement } from '../db/insert.ts';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
+import { statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { randomCode } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
@@ -11,6 +15,8 @@ export type Credential = Row<'credentials'>;
 
 const USERNAME_LENGTH = 9;
 const PASSWORD_LENGTH = 10;
+
+const insertCredential = insertStatement('credentials', sql`returning *`);
 
 /** A new credential with the given name and password; `conflict`-free names are the caller's affair. */
 export async function createCredential(
@@ -28,21 +34,25 @@ export async function createCredential(
   now: number,
 ): Promise<Credential> {
   const { password, ...rest } = input;
-  return db
-    .insertInto('credentials')
-    .values({
-      id: newId(now),
-      static_address: null,
-      router_id: null,
-      ...rest,
-      password_sealed: vault.seal(password),
-      state: 'active',
-      created_at: now,
-      updated_at: now,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const [credential] = await insertCredential(db, {
+    id: newId(now),
+    static_address: null,
+    router_id: null,
+    ...rest,
+    password_sealed: vault.seal(password),
+    state: 'active',
+    created_at: now,
+    updated_at: now,
+  });
+  return credential as Credential;
 }
+
+const credentialOf = statement(
+  sql<Credential>`
+    select * from credentials where subscriber_id = ${''} and coalesce(device_mac, '') = ${''} and kind = 'hotspot'
+      and state = 'active' order by id limit 1`,
+);
+const credentialById = statement(sql<Credential>`select * from credentials where id = ${''}`);
 
 /**
  * The credential a purchase of this subscriber on this device belongs to. One a device: who buys again on the same
@@ -55,22 +65,9 @@ export async function credentialForDevice(
   mac: string | null,
   now: number,
 ): Promise<Credential> {
-  // Changes nothing, but locks the row on PostgreSQL: two purchases at once must not make two credentials.
-  await db
-    .updateTable('subscribers')
-    .set((eb) => ({ state: eb.ref('state') }))
-    .where('id', '=', subscriberId)
-    .execute();
-  const existing = await db
-    .selectFrom('credentials')
-    .selectAll()
-    .where('subscriber_id', '=', subscriberId)
-    .where('device_mac', mac === null ? 'is' : '=', mac)
-    .where('kind', '=', 'hotspot')
-    .where('state', '=', 'active')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst();
+  // Two purchases at once must not make two credentials.
+  await holdRow(db, 'subscribers', subscriberId);
+  const [existing] = await credentialOf(db, [subscriberId, mac ?? '']);
   return (
     existing ??
     createCredential(
@@ -89,7 +86,7 @@ export async function credentialForDevice(
 }
 
 export async function findCredential(db: Db, id: string): Promise<Credential | undefined> {
-  return db.selectFrom('credentials').selectAll().where('id', '=', id).executeTakeFirst();
+  return (await credentialById(db, [id]))[0];
 }
 
 export async function getCredential(db: Db, id: string): Promise<Credential> {

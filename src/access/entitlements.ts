@@ -1,5 +1,6 @@
 // Entitlements: granted, started, ended, revoked, each change once.
 import { sql } from 'kysely';
+import { insertStatement } from '../db/insert.ts';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row, Terms } from '../db/schema.ts';
@@ -26,44 +27,38 @@ export interface Grant {
   idempotency_key?: string | null;
 }
 
+const insertEntitlement = insertStatement('entitlements', sql`on conflict do nothing returning *`);
+const countSold = statement(sql`update plans set sold = sold + 1 where id = ${''}`);
+
 /**
  * Grants a plan. Once for each payment, voucher and idempotency key: the unique columns make a second grant for the
  * same one impossible; then the entitlement that is there already comes back. It waits until the first login starts it.
  */
 export async function grantEntitlement(db: Db, grant: Grant, now: number): Promise<Entitlement> {
-  const inserted = await db
-    .insertInto('entitlements')
-    .values({
-      id: newId(now),
-      subscriber_id: grant.subscriber_id,
-      credential_id: grant.credential_id,
-      plan_id: grant.plan.id,
-      source: grant.source,
-      payment_id: grant.payment_id ?? null,
-      order_id: grant.order_id ?? null,
-      voucher_id: grant.voucher_id ?? null,
-      state: 'waiting',
-      ...termsOf(grant.plan),
-      not_before_at: grant.not_before_at ?? null,
-      starts_at: null,
-      ends_at: null,
-      ended_at: null,
-      end_reason: null,
-      used_seconds: 0,
-      used_upload_octets: 0,
-      used_download_octets: 0,
-      idempotency_key: grant.idempotency_key ?? null,
-      created_at: now,
-    })
-    .onConflict((oc) => oc.doNothing())
-    .returningAll()
-    .executeTakeFirst();
+  const [inserted] = await insertEntitlement(db, {
+    id: newId(now),
+    subscriber_id: grant.subscriber_id,
+    credential_id: grant.credential_id,
+    plan_id: grant.plan.id,
+    source: grant.source,
+    payment_id: grant.payment_id ?? null,
+    order_id: grant.order_id ?? null,
+    voucher_id: grant.voucher_id ?? null,
+    state: 'waiting',
+    ...termsOf(grant.plan),
+    not_before_at: grant.not_before_at ?? null,
+    starts_at: null,
+    ends_at: null,
+    ended_at: null,
+    end_reason: null,
+    used_seconds: 0,
+    used_upload_octets: 0,
+    used_download_octets: 0,
+    idempotency_key: grant.idempotency_key ?? null,
+    created_at: now,
+  });
   if (inserted) {
-    await db
-      .updateTable('plans')
-      .set((eb) => ({ sold: eb('sold', '+', 1) }))
-      .where('id', '=', grant.plan.id)
-      .execute();
+    await countSold(db, [grant.plan.id]);
     return inserted;
   }
   return db

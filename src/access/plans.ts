@@ -1,7 +1,9 @@
 // Plans: what is sold, at what price, with which terms.
+import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
 import type { Db, FinerTerms, Row, Terms } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { checkTerms, NO_FINER_TERMS } from './terms.ts';
@@ -46,8 +48,10 @@ export async function updatePlan(db: Db, id: string, change: Partial<PlanInput>,
   return plan;
 }
 
+const planById = statement(sql<Plan>`select * from plans where id = ${''}`);
+
 export async function findPlan(db: Db, id: string): Promise<Plan | undefined> {
-  return db.selectFrom('plans').selectAll().where('id', '=', id).executeTakeFirst();
+  return (await planById(db, [id]))[0];
 }
 
 export async function getPlan(db: Db, id: string): Promise<Plan> {

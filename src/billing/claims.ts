@@ -1,10 +1,12 @@
 // Claims: what guests say about a payment of theirs, until M-PESA says the same.
+import { sql } from 'kysely';
 import { credentialForDevice, getCredential } from '../access/credentials.ts';
 import { grantEntitlement, revokeEntitlement } from '../access/entitlements.ts';
 import { listPlansOnSale } from '../access/plans.ts';
 import { createSubscriber } from '../access/subscribers.ts';
 import { NO_FINER_TERMS } from '../access/terms.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -165,19 +167,19 @@ async function endTrust(tx: Db, claim: Claim, reason: string, now: number): Prom
   }
 }
 
+const confirmClaim = statement(
+  sql<Claim>`
+    update claims set state = 'confirmed', payment_id = ${''}, problem = null, decided_at = ${0}
+    where receipt = ${''} and state in ('waiting', 'refused') returning *`,
+);
+
 /**
  * Money has come under a code: whoever gave the code first is confirmed, and where nobody knew what the money was for, the
  * plan at its price goes to their device. Call it in the transaction that made the payment; the payment as it then is.
  */
 export async function settleClaim(tx: Db, vault: Vault, payment: Payment, now: number): Promise<Payment> {
   if (!payment.receipt) return payment;
-  const claim = await tx
-    .updateTable('claims')
-    .set({ state: 'confirmed', payment_id: payment.id, problem: null, decided_at: now })
-    .where('receipt', '=', payment.receipt)
-    .where('state', 'in', ['waiting', 'refused'])
-    .returningAll()
-    .executeTakeFirst();
+  const [claim] = await confirmClaim(tx, [payment.id, now, payment.receipt]);
   if (!claim) return payment;
   const free = payment.state === 'unmatched' && payment.order_id === null && claim.mac !== null;
   const granted = free ? await payClaim(tx, vault, claim, payment, now) : payment;
@@ -238,19 +240,20 @@ export async function claimUnmatched(
   });
 }
 
-/** Nothing confirms a claim: what was given on trust ends, and its device is flagged. Money that comes later still wins. */
-export async function refuseClaim(db: Db, id: string, problem: string, now: number): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
-    const claim = await tx
-      .updateTable('claims')
-      .set({ state: 'refused', problem, decided_at: now })
-      .where('id', '=', id)
-      .where('state', '=', 'waiting')
-      .returningAll()
-      .executeTakeFirst();
-    if (claim) await endTrust(tx, claim, 'not_paid', now);
-    return claim !== undefined;
-  });
+/**
+ * Nothing confirms a claim: what was given on trust ends, and its device is flagged. Money that comes later still wins.
+ * Call it in a transaction.
+ */
+export async function refuseClaim(tx: Db, id: string, problem: string, now: number): Promise<boolean> {
+  const claim = await tx
+    .updateTable('claims')
+    .set({ state: 'refused', problem, decided_at: now })
+    .where('id', '=', id)
+    .where('state', '=', 'waiting')
+    .returningAll()
+    .executeTakeFirst();
+  if (claim) await endTrust(tx, claim, 'not_paid', now);
+  return claim !== undefined;
 }
 
 /** What was said of this M-PESA code, if anybody said something. */

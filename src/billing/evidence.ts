@@ -1,7 +1,10 @@
 // Evidence: every message about money, kept as it came before anything is made of it.
 import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import { insertStatement } from '../db/insert.ts';
 import { type Page, type PageRequest, readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { heldStatement, statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { newId } from '../lib/ids.ts';
 
@@ -35,8 +38,11 @@ export const BY_RECEIPT: ReadonlySet<Evidence['kind']> = new Set([
   'statement',
 ]);
 
+const insertEvidence = insertStatement('evidence', sql`on conflict (dedupe_key) do nothing returning *`);
+
 /**
- * Keeps a message and, if it can be acted on, the task that settles it: one transaction, on disk when this returns.
+ * Keeps a message and, if it can be acted on, the task that settles it: one transaction, the caller's or one of its own;
+ * then it is on disk when this returns.
  * The same message about the same order a second time changes nothing. NUL, which PostgreSQL's text cannot hold, is
  * written as U+FFFD.
  */
@@ -45,32 +51,41 @@ export async function keepEvidence(db: Db, input: EvidenceInput, now: number): P
   const about = input.order_id ?? input.receipt ?? 'none';
   const occasion = input.occasion ? `:${input.occasion}` : '';
   const acted = input.quarantine === undefined && (input.order_id !== null || BY_RECEIPT.has(input.kind));
-  return db.transaction().execute(async (tx) => {
-    const evidence = await tx
-      .insertInto('evidence')
-      .values({
-        id: newId(now),
-        gateway: 'mpesa',
-        kind: input.kind,
-        dedupe_key: `${input.kind}:${about}:${digest}${occasion}`,
-        order_id: input.order_id,
-        payment_id: null,
-        receipt: input.receipt ?? null,
-        doubt: input.doubt ?? null,
-        body: input.body.replaceAll('\0', '\ufffd').slice(0, KEPT_LENGTH),
-        source_address: input.source_address,
-        state: acted ? 'received' : 'quarantined',
-        summary: input.quarantine ?? null,
-        received_at: now,
-        processed_at: null,
-      })
-      .onConflict((oc) => oc.column('dedupe_key').doNothing())
-      .returningAll()
-      .executeTakeFirst();
+  const keep = async (tx: Db): Promise<Evidence | undefined> => {
+    const [evidence] = await insertEvidence(tx, {
+      id: newId(now),
+      gateway: 'mpesa',
+      kind: input.kind,
+      dedupe_key: `${input.kind}:${about}:${digest}${occasion}`,
+      order_id: input.order_id,
+      payment_id: null,
+      receipt: input.receipt ?? null,
+      doubt: input.doubt ?? null,
+      body: input.body.replaceAll('\0', '\ufffd').slice(0, KEPT_LENGTH),
+      source_address: input.source_address,
+      state: acted ? 'received' : 'quarantined',
+      summary: input.quarantine ?? null,
+      received_at: now,
+      processed_at: null,
+    });
     if (evidence && acted) await enqueueTask(tx, 'settle_evidence', { evidence_id: evidence.id }, now);
     return evidence;
-  });
+  };
+  return db.isTransaction ? keep(db) : db.transaction().execute(keep);
 }
+
+const unsettledEvidence = heldStatement(
+  sql<Evidence>`select * from evidence where id = ${''} and state = 'received'`,
+);
+
+/** Evidence that nothing was made of yet; two who settle it wait for each other until the transaction ends. */
+export async function takeEvidence(tx: Db, id: string): Promise<Evidence | undefined> {
+  return (await unsettledEvidence(tx, [id]))[0];
+}
+
+const endEvidence = statement(
+  sql`update evidence set state = ${''}, summary = ${''}, processed_at = ${0}, payment_id = ${''} where id = ${''}`,
+);
 
 /** Closes a piece of evidence with what was made of it. */
 export async function closeEvidence(
@@ -81,11 +96,7 @@ export async function closeEvidence(
   now: number,
   paymentId: string | null = null,
 ): Promise<void> {
-  await db
-    .updateTable('evidence')
-    .set({ state, summary, processed_at: now, payment_id: paymentId })
-    .where('id', '=', id)
-    .execute();
+  await endEvidence(db, [state, summary, now, paymentId, id]);
 }
 
 export async function listOrderEvidence(db: Db, orderId: string): Promise<Evidence[]> {

@@ -1,6 +1,9 @@
 // The ledger: every change of money as one entry whose lines add up to nothing, written with the change itself.
+import { sql } from 'kysely';
+import { insertStatement } from '../db/insert.ts';
 import type { Db, LedgerAccount, Row } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
+import { statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { dayOf } from '../lib/days.ts';
 import { newId } from '../lib/ids.ts';
@@ -43,6 +46,13 @@ interface EntryInput {
   lines: LedgerLine[];
 }
 
+const insertEntry = insertStatement('ledger_entries', sql`on conflict (cause) do nothing returning id`);
+const insertLine = insertStatement('ledger_lines');
+const addToDay = insertStatement(
+  'ledger_days',
+  sql`on conflict (day, account) do update set amount_cents = ledger_days.amount_cents + excluded.amount_cents`,
+);
+
 /**
  * Writes one entry with its lines; call it in the transaction of what it tells of. False when this cause is booked
  * already, or nothing moved. @throws when the lines do not add up to nothing: that is a bug, and nothing is written.
@@ -56,22 +66,17 @@ export async function writeEntry(tx: Db, input: EntryInput, at: number): Promise
     throw new AppError('internal', `The ledger entry ${input.cause} does not balance: ${sum} cents.`);
   }
   const day = dayOf(at);
-  const entry = await tx
-    .insertInto('ledger_entries')
-    .values({
-      id: newId(at),
-      cause: about.cause,
-      kind: about.kind,
-      payment_id: about.payment_id ?? null,
-      till_session_id: about.till_session_id ?? null,
-      note: about.note ?? null,
-      actor: about.actor ?? null,
-      day,
-      at,
-    })
-    .onConflict((oc) => oc.column('cause').doNothing())
-    .returning('id')
-    .executeTakeFirst();
+  const [entry] = await insertEntry(tx, {
+    id: newId(at),
+    cause: about.cause,
+    kind: about.kind,
+    payment_id: about.payment_id ?? null,
+    till_session_id: about.till_session_id ?? null,
+    note: about.note ?? null,
+    actor: about.actor ?? null,
+    day,
+    at,
+  });
   if (!entry) return false;
   const rows = moved.map((line) => ({
     entry_id: entry.id,
@@ -80,18 +85,10 @@ export async function writeEntry(tx: Db, input: EntryInput, at: number): Promise
     amount_cents: line.amount_cents,
     day,
   }));
-  await tx.insertInto('ledger_lines').values(rows).execute();
+  for (const row of rows) await insertLine(tx, row);
   // In one order, whoever books: two nodes then wait for each other instead of a deadlock.
   for (const { account, amount_cents } of rows.sort((a, b) => (a.account < b.account ? -1 : 1))) {
-    await tx
-      .insertInto('ledger_days')
-      .values({ day, account, amount_cents })
-      .onConflict((oc) =>
-        oc.columns(['day', 'account']).doUpdateSet((eb) => ({
-          amount_cents: eb('ledger_days.amount_cents', '+', amount_cents),
-        })),
-      )
-      .execute();
+    await addToDay(tx, { day, account, amount_cents });
   }
   return true;
 }
@@ -125,16 +122,7 @@ async function purseOf(tx: Db, payment: Payment): Promise<Required<Omit<LedgerLi
  */
 export async function bookPayment(tx: Db, paymentId: string, now: number): Promise<boolean> {
   await holdRow(tx, 'payments', paymentId);
-  const payment = await tx
-    .selectFrom('payments')
-    .selectAll()
-    .where('id', '=', paymentId)
-    .executeTakeFirstOrThrow();
-  const { entries } = await tx
-    .selectFrom('ledger_entries')
-    .select((eb) => eb.fn.countAll<number>().as('entries'))
-    .where('payment_id', '=', paymentId)
-    .executeTakeFirstOrThrow();
+  const [payment] = (await paymentById(tx, [paymentId])) as [Payment];
   const booked = await bookedFor(tx, paymentId);
   const amount = payment.amount_cents;
   const target = {
@@ -142,12 +130,11 @@ export async function bookPayment(tx: Db, paymentId: string, now: number): Promi
     unmatched: { sales: 0, refunds: 0, unmatched: -amount, purse: amount },
     reversed: { sales: booked.sales, refunds: 0 - booked.sales, unmatched: 0, purse: 0 },
   }[payment.state];
-  const first = Number(entries) === 0;
   return writeEntry(
     tx,
     {
-      cause: `payment:${paymentId}:${entries}`,
-      kind: first ? 'payment' : kindOf(payment.state, booked, target.unmatched),
+      cause: `payment:${paymentId}:${booked.entries}`,
+      kind: booked.entries === 0 ? 'payment' : kindOf(payment.state, booked, target.unmatched),
       payment_id: paymentId,
       note: payment.note ?? undefined,
       lines: [
@@ -167,25 +154,34 @@ function kindOf(state: Payment['state'], booked: Booked, unmatched: number): Led
 }
 
 interface Booked {
+  entries: number;
   purse: number;
   sales: number;
   refunds: number;
   unmatched: number;
 }
 
+const paymentById = statement(sql<Payment>`select * from payments where id = ${''}`);
+const bookedLines = statement(
+  sql<LedgerLine & { entry_id: string }>`
+    select l.entry_id, l.account, l.amount_cents from ledger_entries e join ledger_lines l on l.entry_id = e.id
+    where e.payment_id = ${''}`,
+);
+
 async function bookedFor(tx: Db, paymentId: string): Promise<Booked> {
-  const rows = await tx
-    .selectFrom('ledger_entries as e')
-    .innerJoin('ledger_lines as l', 'l.entry_id', 'e.id')
-    .select((eb) => ['l.account', eb.fn.sum<number>('l.amount_cents').as('amount_cents')])
-    .where('e.payment_id', '=', paymentId)
-    .groupBy('l.account')
-    .execute();
+  const rows = await bookedLines(tx, [paymentId]);
   const of = (...accounts: readonly LedgerAccount[]) =>
     rows
       .filter((row) => accounts.includes(row.account))
       .reduce((sum, row) => sum + Number(row.amount_cents), 0);
-  return { purse: of(...PURSES), sales: of('sales'), refunds: of('refunds'), unmatched: of('unmatched') };
+  const entries = new Set(rows.map(({ entry_id }) => entry_id)).size;
+  return {
+    entries,
+    purse: of(...PURSES),
+    sales: of('sales'),
+    refunds: of('refunds'),
+    unmatched: of('unmatched'),
+  };
 }
 
 export interface MoveInput {

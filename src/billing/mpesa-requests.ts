@@ -144,17 +144,17 @@ export async function findRequestByToken(db: Db, token: string): Promise<MpesaRe
 
 /**
  * Keeps the answer to a question: the status of a receipt is evidence to be settled like any other; what came of a
- * reversal is written down at once.
+ * reversal is written down at once. Call it in a transaction: an answer comes once.
  */
 export async function keepAnswer(
-  db: Db,
+  tx: Db,
   request: MpesaRequest,
   notice: { body: string; source_address: string | null },
   now: number,
 ): Promise<Evidence | undefined> {
   const receipt = request.receipt ?? undefined;
   const evidence = await keepEvidence(
-    db,
+    tx,
     {
       ...{ kind: request.kind, order_id: null, ...notice, occasion: request.id },
       ...(receipt ? { receipt } : {}),
@@ -165,12 +165,11 @@ export async function keepAnswer(
   const result = parseInitiatorResult(notice.body);
   if (!evidence || !result.ok) return evidence;
   if (request.kind === 'reversal') {
-    const outcome = readReversal(result);
-    await db.transaction().execute((tx) => closeReversal(tx, request, evidence, outcome, now));
+    await closeReversal(tx, request, evidence, readReversal(result), now);
     return evidence;
   }
-  await answerRequest(db, request.id, result.done, result.result_code, result.result_desc, now);
-  if (!result.done && receipt) await refuseClaimOf(db, receipt, `M-PESA said: ${result.result_desc}`, now);
+  await answerRequest(tx, request.id, result.done, result.result_code, result.result_desc, now);
+  if (!result.done && receipt) await refuseClaimOf(tx, receipt, `M-PESA said: ${result.result_desc}`, now);
   return evidence;
 }
 
@@ -195,14 +194,14 @@ async function answerRequest(
   return answered !== undefined;
 }
 
-async function refuseClaimOf(db: Db, receipt: string, problem: string, now: number): Promise<void> {
-  const claim = await db
+async function refuseClaimOf(tx: Db, receipt: string, problem: string, now: number): Promise<void> {
+  const claim = await tx
     .selectFrom('claims')
     .select('id')
     .where('receipt', '=', receipt)
     .where('state', '=', 'waiting')
     .executeTakeFirst();
-  if (claim) await refuseClaim(db, claim.id, problem, now);
+  if (claim) await refuseClaim(tx, claim.id, problem, now);
 }
 
 async function closeReversal(

@@ -30,13 +30,21 @@ export interface TakenNotice {
   stranger?: string;
 }
 
-/** Keeps a notice; `keepStrangers` false drops what belongs to nobody, of which anyone can send any amount. */
+/**
+ * Keeps a notice; `keepStrangers` false drops what belongs to nobody, of which anyone can send any amount. On disk when
+ * this returns.
+ */
 export async function takeNotice(
   db: Db,
   vault: Vault,
   notice: RawNotice,
   keepStrangers: boolean,
 ): Promise<TakenNotice> {
+  // What it is about is read where it is written: in one transaction, which has those rows at hand.
+  return db.transaction().execute((tx) => takeIn(tx, vault, notice, keepStrangers));
+}
+
+async function takeIn(db: Db, vault: Vault, notice: RawNotice, keepStrangers: boolean): Promise<TakenNotice> {
   const { body, source_address } = notice;
   const kind =
     notice.about === 'stk' ? 'stk_callback' : notice.about === 'c2b' ? 'c2b' : 'transaction_status';

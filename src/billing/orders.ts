@@ -1,9 +1,11 @@
 // Orders: the wish to buy one plan, written down before the payer is asked.
+import { sql } from 'kysely';
 import { getPlan, type Plan } from '../access/plans.ts';
 import { subscriberForMsisdn } from '../access/subscribers.ts';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
+import { heldStatement, statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { normalizeCode, randomCode } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
@@ -304,8 +306,12 @@ export async function askAboutOrder(
   return answer;
 }
 
+const orderById = statement(sql<Order>`select * from orders where id = ${''}`);
+const heldOrder = heldStatement(sql<Order>`select * from orders where id = ${''}`);
+const orderByToken = statement(sql<Order>`select * from orders where callback_token_hash = ${''}`);
+
 export async function findOrder(db: Db, id: string): Promise<Order | undefined> {
-  return db.selectFrom('orders').selectAll().where('id', '=', id).executeTakeFirst();
+  return (await orderById(db, [id]))[0];
 }
 
 export async function getOrder(db: Db, id: string): Promise<Order> {
@@ -318,28 +324,16 @@ function noSuchOrder(): AppError {
   return new AppError('not_found', 'There is no such order.');
 }
 
-/**
- * An order that stays as it is until the transaction ends: two messages about one order take turns. The update changes
- * nothing; on PostgreSQL it locks the row.
- */
+/** An order that stays as it is until the transaction ends: two messages about one order take turns. */
 export async function holdOrder(tx: Db, id: string): Promise<Order> {
-  const order = await tx
-    .updateTable('orders')
-    .set((eb) => ({ state: eb.ref('state') }))
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirst();
+  const [order] = await heldOrder(tx, [id]);
   if (!order) throw noSuchOrder();
   return order;
 }
 
 /** The order whose callback address holds this token. */
 export async function findOrderByToken(db: Db, token: string): Promise<Order | undefined> {
-  return db
-    .selectFrom('orders')
-    .selectAll()
-    .where('callback_token_hash', '=', hashToken(token))
-    .executeTakeFirst();
+  return (await orderByToken(db, [hashToken(token)]))[0];
 }
 
 export interface OrderView extends Order {

@@ -1,13 +1,23 @@
 // Gives an order what its payment pays for.
+import { sql } from 'kysely';
 import { credentialForDevice } from '../access/credentials.ts';
 import { grantEntitlement } from '../access/entitlements.ts';
 import { getPlan } from '../access/plans.ts';
 import type { Db } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { bookPayment } from './ledger.ts';
 import type { Order } from './orders.ts';
 import type { Payment } from './payments.ts';
+
+const nameEntitlement = statement(sql`update payments set entitlement_id = ${''} where id = ${''}`);
+const markPaid = statement(
+  sql`
+    update orders set state = 'paid', result_code = ${''}, problem = null, credential_id = ${''}, entitlement_id = ${''},
+      live_key = null, next_poll_at = null, paid_at = ${0}, updated_at = ${0}
+    where id = ${''} and state <> 'paid'`,
+);
 
 /**
  * In the transaction that made the payment settled; the payment with its grant. A second payment for an order adds to
@@ -34,27 +44,8 @@ export async function payOrder(
     },
     now,
   );
-  await tx
-    .updateTable('payments')
-    .set({ entitlement_id: entitlement.id })
-    .where('id', '=', payment.id)
-    .execute();
-  await tx
-    .updateTable('orders')
-    .set({
-      state: 'paid',
-      result_code: resultCode,
-      problem: null,
-      credential_id: credential.id,
-      entitlement_id: entitlement.id,
-      live_key: null,
-      next_poll_at: null,
-      paid_at: now,
-      updated_at: now,
-    })
-    .where('id', '=', order.id)
-    .where('state', '<>', 'paid')
-    .execute();
+  await nameEntitlement(tx, [entitlement.id, payment.id]);
+  await markPaid(tx, [resultCode, credential.id, entitlement.id, now, now, order.id]);
   await bookPayment(tx, payment.id, now);
   await enqueueTask(tx, 'activate', { order_id: order.id }, now);
   return { ...payment, entitlement_id: entitlement.id };

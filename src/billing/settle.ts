@@ -1,6 +1,9 @@
 // Settles: turns evidence into a payment, and the payment into a grant, once.
+import { sql } from 'kysely';
+import { insertStatement } from '../db/insert.ts';
 import { unindexed } from '../db/page.ts';
 import type { Db } from '../db/schema.ts';
+import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { newId } from '../lib/ids.ts';
 import { formatMoney } from '../lib/money.ts';
@@ -8,7 +11,7 @@ import type { Vault } from '../lib/secrets.ts';
 import { describeResult } from '../protocols/mpesa/index.ts';
 import { settleClaim } from './claims.ts';
 import { findEarlyMoney } from './early-money.ts';
-import { BY_RECEIPT, closeEvidence, type Evidence } from './evidence.ts';
+import { BY_RECEIPT, closeEvidence, type Evidence, takeEvidence } from './evidence.ts';
 import type { Notice } from './gateways.ts';
 import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
@@ -37,39 +40,40 @@ export async function settleEvidence(
   evidenceId: string,
   now: number,
 ): Promise<Settled | undefined> {
-  return db.transaction().execute(async (tx) => {
-    // Taking the row by an update makes two settlers of the same evidence wait for each other on PostgreSQL.
-    const evidence = await tx
-      .updateTable('evidence')
-      .set({ processed_at: now })
-      .where('id', '=', evidenceId)
-      .where('state', '=', 'received')
-      .returningAll()
-      .executeTakeFirst();
-    if (!evidence) return undefined;
-    if (BY_RECEIPT.has(evidence.kind)) return settleReceipt(tx, vault, evidence, now);
-    if (!evidence.order_id) return undefined;
-    const order = await holdOrder(tx, evidence.order_id);
-    const notice = readEvidence(evidence, order);
-    const misfit = notice ? findMisfit(order, notice) : 'It could not be read.';
-    if (!notice || misfit) {
-      await closeEvidence(tx, evidence.id, 'quarantined', misfit ?? '', now);
-      return { order_id: order.id, granted: false };
-    }
-    const gap = notice.paid ? findGap(evidence, notice) : undefined;
-    const doubt = gap ? undefined : findDoubt(evidence, order, notice);
-    if (doubt) return awaitConfirmation(tx, evidence, order, notice, doubt, now);
-    if (!(await claimCheckoutId(tx, order, notice, now))) {
-      await closeEvidence(tx, evidence.id, 'quarantined', 'Its checkout id belongs to another order.', now);
-      return { order_id: order.id, granted: false };
-    }
-    if (!notice.paid) return settleRefusal(tx, evidence, order, notice, now);
-    if (gap) return askInstead(tx, evidence, order, gap, now);
-    const confirmed = evidence.kind === 'stk_query' ? await awaitedNotice(tx, order, notice) : undefined;
-    const settled = await settleMoney(tx, vault, evidence, order, confirmed ?? notice, now);
-    if (confirmed) await closeAwaited(tx, order.id, 'used', 'M-PESA confirmed it.', now, settled.payment?.id);
-    return settled;
-  });
+  return db.transaction().execute((tx) => settleIn(tx, vault, evidenceId, now));
+}
+
+/** The same within a transaction. */
+export async function settleIn(
+  tx: Db,
+  vault: Vault,
+  evidenceId: string,
+  now: number,
+): Promise<Settled | undefined> {
+  const evidence = await takeEvidence(tx, evidenceId);
+  if (!evidence) return undefined;
+  if (BY_RECEIPT.has(evidence.kind)) return settleReceipt(tx, vault, evidence, now);
+  if (!evidence.order_id) return undefined;
+  const order = await holdOrder(tx, evidence.order_id);
+  const notice = readEvidence(evidence, order);
+  const misfit = notice ? findMisfit(order, notice) : 'It could not be read.';
+  if (!notice || misfit) {
+    await closeEvidence(tx, evidence.id, 'quarantined', misfit ?? '', now);
+    return { order_id: order.id, granted: false };
+  }
+  const gap = notice.paid ? findGap(evidence, notice) : undefined;
+  const doubt = gap ? undefined : findDoubt(evidence, order, notice);
+  if (doubt) return awaitConfirmation(tx, evidence, order, notice, doubt, now);
+  if (!(await claimCheckoutId(tx, order, notice, now))) {
+    await closeEvidence(tx, evidence.id, 'quarantined', 'Its checkout id belongs to another order.', now);
+    return { order_id: order.id, granted: false };
+  }
+  if (!notice.paid) return settleRefusal(tx, evidence, order, notice, now);
+  if (gap) return askInstead(tx, evidence, order, gap, now);
+  const confirmed = evidence.kind === 'stk_query' ? await awaitedNotice(tx, order, notice) : undefined;
+  const settled = await settleMoney(tx, vault, evidence, order, confirmed ?? notice, now);
+  if (confirmed) await closeAwaited(tx, order.id, 'used', 'M-PESA confirmed it.', now, settled.payment?.id);
+  return settled;
 }
 
 function readEvidence(evidence: Evidence, order: Order): Notice | undefined {
@@ -306,30 +310,26 @@ async function settleMoney(
     : (await secondWaits(tx, order))
       ? SECOND_WAITS
       : null;
-  const payment = await tx
-    .insertInto('payments')
-    .values({
-      id: newId(now),
-      // Whatever told of it, the money came by M-PESA.
-      gateway: 'mpesa',
-      receipt: notice.receipt ?? null,
-      checkout_request_id: notice.checkout_request_id,
-      order_id: order.id,
-      subscriber_id: order.subscriber_id,
-      plan_id: order.plan_id,
-      entitlement_id: null,
-      msisdn: notice.msisdn ?? order.msisdn,
-      amount_cents: amount,
-      state: note === null ? 'settled' : 'unmatched',
-      note,
-      received_at: notice.transaction_at ?? now,
-      created_at: now,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  await bookPayment(tx, payment.id, now);
+  const [payment] = (await insertPayment(tx, {
+    id: newId(now),
+    // Whatever told of it, the money came by M-PESA.
+    gateway: 'mpesa',
+    receipt: notice.receipt ?? null,
+    checkout_request_id: notice.checkout_request_id,
+    order_id: order.id,
+    subscriber_id: order.subscriber_id,
+    plan_id: order.plan_id,
+    entitlement_id: null,
+    msisdn: notice.msisdn ?? order.msisdn,
+    amount_cents: amount,
+    state: note === null ? 'settled' : 'unmatched',
+    note,
+    received_at: notice.transaction_at ?? now,
+    created_at: now,
+  })) as [Payment];
   await settleClaim(tx, vault, payment, now);
   if (note !== null) {
+    await bookPayment(tx, payment.id, now);
     await tx
       .updateTable('orders')
       .set({ state: 'checking', problem: payment.note, live_key: null, next_poll_at: null, updated_at: now })
@@ -398,14 +398,19 @@ async function joinPayment(
 
 /** A payment of this order and amount whose request nobody has named. */
 async function paymentOf(tx: Db, orderId: string, amount: number): Promise<Payment | undefined> {
-  return tx
-    .selectFrom('payments')
-    .selectAll()
-    .where('order_id', '=', orderId)
-    .where(unindexed('checkout_request_id'), 'is', null)
-    .where('amount_cents', '=', amount)
-    .executeTakeFirst();
+  return (await paymentOfOrder(tx, [orderId, amount]))[0];
 }
+
+const insertPayment = insertStatement('payments', sql`returning *`);
+const paymentOfOrder = statement(
+  sql<Payment>`
+    select * from payments
+    where order_id = ${''} and ${unindexed('checkout_request_id')} is null and amount_cents = ${0} limit 1`,
+);
+const paymentBy = {
+  checkout_request_id: statement(sql<Payment>`select * from payments where checkout_request_id = ${''}`),
+  receipt: statement(sql<Payment>`select * from payments where receipt = ${''}`),
+};
 
 /** The payment this money is already known as: by its request, or by its receipt. */
 async function paymentWith(
@@ -413,8 +418,7 @@ async function paymentWith(
   field: 'checkout_request_id' | 'receipt',
   value: string | undefined,
 ): Promise<Payment | undefined> {
-  if (!value) return undefined;
-  return tx.selectFrom('payments').selectAll().where(field, '=', value).executeTakeFirst();
+  return value ? (await paymentBy[field](tx, [value]))[0] : undefined;
 }
 
 /**

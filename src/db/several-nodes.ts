@@ -37,7 +37,7 @@ export class PersistentKysely extends Kysely<Tables> {
  */
 export async function holdRow(
   tx: Db,
-  table: 'credentials' | 'voucher_batches' | 'payments' | 'till_sessions',
+  table: 'credentials' | 'voucher_batches' | 'payments' | 'till_sessions' | 'subscribers',
   id: string,
 ): Promise<void> {
   if (!(tx.getExecutor().adapter instanceof PostgresAdapter)) return;

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { newId } from '../lib/ids.ts';
 import { insertStatement } from './insert.ts';
 import type { Db, Row } from './schema.ts';
-import { statement } from './statement.ts';
+import { heldStatement, statement } from './statement.ts';
 
 /**
  * How long a claim holds before another node (or this one, restarted) may take the task again. Whoever works on a task
@@ -109,6 +109,15 @@ export async function claimTasks(
     for (const id of due.sort()) claimed.push(...(await claimTask(tx, [now + LEASE_MS, id, now])));
     return claimed;
   });
+}
+
+const heldTasks = heldStatement(
+  sql<Task>`select * from tasks t where t.kind = ${''} and ${DUE} order by t.run_at limit ${0}`,
+);
+
+/** Due tasks of a kind for one transaction that does their work and finishes them: nobody else has them until it ends. */
+export async function holdTasks(tx: Db, now: number, kind: TaskKind, limit: number): Promise<Task[]> {
+  return heldTasks(tx, [kind, now, now, limit]);
 }
 
 const kindsDue = statement(

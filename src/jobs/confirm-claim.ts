@@ -11,7 +11,8 @@ export async function confirmClaim(
   if (claim?.state !== 'waiting') return { outcome: 'It is decided.' };
   const now = ctx.clock.now();
   if (now - claim.created_at >= CLAIM_LIVES_MS) {
-    await refuseClaim(ctx.db, claim.id, 'Nothing that M-PESA told us confirms it.', now);
+    const why = 'Nothing that M-PESA told us confirms it.';
+    await ctx.db.transaction().execute((tx) => refuseClaim(tx, claim.id, why, now));
     return { outcome: 'refused' };
   }
   const found = await askAboutReceipt(ctx, claim.receipt, claim.created_at);

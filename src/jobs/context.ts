@@ -4,6 +4,7 @@ import type { Spool } from '../billing/spool.ts';
 import type { DiskWatch } from '../db/disk-watch.ts';
 import type { KnownTime } from '../db/known-time.ts';
 import type { Db } from '../db/schema.ts';
+import type { TaskKind } from '../db/tasks.ts';
 import type { Heavy } from '../heavy/run.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Vault } from '../lib/secrets.ts';
@@ -35,8 +36,8 @@ export interface JobContext {
   spool: Spool;
   /** Where M-PESA reaches this box. */
   noticeBaseUrl(): Promise<string>;
-  /** Has waiting tasks run now. */
-  kick(): void;
+  /** Has waiting tasks run now: of a kind, or whatever waits. */
+  kick(kind?: TaskKind): void;
   /** Writes down which routers were heard. */
   recordHeard(): Promise<void>;
   /** Takes in routers that another node changed. */

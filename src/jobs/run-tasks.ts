@@ -1,12 +1,15 @@
 // Runs the tasks that commits left behind.
-
+import { setTimeout } from 'node:timers/promises';
 import { extendEntitlements, getOutage } from '../access/outages.ts';
 import { getVoucherBatch, makeVouchers } from '../access/vouchers.ts';
 import { findOrder } from '../billing/orders.ts';
-import { settleEvidence } from '../billing/settle.ts';
+import { type Settled, settleEvidence, settleIn } from '../billing/settle.ts';
+import type { Db } from '../db/schema.ts';
 import {
   claimTasks,
+  dueKinds,
   finishTask,
+  holdTasks,
   postponeTask,
   RENEW_MS,
   renewTasks,
@@ -34,12 +37,18 @@ interface Done {
   retry?: boolean;
 }
 
+const outcomeOf = (settled: Settled | undefined) => (settled?.granted ? 'granted' : 'settled');
+
+function tellOf(ctx: JobContext, settled: Settled | undefined): void {
+  if (settled?.payment) ctx.live.publish('payment', settled.payment);
+  if (settled?.granted) ctx.kick('activate');
+}
+
 const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => Promise<Done> } = {
   async settle_evidence(ctx, { evidence_id }) {
     const settled = await settleEvidence(ctx.db, ctx.vault, evidence_id, ctx.clock.now());
-    if (settled?.payment) ctx.live.publish('payment', settled.payment);
-    if (settled?.granted) ctx.kick();
-    return { outcome: settled?.granted ? 'granted' : 'settled' };
+    tellOf(ctx, settled);
+    return { outcome: outcomeOf(settled) };
   },
   confirm_evidence: (ctx, { evidence_id }) => confirmEvidence(ctx, evidence_id),
   confirm_claim: (ctx, { claim_id }) => confirmClaim(ctx, claim_id),
@@ -93,16 +102,24 @@ const LANES: { [K in TaskKind]: string } = {
 };
 
 /** Every lane with its kinds of task: each kind is in exactly one. */
-export function taskLanes(): { name: string; kinds: TaskKind[]; beside: boolean }[] {
+export function taskLanes(): {
+  name: string;
+  kinds: TaskKind[];
+  run: (ctx: JobContext) => Promise<void>;
+  beside: boolean;
+}[] {
   const kinds = Object.keys(LANES) as TaskKind[];
-  return [...new Set(Object.values(LANES))].map((name) => ({
-    name,
-    kinds: kinds.filter((kind) => LANES[kind] === name),
-    beside: name in AT_ONCE,
-  }));
+  return [...new Set(Object.values(LANES))].map((name) => {
+    const own = kinds.filter((kind) => LANES[kind] === name);
+    const run = own.includes('settle_evidence') ? settleWaiting : runTasks(own);
+    return { name, kinds: own, run, beside: name in AT_ONCE };
+  });
 }
 
-async function runTask(ctx: JobContext, task: Task): Promise<void> {
+/** What is written when a task has run. */
+type Ending = (tx: Db) => Promise<void>;
+
+async function runTask(ctx: JobContext, task: Task): Promise<Ending> {
   const run = KINDS[task.kind as TaskKind] as
     | ((ctx: JobContext, payload: unknown) => Promise<Done>)
     | undefined;
@@ -113,8 +130,9 @@ async function runTask(ctx: JobContext, task: Task): Promise<void> {
     const { outcome, retry } = await run(ctx, JSON.parse(task.payload));
     const now = ctx.clock.now();
     const soon = LIVE_RETRY_SECONDS[Math.min(task.attempts, LIVE_RETRY_SECONDS.length) - 1] as number;
-    if (retry) await postponeTask(ctx.db, task.id, outcome, now + soon * 1000, now);
-    else await finishTask(ctx.db, task.id, outcome, now);
+    return retry
+      ? (tx) => postponeTask(tx, task.id, outcome, now + soon * 1000, now)
+      : (tx) => finishTask(tx, task.id, outcome, now);
   } catch (error) {
     ctx.log.warn('task failed', {
       task: task.kind,
@@ -123,7 +141,7 @@ async function runTask(ctx: JobContext, task: Task): Promise<void> {
       error: errorText(error),
     });
     const now = ctx.clock.now();
-    await postponeTask(ctx.db, task.id, errorText(error), again && now + again, now);
+    return (tx) => postponeTask(tx, task.id, errorText(error), again && now + again, now);
   }
 }
 
@@ -142,26 +160,77 @@ export function runTasks(kinds: readonly TaskKind[]): (ctx: JobContext) => Promi
   const most = Math.max(...kinds.map((kind) => AT_ONCE[LANES[kind]] ?? FEW));
   return async (ctx) => {
     const underWay = new Map<Task, Promise<void>>();
+    const ended: Ending[] = [];
     const renewing = keepClaims(ctx, underWay);
     try {
       for (;;) {
+        if (ended.length > 0) await writeEndings(ctx, ended.splice(0));
         const room = Math.min(FEW, most - underWay.size);
         const tasks = room > 0 ? await claimTasks(ctx.db, ctx.clock.now(), kinds, room) : [];
         for (const task of tasks) {
           const run = turn().then(() => runTask(ctx, task));
           underWay.set(
             task,
-            run.finally(() => underWay.delete(task)),
+            run.then((ending) => {
+              ended.push(ending);
+              underWay.delete(task);
+            }),
           );
         }
         if (tasks.length > 0) continue;
-        if (underWay.size === 0) return;
-        await Promise.race(underWay.values());
+        if (underWay.size === 0 && ended.length === 0) return;
+        if (ended.length === 0) await Promise.race(underWay.values());
       }
     } finally {
       await renewing.stop();
     }
   };
+}
+
+/** The ends of several tasks share a commit; what cannot be written has its task run again, when the claim is over. */
+async function writeEndings(ctx: JobContext, endings: readonly Ending[]): Promise<void> {
+  await ctx.db.transaction().execute(async (tx) => {
+    for (const write of endings) await write(tx);
+  });
+}
+
+/** How long one group holds the event loop: the packets that came meanwhile are answered between two groups. */
+const GROUP_MS = 3;
+const MOST_IN_A_GROUP = 20;
+/** Rest between two groups: in a storm some callbacks gather and share the next one's commit; a single one never waits. */
+const GATHER_MS = 20;
+
+/**
+ * Settles what waits, in groups that share a commit: the money, the grants and the ends of their tasks. A group that
+ * fails did nothing; then each is tried alone, and waits for its next time alone.
+ */
+export async function settleWaiting(ctx: JobContext): Promise<void> {
+  try {
+    while ((await dueKinds(ctx.db, ctx.clock.now())).has('settle_evidence')) {
+      await turn();
+      for (const settled of await settleGroup(ctx)) tellOf(ctx, settled);
+      await setTimeout(GATHER_MS);
+    }
+  } catch (error) {
+    ctx.log.warn('a group was not settled', { error: errorText(error) });
+    await runTasks(['settle_evidence'])(ctx);
+  }
+}
+
+async function settleGroup(ctx: JobContext): Promise<(Settled | undefined)[]> {
+  const now = ctx.clock.now();
+  return ctx.db.transaction().execute(async (tx) => {
+    const group: (Settled | undefined)[] = [];
+    const began = performance.now();
+    for (const task of await holdTasks(tx, now, 'settle_evidence', MOST_IN_A_GROUP)) {
+      const { evidence_id } = JSON.parse(task.payload) as TaskPayloads['settle_evidence'];
+      const settled = await settleIn(tx, ctx.vault, evidence_id, now);
+      await finishTask(tx, task.id, outcomeOf(settled), now);
+      group.push(settled);
+      if (performance.now() - began > GROUP_MS) break;
+    }
+    return group;
+  });
 }
 
 /** Renews the claims on what is under way; what cannot be renewed may run a second time, which harms nothing. */

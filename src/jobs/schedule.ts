@@ -14,7 +14,7 @@ import { pollOrders } from './poll-orders.ts';
 import { bookOldPayments, proveBooks } from './prove-ledger.ts';
 import { pullPayments } from './pull-payments.ts';
 import { rollOver } from './roll-over.ts';
-import { runTasks, taskLanes } from './run-tasks.ts';
+import { taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
 import { watchOutages } from './watch-outages.ts';
 
@@ -33,11 +33,9 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
 export const jobs: Job[] = [
-  ...taskLanes().map(({ name, kinds, beside }) => ({
-    ...{ name, beside },
+  ...taskLanes().map((lane) => ({
+    ...lane,
     every: SECOND,
-    run: runTasks(kinds),
-    kinds,
   })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
   { name: 'roll over', every: 10 * SECOND, run: rollOver },
@@ -63,8 +61,8 @@ export const jobs: Job[] = [
 ];
 
 export interface Schedule {
-  /** Runs waiting tasks now. */
-  kick(): void;
+  /** Runs the waiting tasks of a kind now, or looks which kinds wait. */
+  kick(kind?: TaskKind): void;
   /** No job starts after this; resolves when those that run have ended. */
   stop(): Promise<void>;
 }
@@ -141,8 +139,13 @@ export function startJobs(ctx: JobContext): Schedule {
   let looking = false;
 
   return {
-    kick() {
-      if (looking || stopped) return;
+    kick(kind) {
+      if (stopped) return;
+      if (kind) {
+        for (const { kinds, start } of lanes) if (kinds.includes(kind)) start();
+        return;
+      }
+      if (looking) return;
       looking = true;
       setImmediate(() => {
         looking = false;

@@ -20,7 +20,7 @@ import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
 import { forget } from '../../src/jobs/forget.ts';
 import { forgetOldSessions } from '../../src/jobs/forget-sessions.ts';
 import { pollOrders } from '../../src/jobs/poll-orders.ts';
-import { runTasks } from '../../src/jobs/run-tasks.ts';
+import { runTasks, settleWaiting } from '../../src/jobs/run-tasks.ts';
 import { jobs } from '../../src/jobs/schedule.ts';
 import { silentLog } from '../../src/log.ts';
 import { updateAccountingSettings } from '../../src/operators/accounting-settings.ts';
@@ -87,7 +87,7 @@ describe('tasks', () => {
     ]);
     for (const kind of ALL) await enqueueTask(db, kind, {} as never, NOW);
     for (const job of jobs.filter((one) => one.kinds)) await job.run(ctx);
-    expect((await tasks()).every((task) => task.attempts === 1)).toBe(true);
+    expect((await tasks()).every(({ attempts, state }) => attempts === 1 || state === 'done')).toBe(true);
   });
 
   it('settle and activate what a callback brought, and tell the open pages', async () => {
@@ -105,6 +105,34 @@ describe('tasks', () => {
       ['settle_evidence', 'done', 1],
     ]);
     expect((await books(db)).entitlements).toHaveLength(1);
+  });
+
+  it('settle what waits in groups, each callback once; one that cannot be settled holds up no other', async () => {
+    const plan = await somePlan(db);
+    for (const n of ['1', '2', '3']) {
+      const change = { msisdn: `25471200000${n}`, mac: `AA:BB:CC:00:00:0${n}` };
+      const order = await sentOrder(db, plan.id, n, change);
+      const body = callback(n, { receipt: `UK0000000${n}`, phone: Number(change.msisdn) });
+      await keepCallback(db, order.id, body);
+    }
+    const second = (await tasks()).map(({ id }) => id).sort()[1] as string;
+    await db.updateTable('tasks').set({ payload: '{' }).where('id', '=', second).execute();
+    await settleWaiting(ctx);
+    expect((await books(db)).payments).toHaveLength(2);
+    const settling = (await tasks()).filter(({ kind }) => kind === 'settle_evidence');
+    expect(settling.map(({ state, outcome }) => [state, outcome?.slice(0, 7)]).sort()).toEqual([
+      ['done', 'granted'],
+      ['done', 'granted'],
+      ['ready', expect.any(String)],
+    ]);
+    const [evidence] = await db.selectFrom('evidence').selectAll().where('state', '=', 'received').execute();
+    const payload = JSON.stringify({ evidence_id: evidence?.id });
+    await db.updateTable('tasks').set({ payload, run_at: NOW }).where('id', '=', second).execute();
+    await settleWaiting(ctx);
+    const { payments, entitlements, activations } = await books(db);
+    expect([payments.length, entitlements.length, activations.length]).toEqual([3, 3, 3]);
+    expect(new Set(payments.map(({ receipt }) => receipt)).size).toBe(3);
+    expect(published).toHaveLength(3);
   });
 
   it('interrupted by a power cut run again when the lease is over, and grant once', async () => {

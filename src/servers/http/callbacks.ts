@@ -61,7 +61,7 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
       if (!ctx.spool.keep(notice)) throw error;
       ctx.log.error('notice kept in the spool', { about, error });
     }
-    ctx.kick();
+    ctx.kick('settle_evidence');
   }
 
   function noteTaken(notice: RawNotice, doubt: string | undefined, stranger: string | undefined): void {

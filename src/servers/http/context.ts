@@ -6,6 +6,7 @@ import type { Spool } from '../../billing/spool.ts';
 import type { DiskState } from '../../db/disk-watch.ts';
 import type { ClockState, Correction } from '../../db/known-time.ts';
 import type { Db } from '../../db/schema.ts';
+import type { TaskKind } from '../../db/tasks.ts';
 import type { Heavy } from '../../heavy/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Vault } from '../../lib/secrets.ts';
@@ -32,8 +33,8 @@ export interface HttpContext {
   callbacks: CallbackCounter;
   heavy: Heavy;
   live: Live;
-  /** Has waiting tasks run now instead of at the next second. */
-  kick(): void;
+  /** Has waiting tasks run now instead of at the next second: of a kind, or whatever waits. */
+  kick(kind?: TaskKind): void;
   /** Bound addresses, once listening: where routers, phones and gateways reach this box. */
   ports(): { portal: number; callback: number; radius_auth: number; radius_acct: number };
   /** Takes notices while the store takes nothing. */
