@@ -227,7 +227,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     clock,
     log,
     gateways,
-    tryMpesa: (settings) => mpesaGateway(settings, gatewayOutside),
+    tryMpesa: (settings, initiator) => mpesaGateway(settings, gatewayOutside, initiator),
     enforcement,
     radius: {
       ...radius,

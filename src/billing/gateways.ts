@@ -69,7 +69,8 @@ export interface Pulled {
 /** What comes of a question whose answer is a notice; `refused`: nothing was begun. */
 export type AskedOutcome =
   | { outcome: 'asked'; conversation_id: string }
-  | { outcome: 'refused' | 'unknown'; problem: string };
+  | { outcome: 'refused'; problem: string; reason?: string }
+  | { outcome: 'unknown'; problem: string };
 
 /** Where such an answer goes; the second address hears when nothing was decided. */
 export interface AnswerAddresses {

@@ -2,11 +2,14 @@
 import { createPlan, findPlan, type Plan } from '../access/plans.ts';
 import type { Db } from '../db/schema.ts';
 import { readSetting, writeSetting } from '../db/settings.ts';
+import { formatMoney } from '../lib/money.ts';
 import type { Vault } from '../lib/secrets.ts';
-import { describeResult } from '../protocols/mpesa/index.ts';
+import { describeInitiatorResult, describeResult } from '../protocols/mpesa/index.ts';
+import { readBalance } from './balance.ts';
 import { listOrderEvidence } from './evidence.ts';
 import type { TestStep } from './gateways.ts';
-import { type InitiatorView, PASSWORD_DAYS, viewInitiator } from './initiator.ts';
+import { type InitiatorView, initiatorMark, PASSWORD_DAYS, viewInitiator } from './initiator.ts';
+import { findRequest } from './mpesa-requests.ts';
 import { readMpesaSettings } from './mpesa-settings.ts';
 import { findOrder, type Order } from './orders.ts';
 
@@ -42,6 +45,7 @@ interface Kept {
 interface Stored {
   results?: Partial<Record<GoLiveStep, Kept>>;
   push?: { order_id: string; at: number; about: string };
+  balance?: { request_id: string; at: number; about: string; reachable: boolean };
   plan_id?: string;
 }
 
@@ -70,6 +74,10 @@ export async function aboutStep(
   if (step === 'callback') return vault.fingerprint(`callback ${url}`);
   if (step === 'c2b' || step === 'pull') {
     return vault.fingerprint(JSON.stringify([step, settings?.environment, settings?.shortcode, url]));
+  }
+  if (step === 'initiator') {
+    const about = [step, settings?.environment, settings?.shortcode, await initiatorMark(db)];
+    return vault.fingerprint(JSON.stringify(about));
   }
   return vault.fingerprint(JSON.stringify({ ...settings, callback_base_url: null }));
 }
@@ -133,6 +141,17 @@ export async function keepPush(db: Db, orderId: string, about: string, now: numb
       { ...(await readStored(tx)), push: { order_id: orderId, at: now, about } },
       now,
     );
+  });
+}
+
+/** Remembers the last question for the balance; `reachable`: whether its answer can come in. */
+export async function keepBalanceTest(
+  db: Db,
+  asked: { request_id: string; about: string; reachable: boolean },
+  now: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await writeSetting(tx, KEY, { ...(await readStored(tx)), balance: { ...asked, at: now } }, now);
   });
 }
 
@@ -220,7 +239,83 @@ function readInitiator(view: InitiatorView, now: number): GoLiveResult {
   const message = `The password of ${view.name} ends in ${left} day${left === 1 ? '' : 's'}, ${PASSWORD_DAYS} after it was set.`;
   return left <= WARN_DAYS
     ? { ...about, state: 'warning', message, hint: renew }
-    : { ...about, state: 'ok', message, hint: null };
+    : { ...about, state: 'unknown', message: `${message} Not tested yet.`, hint: null };
+}
+
+/** What a refused question for the balance means, where it is another thing than for a push. */
+const BALANCE_REFUSALS: Record<string, string> = {
+  ...REFUSALS,
+  initiator: 'Set the initiator up first: user name, password and M-PESA’s certificate.',
+  product: 'Add the product “Account Balance” to your app on the Daraja portal, then wait up to an hour.',
+  shortcode: 'The shortcode is wrong, or not live for this product yet: ask Safaricom’s API support.',
+};
+
+/** An answer comes within seconds, if it comes. */
+const ANSWER_MS = 120_000;
+
+const NO_WAY_IN =
+  'Open a way in to see it. Looking up a code and sending money back are answered the same way.';
+
+/** What came of the question for the balance: what M-PESA took, refused, answered, or never answered. */
+async function readBalanceTest(
+  db: Db,
+  asked: NonNullable<Stored['balance']>,
+  now: number,
+): Promise<Pick<GoLiveResult, 'state' | 'message' | 'hint'> | undefined> {
+  const request = await findRequest(db, asked.request_id);
+  if (!request) return undefined;
+  const code = request.result_code ?? '';
+  if (request.state === 'done') {
+    const known = await readBalance(db);
+    const accounts = known?.request_id === request.id ? known.accounts : [];
+    const sums = accounts.map((one) => `${one.account} ${formatMoney(one.current_cents, one.currency)}`);
+    const took = seconds((request.answered_at ?? request.created_at) - request.created_at);
+    return { state: 'ok', message: [`M-PESA answered in ${took}`, ...sums].join(' · '), hint: null };
+  }
+  if (code.startsWith('refused:')) {
+    const hint = BALANCE_REFUSALS[code.slice('refused:'.length)] ?? 'Compare every field with the portal.';
+    return { state: 'failed', message: `Daraja refused the question: ${request.problem}`, hint };
+  }
+  if (code === 'timeout') {
+    return { state: 'failed', message: request.problem ?? '', hint: 'Wait a minute, then test again.' };
+  }
+  if (request.state === 'failed' && code) {
+    const hint = describeInitiatorResult(code).operator;
+    return { state: 'failed', message: `M-PESA answered ${code}: ${request.problem}`, hint };
+  }
+  if (!asked.reachable) {
+    const message = 'M-PESA took the question; its answer cannot be seen: there is no way in from outside.';
+    return { state: 'warning', message, hint: NO_WAY_IN };
+  }
+  if (request.state === 'asked' && now - request.created_at < ANSWER_MS) {
+    return { state: 'waiting', message: 'M-PESA took the question; its answer is on its way.', hint: null };
+  }
+  return {
+    state: 'failed',
+    message: 'M-PESA took the question, and no answer has come in.',
+    hint: 'Test the way in first: “Reached from outside”. Then test this again.',
+  };
+}
+
+/** The password's days and what came of the test, in one line: the worse of the two decides. */
+async function readInitiatorStep(
+  db: Db,
+  balance: Stored['balance'],
+  about: string,
+  now: number,
+): Promise<GoLiveResult> {
+  const days = readInitiator(await viewInitiator(db), now);
+  const tested = balance && (await readBalanceTest(db, balance, now));
+  if (!balance || !tested || days.state === 'optional' || days.state === 'failed') return days;
+  const at = balance.at;
+  if (balance.about !== about && tested.state !== 'waiting') {
+    return { ...days, at, state: 'again', hint: 'The settings have changed since: test it again.' };
+  }
+  const passed = tested.state === 'ok';
+  const untested = days.message.replace(' Not tested yet.', '');
+  if (!passed) return { ...tested, step: 'initiator', at };
+  const state = days.state === 'warning' ? 'warning' : 'ok';
+  return { step: 'initiator', at, state, message: `${tested.message}. ${untested}`, hint: days.hint };
 }
 
 /** The whole list as it stands. `url`: the public address, undefined without a way in. */
@@ -231,14 +326,13 @@ export async function readGoLive(
   now: number,
 ): Promise<GoLiveResult[]> {
   const stored = await readStored(db);
-  const initiator = readInitiator(await viewInitiator(db), now);
   const results: GoLiveResult[] = [];
   for (const step of GO_LIVE_STEPS) {
     const about = await aboutStep(db, vault, step, url);
     const stale = (tried: { about: string }) => tried.about !== about;
     const again = { state: 'again' as const, hint: 'The settings have changed since: test it again.' };
     if (step === 'initiator') {
-      results.push(initiator);
+      results.push(await readInitiatorStep(db, stored.balance, about, now));
       continue;
     }
     if (step === 'push' && stored.push) {

@@ -48,6 +48,11 @@ export async function viewInitiator(db: Db): Promise<InitiatorView> {
   };
 }
 
+/** Changes with whatever is stored of it. */
+export async function initiatorMark(db: Db): Promise<unknown> {
+  return readSetting<Stored>(db, KEY);
+}
+
 /** Ready for a request, under a credential of its own each time; undefined while none is set up. */
 export async function openInitiator(db: Db, vault: Vault): Promise<Initiator | undefined> {
   const stored = await readSetting<Stored>(db, KEY);

@@ -3,10 +3,16 @@ import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
 import { hashToken, newToken } from '../lib/secrets.ts';
-import { parseInitiatorResult, readReversal } from '../protocols/mpesa/index.ts';
+import {
+  type InitiatorResult,
+  parseInitiatorResult,
+  readAccountBalance,
+  readReversal,
+} from '../protocols/mpesa/index.ts';
+import { writeBalance } from './balance.ts';
 import { refuseClaim } from './claims.ts';
 import { closeEvidence, type Evidence, keepEvidence } from './evidence.ts';
-import type { PaymentGateway } from './gateways.ts';
+import type { AnswerAddresses, AskedOutcome, PaymentGateway } from './gateways.ts';
 import { bookPayment } from './ledger.ts';
 import { answerAddresses } from './notice-addresses.ts';
 import type { Payment } from './payments.ts';
@@ -17,6 +23,11 @@ export type MpesaRequest = Row<'mpesa_requests'>;
 /** An answer that has not come by then will not: the same may be asked again (payments.md §1.10 gives no time). */
 const SILENT_MS = 10 * 60_000;
 
+const BALANCE = 'balance';
+/** A second tap joins the question for the balance; later it is asked anew, since it moves no money. */
+const JOIN_MS = 15_000;
+
+/** Undefined while the same is being asked. */
 async function writeRequest(
   db: Db,
   input: Pick<MpesaRequest, 'kind' | 'receipt' | 'payment_id' | 'amount_cents' | 'asked_by'> & {
@@ -44,10 +55,16 @@ async function writeRequest(
   return request && { request, token };
 }
 
-async function failRequest(db: Db, id: string, problem: string, now: number): Promise<void> {
+export async function failRequest(
+  db: Db,
+  id: string,
+  problem: string,
+  now: number,
+  code: string | null = null,
+): Promise<void> {
   await db
     .updateTable('mpesa_requests')
-    .set({ state: 'failed', live_key: null, problem, answered_at: now })
+    .set({ state: 'failed', live_key: null, problem, result_code: code, answered_at: now })
     .where('id', '=', id)
     .where('state', '=', 'asked')
     .execute();
@@ -134,6 +151,44 @@ export async function askReversal(
   });
 }
 
+/**
+ * Asks; the answer comes as a notice. Gives the request, which is `failed` at once when M-PESA refused: its code is then
+ * `refused:` and the reason.
+ */
+export async function askBalance(
+  db: Db,
+  gateway: { askBalance(request: AnswerAddresses): Promise<AskedOutcome> },
+  askedBy: string,
+  base: string,
+  now: number,
+): Promise<MpesaRequest> {
+  await db
+    .updateTable('mpesa_requests')
+    .set({ state: 'failed', live_key: null, problem: 'It was asked again.', answered_at: now })
+    .where('live_key', '=', BALANCE)
+    .where('created_at', '<', now - JOIN_MS)
+    .execute();
+  const about = { receipt: null, payment_id: null, amount_cents: null, asked_by: askedBy };
+  const written = await writeRequest(db, { kind: 'account_balance', live_key: BALANCE, ...about }, now);
+  if (!written) {
+    return db
+      .selectFrom('mpesa_requests')
+      .selectAll()
+      .where('live_key', '=', BALANCE)
+      .executeTakeFirstOrThrow();
+  }
+  const { id } = written.request;
+  const answer = await gateway.askBalance(answerAddresses(base, written.token));
+  if (answer.outcome === 'refused') {
+    await failRequest(db, id, answer.problem, now, `refused:${answer.reason ?? ''}`);
+  }
+  return (await findRequest(db, id)) ?? written.request;
+}
+
+export async function findRequest(db: Db, id: string): Promise<MpesaRequest | undefined> {
+  return db.selectFrom('mpesa_requests').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
 export async function findRequestByToken(db: Db, token: string): Promise<MpesaRequest | undefined> {
   return db
     .selectFrom('mpesa_requests')
@@ -152,6 +207,11 @@ export async function keepAnswer(
   notice: { body: string; source_address: string | null },
   now: number,
 ): Promise<Evidence | undefined> {
+  if (request.kind === 'account_balance') {
+    const read = parseInitiatorResult(notice.body);
+    if (read.ok) await keepBalance(tx, request, read, now);
+    return undefined;
+  }
   const receipt = request.receipt ?? undefined;
   const evidence = await keepEvidence(
     tx,
@@ -173,6 +233,20 @@ export async function keepAnswer(
   return evidence;
 }
 
+/** The balance is kept of the question that waits for it alone. */
+async function keepBalance(
+  tx: Db,
+  request: MpesaRequest,
+  result: InitiatorResult,
+  now: number,
+): Promise<void> {
+  const { done, result_code, result_desc } = result;
+  if (!(await answerRequest(tx, request.id, done, result_code, result_desc, now))) return;
+  const accounts = readAccountBalance(result);
+  if (accounts) await writeBalance(tx, { request_id: request.id, at: now, accounts });
+}
+
+/** Writes an answer down; false when there is one already. */
 async function answerRequest(
   db: Db,
   id: string,

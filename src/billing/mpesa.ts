@@ -11,6 +11,7 @@ import {
   parseStkCallback,
 } from '../protocols/mpesa/index.ts';
 import type {
+  AnswerAddresses,
   AskedOutcome,
   GatewayOutside,
   Notice,
@@ -50,6 +51,8 @@ export interface MpesaGateway extends PaymentGateway {
   registerNotices(request: NoticeRegistration): Promise<TestStep>;
   /** `msisdn`: the number named in the operator's papers with Safaricom. */
   registerPull(msisdn: string, url: string): Promise<TestStep>;
+  /** Asks for the balance of the operator's own account. */
+  askBalance(request: AnswerAddresses): Promise<AskedOutcome>;
 }
 
 const PORTAL = 'Compare with the Daraja portal: the product must be on your app, the shortcode live.';
@@ -72,7 +75,7 @@ function notTaken(
 function asked(result: InitiatedResult): AskedOutcome {
   if (result.outcome === 'accepted') return { outcome: 'asked', conversation_id: result.conversation_id };
   if (result.outcome === 'unknown') return { outcome: 'unknown', problem: result.cause };
-  return { outcome: 'refused', problem: `${result.code} ${result.message}`.trim() };
+  return { outcome: 'refused', reason: result.reason, problem: `${result.code} ${result.message}`.trim() };
 }
 
 /** A gateway over one client, which keeps the one live token. Without an initiator nothing is looked up or sent back. */
@@ -121,6 +124,7 @@ export async function mpesaGateway(
     askStatus: async (request) => asked(await client.transactionStatus(request)),
     reverse: async ({ amount_cents, ...request }) =>
       asked(await client.reverse({ ...request, amount_shillings: amount_cents / 100 })),
+    askBalance: async (request) => asked(await client.accountBalance(request)),
     async registerNotices(request) {
       const result = await client.registerC2bUrls(request);
       if (result.outcome === 'registered') {

@@ -3,7 +3,7 @@ import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { parseC2bNotice } from '../protocols/mpesa/index.ts';
 import { type Evidence, keepEvidence } from './evidence.ts';
-import { findRequestByToken, keepAnswer } from './mpesa-requests.ts';
+import { failRequest, findRequestByToken, keepAnswer } from './mpesa-requests.ts';
 import { isNoticeToken } from './notice-addresses.ts';
 import { findOrderByToken } from './orders.ts';
 import { doubtAbout } from './trust.ts';
@@ -29,6 +29,8 @@ export interface TakenNotice {
   doubt?: string | undefined;
   stranger?: string;
 }
+
+const IN_QUEUE = 'M-PESA’s queue was too long.';
 
 /**
  * Keeps a notice; `keepStrangers` false drops what belongs to nobody, of which anyone can send any amount. On disk when
@@ -58,7 +60,11 @@ async function takeIn(db: Db, vault: Vault, notice: RawNotice, keepStrangers: bo
     const request = await findRequestByToken(db, notice.token);
     if (!request) return stranger('Its address belongs to no question.');
     // Nothing was decided: the question may be asked again when its time is over.
-    if (notice.about === 'timeout') return { evidence: undefined };
+    if (notice.about === 'timeout') {
+      if (request.kind === 'account_balance')
+        await failRequest(db, request.id, IN_QUEUE, notice.at, 'timeout');
+      return { evidence: undefined };
+    }
     return { evidence: await keepAnswer(db, request, { body, source_address }, notice.at) };
   }
   const order = await findOrderByToken(db, notice.token);

@@ -548,7 +548,7 @@ export interface ClaimsTable {
 /** What M-PESA was asked to look up or to send back; it answers later, by a notice. */
 export interface MpesaRequestsTable {
   id: string;
-  kind: 'transaction_status' | 'reversal';
+  kind: 'transaction_status' | 'reversal' | 'account_balance';
   /** Set while an answer is awaited: nothing is asked twice at once. */
   live_key: string | null;
   token_hash: string;

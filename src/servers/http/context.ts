@@ -13,6 +13,7 @@ import type { Vault } from '../../lib/secrets.ts';
 import type { Log } from '../../log.ts';
 import type { EnforceContext } from '../../network/enforce.ts';
 import type { Tunnel } from '../../network/tunnel/tunnel.ts';
+import type { Initiator } from '../../protocols/mpesa/index.ts';
 import type { Live } from '../live.ts';
 import type { RadiusListeners } from '../radius/listen.ts';
 import type { SignInLog } from '../radius/sign-in-log.ts';
@@ -25,7 +26,7 @@ export interface HttpContext {
   log: Log;
   gateways: Gateways;
   /** A gateway for settings that are not stored yet: the Test button. */
-  tryMpesa(settings: MpesaSettings): Promise<MpesaGateway>;
+  tryMpesa(settings: MpesaSettings, initiator?: Initiator): Promise<MpesaGateway>;
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;

@@ -1,8 +1,16 @@
 // The go-live checklist against a simulated M-PESA: each step says what failed and what to do.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { noticeAddresses } from '../../../src/billing/notice-addresses.ts';
+import { NOWHERE } from '../../../src/billing/notice-base.ts';
 import { settleEvidence } from '../../../src/billing/settle.ts';
-import { createMpesaSimulator, type MpesaSimulator } from '../../../src/simulators/mpesa/index.ts';
+import {
+  createMpesaSimulator,
+  type MpesaSimulator,
+  SIMULATED_CERTIFICATE,
+  SIMULATED_INITIATOR,
+} from '../../../src/simulators/mpesa/index.ts';
 import { NOW } from '../../access/fixtures.ts';
 import { certificate } from '../../protocols/mpesa/certificate.ts';
 import { startApp, type TestApp } from './fixtures.ts';
@@ -234,8 +242,8 @@ describe('the initiator', () => {
       password_set_at: NOW - 60 * DAY,
     });
     expect(await stepOf('initiator')).toMatchObject({
-      state: 'ok',
-      message: expect.stringMatching(/ends in 30 days/),
+      state: 'unknown',
+      message: expect.stringMatching(/ends in 30 days.*Not tested yet/),
     });
     await put({ password_set_at: NOW - 80 * DAY });
     expect(await stepOf('initiator')).toMatchObject({
@@ -258,7 +266,7 @@ describe('the initiator', () => {
     });
     const answer = await put({ password: 'N3w#Secret' });
     expect(await stepOf('initiator')).toMatchObject({
-      state: 'ok',
+      state: 'unknown',
       message: expect.stringMatching(/90 days/),
     });
     const rows = JSON.stringify([
@@ -276,5 +284,120 @@ describe('the initiator', () => {
     });
     const wrong = await put({ name: 'karibuapi', password: 'x', certificate: 'not one' });
     expect([wrong.status, Object.keys(wrong.json.fields)]).toEqual([400, ['certificate']]);
+  });
+});
+
+describe('the question for the balance', () => {
+  const INITIATOR = { ...SIMULATED_INITIATOR, certificate: SIMULATED_CERTIFICATE, password_set_at: NOW };
+  const ask = () => stepOf('initiator', call('POST', '/go-live/initiator/test', {}));
+  let door: Server;
+  let base: string;
+
+  // What the simulator posts goes through the callback door, as through a tunnel.
+  beforeEach(async () => {
+    door = createServer(async (request, response) => {
+      const body = Buffer.concat(await request.toArray()).toString();
+      const taken = await app.at('callback', request.url ?? '/', { method: 'POST', body });
+      response.writeHead(taken.status).end(taken.text);
+    });
+    await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+    base = `http://127.0.0.1:${(door.address() as AddressInfo).port}`;
+  });
+  afterEach(() => new Promise((resolve) => door.close(resolve)));
+
+  const answered = () =>
+    vi.waitFor(async () => expect((await stepOf('initiator')).state).not.toBe('waiting'));
+
+  test('is answered by a notice: what M-PESA holds, and how long the password lasts', async () => {
+    await save({ callback_base_url: base });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    expect(await ask()).toMatchObject({ state: 'waiting', at: NOW });
+    await answered();
+    expect(await stepOf('initiator')).toMatchObject({
+      state: 'ok',
+      message: expect.stringMatching(/answered in .*Utility Account KES [\d,]+.*ends in 90 days/),
+      hint: null,
+    });
+    await call('PUT', '/go-live/initiator', { password: 'another' });
+    expect(await stepOf('initiator')).toMatchObject({
+      state: 'again',
+      hint: expect.stringMatching(/changed/),
+    });
+    const rows = await app.db.selectFrom('evidence').select('id').execute();
+    expect(rows).toEqual([]);
+  });
+
+  test.each([
+    ['2001', /90 days are over/],
+    ['21', /check its role/],
+    ['20', /check its name/],
+    ['8006', /unlock it/],
+  ])('that is answered with %s says what to do', async (initiator_result_code, hint) => {
+    await save({ callback_base_url: base });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    mpesa.setKnobs({ initiator_result_code });
+    await ask();
+    await answered();
+    expect(await stepOf('initiator')).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining(`M-PESA answered ${initiator_result_code}`),
+      hint: expect.stringMatching(hint),
+    });
+  });
+
+  test('that waited too long at M-PESA says so', async () => {
+    await save({ callback_base_url: base });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    mpesa.setKnobs({ initiator_reply: 'timeout' });
+    await ask();
+    await answered();
+    expect(await stepOf('initiator')).toMatchObject({
+      state: 'failed',
+      message: 'M-PESA’s queue was too long.',
+      hint: expect.stringMatching(/test again/),
+    });
+  });
+
+  test('that is refused at once says why: no initiator, or keys that Daraja does not take', async () => {
+    await save({ callback_base_url: base });
+    expect(await ask()).toMatchObject({ state: 'optional' });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    app.time.now += 60_000;
+    await save({ callback_base_url: base, consumer_secret: 'wrong' });
+    expect(await ask()).toMatchObject({
+      state: 'failed',
+      message: expect.stringMatching(/Daraja refused/),
+      hint: expect.any(String),
+    });
+  });
+
+  test('without an answer is waited for, then points to the way in; a second tap asks nothing twice', async () => {
+    await save({ callback_base_url: base });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    mpesa.setKnobs({ initiator_reply: 'none' });
+    await ask();
+    await ask();
+    const requests = () => app.db.selectFrom('mpesa_requests').select(['state', 'kind']).execute();
+    expect(await requests()).toEqual([{ state: 'asked', kind: 'account_balance' }]);
+    app.time.now += 130_000;
+    expect(await stepOf('initiator')).toMatchObject({
+      state: 'failed',
+      message: expect.stringMatching(/no answer has come in/),
+      hint: expect.stringMatching(/way in/),
+    });
+    await ask();
+    expect((await requests()).map(({ state }) => state).sort()).toEqual(['asked', 'failed']);
+  });
+
+  test('without any way in says that its answer cannot be seen', async () => {
+    await save({ callback_base_url: NOWHERE });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    mpesa.setKnobs({ initiator_reply: 'none' });
+    await ask();
+    expect(await stepOf('initiator')).toMatchObject({
+      state: 'warning',
+      message: expect.stringMatching(/cannot be seen/),
+      hint: expect.stringMatching(/Open a way in/),
+    });
   });
 });

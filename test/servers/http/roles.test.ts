@@ -119,6 +119,7 @@ const ALLOWED: Record<string, string> = {
   'post /go-live/c2b': 'oa',
   'post /go-live/pull': 'oa',
   'put /go-live/initiator': 'oa',
+  'post /go-live/initiator/test': 'oa',
   'put /tunnel': 'oa',
   'put /tunnel/sources': 'oa',
   'post /tunnel/test': 'oa',

@@ -105,7 +105,7 @@ function Tools(props: { result: GoLiveResult; answer: GoLiveAnswer; act: Act; bu
       return html`<${PhoneForm} label="The number in your papers with Safaricom" go="Enable" path="/go-live/pull"
         step=${step} act=${act} busy=${busy} />`;
     case 'initiator':
-      return html`<${InitiatorTools} answer=${answer} act=${act} />`;
+      return html`<${InitiatorTools} answer=${answer} act=${act} busy=${busy} />`;
     default:
       return null;
   }
@@ -130,13 +130,16 @@ function PhoneForm(props: {
   <//>`;
 }
 
-function InitiatorTools({ answer, act }: { answer: GoLiveAnswer; act: Act }) {
+function InitiatorTools({ answer, act, busy }: { answer: GoLiveAnswer; act: Act; busy: boolean }) {
   const { initiator } = answer;
   const [open, setOpen] = useState(false);
   const form = useForm({ name: initiator.name ?? '', password: '', certificate: '' });
   if (!open) {
-    return html`<div class="step-tools"><${Button} onClick=${() => setOpen(true)}>
-      ${initiator.name ? 'Change' : 'Set it up'}<//></div>`;
+    const ask = () => act('initiator', () => post<GoLiveAnswer>('/go-live/initiator/test'));
+    return html`<div class="step-tools">
+      ${initiator.has_password && html`<${Button} busy=${busy} onClick=${ask}>Ask for the balance<//>`}
+      <${Button} look=${initiator.name ? 'quiet' : 'plain'} onClick=${() => setOpen(true)}>
+        ${initiator.name ? 'Change' : 'Set it up'}<//></div>`;
   }
   const save = async (values: Values) => {
     const filled = Object.entries(values).filter(([, value]) => value.trim() !== '');

@@ -5,18 +5,22 @@ import {
   aboutStep,
   type GoLiveStep,
   isLive,
+  keepBalanceTest,
   keepGoLive,
   keepPush,
   readGoLive,
   rehearsalPlan,
 } from '../../../billing/go-live.ts';
-import { updateInitiator, viewInitiator } from '../../../billing/initiator.ts';
+import { openInitiator, updateInitiator, viewInitiator } from '../../../billing/initiator.ts';
+import { askBalance } from '../../../billing/mpesa-requests.ts';
 import { readMpesaSettings } from '../../../billing/mpesa-settings.ts';
 import { noticeAddresses } from '../../../billing/notice-addresses.ts';
+import { NOWHERE } from '../../../billing/notice-base.ts';
 import { sendOrder, startOrder } from '../../../billing/orders.ts';
 import { AppError } from '../../../errors.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { audit } from '../../../operators/audit.ts';
+import type { Initiator } from '../../../protocols/mpesa/index.ts';
 import type { HttpContext } from '../context.ts';
 import { MANAGERS, present, route } from './route.ts';
 
@@ -61,12 +65,12 @@ async function keep(ctx: HttpContext, step: GoLiveStep, tried: TestStep): Promis
   await keepGoLive(ctx.db, step, tried, about, ctx.clock.now());
 }
 
-async function openGateway(ctx: HttpContext) {
+async function openGateway(ctx: HttpContext, initiator?: Initiator) {
   const settings = await readMpesaSettings(ctx.db, ctx.vault);
   if (!settings) {
     throw new AppError('conflict', 'M-PESA is not set up.', { hint: 'Add the keys in Settings first.' });
   }
-  return ctx.tryMpesa(settings);
+  return ctx.tryMpesa(settings, initiator);
 }
 
 function needUrl(ctx: HttpContext): string {
@@ -212,6 +216,22 @@ export const goLiveRoutes = [
         const entry = { action: 'update', entity: 'settings', entity_name: 'initiator', before, after };
         await audit(tx, actor, entry, now);
       });
+      return wholeList(ctx);
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/go-live/initiator/test',
+    summary: 'Ask M-PESA for the balance of the account; its answer comes as a notice',
+    access: MANAGERS,
+    body: z.object({}).strict(),
+    answer: goLiveAnswer,
+    async handle({ ctx, actor, now }) {
+      const gateway = await openGateway(ctx, await openInitiator(ctx.db, ctx.vault));
+      const base = await ctx.noticeBaseUrl();
+      const request = await askBalance(ctx.db, gateway, actor.name, base, now);
+      const about = await aboutStep(ctx.db, ctx.vault, 'initiator', ctx.tunnel.publicUrl());
+      await keepBalanceTest(ctx.db, { request_id: request.id, about, reachable: base !== NOWHERE }, now);
       return wholeList(ctx);
     },
   }),
