@@ -1,13 +1,15 @@
 // What M-PESA is asked to look up or to send back, and its answer, which comes later as a notice.
+import { unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
-import { newId } from '../lib/ids.ts';
+import { idAt, newId } from '../lib/ids.ts';
 import { hashToken, newToken } from '../lib/secrets.ts';
 import {
   type InitiatorResult,
   parseInitiatorResult,
   readAccountBalance,
   readReversal,
+  readTransactionStatus,
 } from '../protocols/mpesa/index.ts';
 import { writeBalance } from './balance.ts';
 import { refuseClaim } from './claims.ts';
@@ -20,8 +22,10 @@ import { withdrawGrant } from './withdraw-grant.ts';
 
 export type MpesaRequest = Row<'mpesa_requests'>;
 
-/** An answer that has not come by then will not: the same may be asked again (payments.md §1.10 gives no time). */
+/** An answer that has not come by then may never come (payments.md §1.10 gives no time). */
 const SILENT_MS = 10 * 60_000;
+/** A status is asked about again after this, then after twice as long each time, up to some three hours. */
+const MOST_DOUBLED = 4;
 
 const BALANCE = 'balance';
 /** A second tap joins the question for the balance; later it is asked anew, since it moves no money. */
@@ -70,23 +74,39 @@ export async function failRequest(
     .execute();
 }
 
-/** Asks M-PESA what became of a receipt; nothing when an answer is awaited already. True when it was asked. */
+/** Whether a receipt may be asked about: not while an answer may still come, and less often each time. */
+async function mayAskStatus(db: Db, receipt: string, now: number): Promise<boolean> {
+  const before = await db
+    .selectFrom('mpesa_requests')
+    .select(['id', 'created_at'])
+    .where('receipt', '=', receipt)
+    .where('kind', '=', 'transaction_status')
+    .orderBy('id')
+    .execute();
+  const last = before.at(-1);
+  if (!last) return true;
+  const pause = SILENT_MS * 2 ** Math.min(before.length - 1, MOST_DOUBLED);
+  if (now < last.created_at + pause) return false;
+  await failRequest(db, last.id, NO_ANSWER, now);
+  return true;
+}
+
+const NO_ANSWER = 'No answer came.';
+
+/**
+ * Asks M-PESA what became of a receipt; nothing when that was asked a while ago. `paymentId` is the payment that was to be
+ * sent back, where that is the question. True when it was asked.
+ */
 export async function askStatus(
   db: Db,
   gateway: PaymentGateway,
   receipt: string,
   base: string,
   now: number,
+  paymentId: string | null = null,
 ): Promise<boolean> {
-  await db
-    .updateTable('mpesa_requests')
-    .set({ state: 'failed', live_key: null, problem: 'No answer came.' })
-    .where('kind', '=', 'transaction_status')
-    .where('receipt', '=', receipt)
-    .where('state', '=', 'asked')
-    .where('created_at', '<', now - SILENT_MS)
-    .execute();
-  const about = { receipt, payment_id: null, amount_cents: null, asked_by: null };
+  if (!(await mayAskStatus(db, receipt, now))) return false;
+  const about = { receipt, payment_id: paymentId, amount_cents: null, asked_by: null };
   const written = await writeRequest(
     db,
     { kind: 'transaction_status', live_key: `status:${receipt}`, ...about },
@@ -100,7 +120,8 @@ export async function askStatus(
 
 /**
  * Has M-PESA send a payment back. It is written down first, and stays `asked` until M-PESA says what came of it; what was
- * granted for it ends then. @throws `conflict` when the payment cannot be sent back or is being sent already,
+ * granted for it ends then. One of which nobody knows what came of it may be asked for again: M-PESA sends a receipt back
+ * once, and says so (R000001). @throws `conflict` when the payment cannot be sent back or is being sent already,
  * `unavailable` with M-PESA's words when it refused at once.
  */
 export async function askReversal(
@@ -118,7 +139,7 @@ export async function askReversal(
       .where('gateway', '=', 'mpesa')
       .where('receipt', 'is not', null)
       .where('state', 'in', ['unmatched', 'settled'])
-      .where((eb) => eb.or([eb('reversal', 'is', null), eb('reversal', '=', 'refused')]))
+      .where((eb) => eb.or([eb('reversal', 'is', null), eb('reversal', 'in', ['refused', 'unknown'])]))
       .returningAll()
       .executeTakeFirst();
     if (!payment?.receipt) {
@@ -144,7 +165,13 @@ export async function askReversal(
   if (answer.outcome !== 'refused') return;
   await db.transaction().execute(async (tx) => {
     await failRequest(tx, written.request.id, answer.problem, now);
-    await tx.updateTable('payments').set({ reversal: 'refused' }).where('id', '=', paymentId).execute();
+    // A statement may have told meanwhile that it went back.
+    await tx
+      .updateTable('payments')
+      .set({ reversal: 'refused' })
+      .where('id', '=', paymentId)
+      .where('reversal', '=', 'asked')
+      .execute();
   });
   throw new AppError('unavailable', `M-PESA refused: ${answer.problem}`, {
     hint: 'Check the initiator in Settings, or send it back on the M-PESA portal.',
@@ -189,6 +216,52 @@ export async function findRequest(db: Db, id: string): Promise<MpesaRequest | un
   return db.selectFrom('mpesa_requests').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/**
+ * Reversals that M-PESA never said anything about: from now on nobody knows what came of them. The payments, each once.
+ */
+export async function giveUpReversals(db: Db, now: number): Promise<{ id: string; receipt: string }[]> {
+  const silent = await db
+    .selectFrom('mpesa_requests')
+    .select(['id', 'payment_id', 'receipt'])
+    .where('state', '=', 'asked')
+    .where(unindexed('kind'), '=', 'reversal')
+    .where('id', '<', idAt(now - SILENT_MS))
+    .execute();
+  const given: { id: string; receipt: string }[] = [];
+  for (const { id, payment_id, receipt } of silent) {
+    const payment = await db.transaction().execute(async (tx) => {
+      await failRequest(tx, id, NO_ANSWER, now);
+      return tx
+        .updateTable('payments')
+        .set({ reversal: 'unknown' })
+        .where('id', '=', payment_id)
+        .where('reversal', '=', 'asked')
+        .returning('id')
+        .executeTakeFirst();
+    });
+    if (payment && receipt) given.push({ id: payment.id, receipt });
+  }
+  return given;
+}
+
+/**
+ * A person has looked at the portal: a payment of which nobody knew whether it went back did, or did not. Call it in a
+ * transaction. @throws `conflict` when that is known meanwhile.
+ */
+export async function decideReversal(
+  tx: Db,
+  paymentId: string,
+  wentBack: boolean,
+  by: string,
+  now: number,
+): Promise<void> {
+  if (await writeReversal(tx, paymentId, wentBack, now, ['unknown'], { resolved_by: by, resolved_at: now }))
+    return;
+  throw new AppError('conflict', 'What came of this reversal is known, or still awaited.', {
+    hint: 'Load the page again.',
+  });
+}
+
 export async function findRequestByToken(db: Db, token: string): Promise<MpesaRequest | undefined> {
   return db
     .selectFrom('mpesa_requests')
@@ -224,6 +297,10 @@ export async function keepAnswer(
   );
   const result = parseInitiatorResult(notice.body);
   if (!evidence || !result.ok) return evidence;
+  const told = request.kind === 'transaction_status' && request.payment_id && readTransactionStatus(result);
+  // No document names this status (UNCONFIRMED); any other says nothing about a reversal.
+  if (told && /^revers/i.test(told.status_raw))
+    await writeReversal(tx, request.payment_id as string, true, now, BACK);
   if (request.kind === 'reversal') {
     await closeReversal(tx, request, evidence, readReversal(result), now);
     return evidence;
@@ -291,17 +368,34 @@ async function closeReversal(
     await closeEvidence(tx, evidence.id, 'quarantined', `Nobody knows what came of it (${code}).`, now);
     return;
   }
-  await answerRequest(tx, request.id, back, code, `Refused (${code}).`, now);
-  const payment = await tx
-    .updateTable('payments')
-    .set(back ? { state: 'reversed', reversal: null } : { reversal: 'refused' })
-    .where('id', '=', request.payment_id)
-    .where('reversal', '=', 'asked')
-    .returningAll()
-    .executeTakeFirst();
+  const awaited = await answerRequest(tx, request.id, back, code, `Refused (${code}).`, now);
   const summary = back ? 'The money went back.' : `M-PESA did not send it back (${code}).`;
   await closeEvidence(tx, evidence.id, 'used', summary, now, request.payment_id);
-  if (!payment) return;
+  // A no that comes late says nothing about what was asked since; a yes is true whatever was thought.
+  const known = back ? BACK : awaited ? (['asked', 'unknown'] as const) : (['unknown'] as const);
+  await writeReversal(tx, request.payment_id, back, now, known);
+}
+
+const BACK = ['asked', 'unknown', 'refused'] as const;
+
+/** Writes what came of a reversal, once; false when that was known before. What the payment gave ends with it. */
+async function writeReversal(
+  tx: Db,
+  paymentId: string,
+  back: boolean,
+  now: number,
+  known: readonly ('asked' | 'unknown' | 'refused')[],
+  by: Partial<Pick<Payment, 'resolved_by' | 'resolved_at'>> = {},
+): Promise<boolean> {
+  const payment = await tx
+    .updateTable('payments')
+    .set(back ? { ...by, state: 'reversed', reversal: null } : { ...by, reversal: 'refused' })
+    .where('id', '=', paymentId)
+    .where('reversal', 'in', known)
+    .returningAll()
+    .executeTakeFirst();
+  if (!payment) return false;
   if (back) await withdrawGrant(tx, payment as Payment, now);
   await bookPayment(tx, payment.id, now);
+  return true;
 }

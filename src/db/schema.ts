@@ -319,8 +319,11 @@ export interface PaymentsTable {
   account_reference: Absent<string>;
   amount_cents: number;
   state: 'settled' | 'unmatched' | 'reversed';
-  /** asked: M-PESA is to send the money back and has not said that it did; refused: it said no. */
-  reversal: Absent<'asked' | 'refused'>;
+  /**
+   * asked: M-PESA is to send the money back and has not said that it did; refused: it said no; unknown: it never said
+   * anything.
+   */
+  reversal: Absent<'asked' | 'refused' | 'unknown'>;
   /** Who decided what an unmatched payment is for. */
   resolved_by: Absent<string>;
   resolved_at: Absent<number>;

@@ -8,6 +8,7 @@ import type { JobContext } from './context.ts';
 import { drainSpool } from './drain-spool.ts';
 import { endEntitlements } from './end-entitlements.ts';
 import { endHours } from './end-hours.ts';
+import { followReversals } from './follow-reversals.ts';
 import { forget } from './forget.ts';
 import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
@@ -44,6 +45,7 @@ export const jobs: Job[] = [
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },
   // Each minute it looks whether a sweep is due.
   { name: 'pull payments', every: MINUTE, run: pullPayments },
+  { name: 'follow reversals', every: MINUTE, run: followReversals },
   { name: 'drain spool', every: 5 * SECOND, run: drainSpool },
   { name: 'note routers heard', every: 10 * SECOND, run: (ctx) => ctx.recordHeard() },
   { name: 'reload routers', every: 15 * SECOND, run: (ctx) => ctx.reloadRouters() },

@@ -1,7 +1,14 @@
 // What a person decides about an unmatched payment: once, for an order, for a subscriber, or back to the payer.
 import { expect, it } from 'vitest';
 import { addSubscriber } from '../../src/access/subscribers.ts';
-import { askReversal, findRequestByToken, keepAnswer } from '../../src/billing/mpesa-requests.ts';
+import {
+  askReversal,
+  askStatus,
+  decideReversal,
+  findRequestByToken,
+  giveUpReversals,
+  keepAnswer,
+} from '../../src/billing/mpesa-requests.ts';
 import { getOrder } from '../../src/billing/orders.ts';
 import { attachPayment } from '../../src/billing/resolve.ts';
 import type { Db } from '../../src/db/schema.ts';
@@ -51,10 +58,14 @@ async function askBack(db: Db, paymentId: string, outcome: 'asked' | 'refused' =
     { remarks: 'Wrong amount', asked_by: 'Owner', base: 'http://box' },
     NOW + 2,
   );
+  return (code: number | string) => answerTo(db, token, result(code));
+}
+
+/** M-PESA answers the question whose address ends in this token. */
+async function answerTo(db: Db, token: string, body: string) {
   const request = await findRequestByToken(db, token);
   if (!request) throw new Error('no request');
-  return (code: number | string) =>
-    keepAnswer(db, request, { body: result(code), source_address: null }, NOW + 3);
+  return db.transaction().execute((tx) => keepAnswer(tx, request, { body, source_address: null }, NOW + 3));
 }
 
 onEveryStore('a person', (store) => {
@@ -120,6 +131,94 @@ onEveryStore('a person', (store) => {
       .transaction()
       .execute((tx) => attachPayment(tx, vault, payment.id, { order_id: order.id }, 'Owner', NOW + 4));
     expect((await books(store())).payments).toMatchObject([{ state: 'settled' }]);
+  });
+
+  it('a no of M-PESA’s that comes when it has gone back already changes nothing', async () => {
+    const { payment } = await unmatched(store());
+    const { gateway } = scriptedGateway(accepted('1'));
+    gateway.reverse = async () => {
+      // The statement was imported meanwhile.
+      await store().updateTable('payments').set({ state: 'reversed', reversal: null }).execute();
+      return { outcome: 'refused', problem: 'R000001 already reversed' };
+    };
+    const asked = { remarks: 'Wrong amount', asked_by: 'Owner', base: 'http://box' };
+    await expect(askReversal(store(), gateway, payment.id, asked, NOW + 2)).rejects.toThrow('refused');
+    expect((await books(store())).payments).toMatchObject([{ state: 'reversed', reversal: null }]);
+  });
+
+  it('a reversal that M-PESA never answers is nobody’s knowledge, until it is told, asked again or looked up', async () => {
+    const { payment } = await unmatched(store());
+    const state = async () => {
+      const [now] = (await books(store())).payments;
+      return [now?.state, now?.reversal];
+    };
+    const first = await askBack(store(), payment.id);
+    expect(await giveUpReversals(store(), NOW + 10 * 60_000)).toEqual([]);
+    expect(await state()).toEqual(['unmatched', 'asked']);
+    const late = NOW + 11 * 60_000;
+    expect(await giveUpReversals(store(), late)).toEqual([{ id: payment.id, receipt: payment.receipt }]);
+    expect(await giveUpReversals(store(), late)).toEqual([]);
+    expect(await state()).toEqual(['unmatched', 'unknown']);
+    await expect(
+      attachPayment(store(), vault, payment.id, { order_id: payment.order_id as string }, 'Asha', late),
+    ).rejects.toThrow('not unmatched');
+
+    // Asked once more: a late no to the first question decides nothing, the answer to the second does.
+    const second = await askBack(store(), payment.id);
+    await first(1);
+    expect(await state()).toEqual(['unmatched', 'asked']);
+    await giveUpReversals(store(), late);
+    await second(1);
+    expect(await state()).toEqual(['unmatched', 'refused']);
+
+    const decide = (wentBack: boolean) =>
+      store()
+        .transaction()
+        .execute((tx) => decideReversal(tx, payment.id, wentBack, 'Asha', late));
+    await expect(decide(true)).rejects.toMatchObject({ code: 'conflict' });
+    await askBack(store(), payment.id);
+    await expect(decide(true)).rejects.toMatchObject({ code: 'conflict' });
+    await giveUpReversals(store(), late);
+    await decide(true);
+    await expect(decide(false)).rejects.toMatchObject({ code: 'conflict' });
+    expect((await books(store())).payments).toMatchObject([
+      { state: 'reversed', reversal: null, resolved_by: 'Asha', resolved_at: late },
+    ]);
+    expect(await balance(store(), 'mpesa')).toBe(0);
+  });
+
+  it('the status of a receipt tells of a reversal only when it says so', async () => {
+    const { payment } = await unmatched(store());
+    await askBack(store(), payment.id);
+    const late = NOW + 11 * 60_000;
+    await giveUpReversals(store(), late);
+    const receipt = payment.receipt as string;
+    const tokens: string[] = [];
+    const { gateway } = scriptedGateway(accepted('1'));
+    gateway.askStatus = async ({ result_url }) => {
+      tokens.push(result_url.split('/').at(-1) as string);
+      return { outcome: 'asked', conversation_id: 'AG_2' };
+    };
+    const told = (status: string) => {
+      const ResultParameter = [
+        { Key: 'ReceiptNo', Value: receipt },
+        { Key: 'TransactionStatus', Value: status },
+      ];
+      const about = { ...JSON.parse(result(0)).Result, ResultParameters: { ResultParameter } };
+      return answerTo(store(), tokens.at(-1) as string, JSON.stringify({ Result: about }));
+    };
+    const asking = (at: number) => askStatus(store(), gateway, receipt, 'http://box', at, payment.id);
+    expect(await asking(late)).toBe(true);
+    await told('Completed');
+    expect((await books(store())).payments).toMatchObject([{ state: 'unmatched', reversal: 'unknown' }]);
+    expect(await asking(late + 9 * 60_000)).toBe(false);
+    expect(await asking(late + 10 * 60_000)).toBe(true);
+    // Twice as long before the third time, whether an answer came or not.
+    expect(await asking(late + 29 * 60_000)).toBe(false);
+    expect(await asking(late + 30 * 60_000)).toBe(true);
+    expect(tokens).toHaveLength(3);
+    await told('Reversed');
+    expect((await books(store())).payments).toMatchObject([{ state: 'reversed', reversal: null }]);
   });
 
   it('a payment sent back takes with it what it gave', async () => {

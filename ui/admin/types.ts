@@ -225,7 +225,7 @@ export interface Payment {
   msisdn: string | null;
   state: 'settled' | 'unmatched' | 'reversed';
   /** Being sent back, or M-PESA would not. */
-  reversal: 'asked' | 'refused' | null;
+  reversal: 'asked' | 'refused' | 'unknown' | null;
   resolved_by: string | null;
   payer_name: string | null;
   account_reference: string | null;

@@ -34,7 +34,7 @@ export function PaymentPage({ id }: { id: string }) {
         html`<${LinkButton} href=${`/sell/${id}`} icon="print">Slip<//>`
       }
     <//>
-    ${data.state === 'unmatched' && html`<${Unmatched} payment=${data} onChange=${reload} />`}
+    ${(data.state === 'unmatched' || data.reversal === 'asked' || data.reversal === 'unknown') && html`<${Unmatched} payment=${data} onChange=${reload} />`}
     <div class="columns even">
       <${Card} title="Details"><${Facts} pairs=${[
         ['Receipt', html`<${Receipt} receipt=${data.receipt} />`],

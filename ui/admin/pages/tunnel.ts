@@ -180,7 +180,7 @@ function HubFields({ form, has }: { form: Form; has: boolean }) {
 function Door({ door }: { door: TunnelAnswer['door'] }) {
   const { counts } = door;
   return html`<${Card} class="narrow" title="The callback door"
-    aside=${html`<span class="muted">since <${Time} at=${door.since_at} /></span>`}>
+    aside=${html`<span class="muted">since Karibu started, <${Time} at=${door.since_at} /></span>`}>
     <${Facts} pairs=${[
       ['Last notice', html`<${Time} at=${door.last_taken_at} none="none yet" />`],
       ['Notices taken', formatCount(counts.taken)],

@@ -33,6 +33,8 @@ export function Unmatched({ payment, onChange }: { payment: PaymentDetail; onCha
       ${payment.resolved_by ?? 'Somebody'} asked M-PESA to send ${formatMoney(payment.amount_cents)} back. It stays
       so until M-PESA says what came of it.</p></div>`;
   }
+  if (payment.reversal === 'unknown')
+    return html`<${UnknownReversal} payment=${payment} onChange=${onChange} />`;
   return html`<div class="banner warn" role="status"><p>
       <b>${payment.reversal === 'refused' ? 'M-PESA did not send it back.' : 'Money without an order.'}</b>${' '}
       ${payment.note ?? 'It stays here until a person decides. Nothing is dropped.'}</p></div>
@@ -46,6 +48,58 @@ export function Unmatched({ payment, onChange }: { payment: PaymentDetail; onCha
     }
     ${attaching === 'order' && html`<${AttachToOrder} payment=${payment} onClose=${close} />`}
     ${attaching === 'subscriber' && html`<${AttachToSubscriber} payment=${payment} onClose=${close} />`}`;
+}
+
+/** M-PESA never said what came of it: asked for once more, or decided by who has looked at the portal. */
+function UnknownReversal({ payment, onChange }: { payment: PaymentDetail; onChange: () => void }) {
+  const { role } = useMe().account;
+  const [busy, setBusy] = useState(false);
+  const amount = formatMoney(payment.amount_cents);
+  const write = async (path: string, body: object, told: string) => {
+    setBusy(true);
+    try {
+      await post(`/payments/${payment.id}/${path}`, body);
+      tell(told);
+    } catch (failure) {
+      tellFailure(failure);
+    } finally {
+      setBusy(false);
+      onChange();
+    }
+  };
+  const again = async () => {
+    const sure = await ask({
+      title: `Ask M-PESA again to send ${amount} back?`,
+      body: html`<p>It sends a payment back once: if it did so before, it says that.</p>`,
+      confirm: 'Ask again',
+      reason: 'Why, for M-PESA',
+    });
+    if (sure)
+      await write('reverse', { remarks: sure.reason }, `M-PESA is asked again to send ${amount} back.`);
+  };
+  const decide = async (went_back: boolean) => {
+    const sure = await ask({
+      title: went_back ? `${amount} went back?` : `${amount} did not go back?`,
+      body: html`<p>${
+        went_back
+          ? 'The payment counts as reversed, and what it gave ends.'
+          : 'The payment stays as it was, to be decided about.'
+      } Your name is kept with it.</p>`,
+      confirm: went_back ? 'It went back' : 'It did not',
+    });
+    if (sure)
+      await write('reversal', { went_back }, went_back ? 'Marked as sent back.' : 'Marked as not sent back.');
+  };
+  return html`<div class="banner warn" role="status"><p><b>Nobody knows whether it went back.</b>${' '}
+      M-PESA never answered. Look for receipt <code>${payment.receipt}</code> on the M-PESA portal.</p></div>
+    ${
+      canManage(role) &&
+      html`<div class="decide">
+        <${Button} busy=${busy} onClick=${() => decide(true)}>It went back<//>
+        <${Button} busy=${busy} onClick=${() => decide(false)}>It did not<//>
+        <${Button} look="careful" busy=${busy} onClick=${again}>Ask again<//>
+      </div>`
+    }`;
 }
 
 function SendBack({ payment, onChange }: { payment: PaymentDetail; onChange: () => void }) {

@@ -261,7 +261,7 @@ export const paymentAnswer = z.strictObject({
   account_reference: maybeText,
   amount_cents: count,
   state: z.enum(['settled', 'unmatched', 'reversed']),
-  reversal: z.enum(['asked', 'refused']).nullable(),
+  reversal: z.enum(['asked', 'refused', 'unknown']).nullable(),
   resolved_by: maybeText,
   resolved_at: maybeTime,
   note: maybeText,

@@ -7,7 +7,7 @@ import {
   listOrderEvidence,
   listPaymentEvidence,
 } from '../../../billing/evidence.ts';
-import { askReversal } from '../../../billing/mpesa-requests.ts';
+import { askReversal, decideReversal } from '../../../billing/mpesa-requests.ts';
 import {
   askAboutOrder,
   getOrder,
@@ -232,6 +232,26 @@ export const paymentRoutes = [
       await audit(ctx.db, actor, { ...entry, before: { state: payment.state }, after: body }, now);
       const asked = { ...body, asked_by: actor.name, base: await ctx.noticeBaseUrl() };
       await askReversal(ctx.db, gateway, id, asked, now);
+      return wholePayment(ctx, id);
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/payments/{id}/reversal',
+    summary: 'Say what came of a reversal that M-PESA never answered, after a look at its portal',
+    access: MANAGERS,
+    body: z.object({ went_back: z.boolean(), note: z.string().trim().max(300).optional() }),
+    answer: paymentWithEvidenceAnswer,
+    async handle({ ctx, actor, params, body, now }) {
+      const id = params.id as string;
+      await ctx.db.transaction().execute(async (tx) => {
+        const before = await getPayment(tx, id);
+        await decideReversal(tx, id, body.went_back, actor.name, now);
+        const about = { entity: 'payment', entity_id: id, entity_name: before.receipt ?? id };
+        const was = { state: before.state, reversal: before.reversal };
+        await audit(tx, actor, { action: 'decide', ...about, before: was, after: body }, now);
+      });
+      ctx.kick();
       return wholePayment(ctx, id);
     },
   }),
