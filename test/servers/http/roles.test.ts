@@ -82,6 +82,7 @@ const ALLOWED: Record<string, string> = {
   'get /payments/{id}': 'oacs',
   'post /payments/{id}/attach': 'oac',
   'post /payments/{id}/reverse': 'oa',
+  'post /payments/{id}/reversal': 'oa',
   'post /payments/statement': 'oa',
   'get /evidence': 'oacs',
   'get /messages': 'oacs',
