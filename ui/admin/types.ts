@@ -464,6 +464,8 @@ export type TunnelMode = 'none' | 'manual' | 'cloudflared' | 'ssh' | 'hub';
 
 export interface TunnelSettings {
   mode: TunnelMode;
+  proxies: string[];
+  sender_header: 'x-forwarded-for' | 'cf-connecting-ip';
   url: string | null;
   ssh_host: string | null;
   ssh_port: number;

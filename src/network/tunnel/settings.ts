@@ -10,9 +10,19 @@ const KEY = 'tunnel';
 export const TUNNEL_MODES = ['none', 'manual', 'cloudflared', 'ssh', 'hub'] as const;
 export type TunnelMode = (typeof TUNNEL_MODES)[number];
 
-/** What may be shown. */
-interface Plain {
+export const SENDER_HEADERS = ['x-forwarded-for', 'cf-connecting-ip'] as const;
+
+/** Which hops are believed about who sent a notice. */
+export interface SenderRule {
   mode: TunnelMode;
+  /** Of the operator's own proxies, with `manual` and `ssh`: nobody is believed unless listed. */
+  proxies: string[];
+  /** Where they write the sender; the last hop that is no proxy counts. */
+  sender_header: (typeof SENDER_HEADERS)[number];
+}
+
+/** What may be shown. */
+interface Plain extends SenderRule {
   /** The public address: given with `manual`, with a named Cloudflare tunnel, and with ssh unless the server prints it. */
   url: string | null;
   ssh_host: string | null;
@@ -46,6 +56,8 @@ export type TunnelSettingsInput = { [K in keyof TunnelSettings]?: TunnelSettings
 
 const DEFAULTS: Stored = {
   mode: 'none',
+  proxies: [],
+  sender_header: 'x-forwarded-for',
   url: null,
   ssh_host: null,
   ssh_port: 22,

@@ -10,7 +10,7 @@ import { createRelayClient, type RelayClient, type RelayNotice } from '../../pro
 import { endLeftovers } from './leftovers.ts';
 import { cloudflaredCall, sshCall } from './programs.ts';
 import { askFromOutside, createEcho, type Reach } from './reach.ts';
-import { readTunnelSettings, type TunnelMode, type TunnelSettings } from './settings.ts';
+import { readTunnelSettings, type SenderRule, type TunnelMode, type TunnelSettings } from './settings.ts';
 import { type Pace, type Supervised, supervise } from './supervise.ts';
 
 /** off: there is no way in; unknown: nobody has looked yet. */
@@ -65,7 +65,8 @@ export interface Tunnel {
   check(): Promise<Reach>;
   /** The door heard a number that may be ours. */
   hear(nonce: string): void;
-  mode(): TunnelMode;
+  /** Which hops are believed about who sent a notice. */
+  senders(): SenderRule;
 }
 
 const NOTHING = {
@@ -82,6 +83,13 @@ const NOTHING = {
   waiting: null,
   taken: null,
 };
+
+/** The settings that a running tunnel was started with. */
+function wayOf({ proxies: _, sender_header: __, ...way }: TunnelSettings): string {
+  return JSON.stringify(way);
+}
+
+const NO_HOPS: SenderRule = { mode: 'none', proxies: [], sender_header: 'x-forwarded-for' };
 
 /** Nothing runs before start(). */
 export function createTunnel(options: TunnelOptions): Tunnel {
@@ -151,8 +159,11 @@ export function createTunnel(options: TunnelOptions): Tunnel {
   async function reload(): Promise<void> {
     const wanted = await readTunnelSettings(db, vault);
     if (stopping || JSON.stringify(wanted) === JSON.stringify(settings)) return;
-    await halt();
+    // Whom to believe is asked of the settings alone: no reason to start a program anew, which may cost its address.
+    const runsOn = settings !== undefined && wayOf(wanted) === wayOf(settings);
     settings = wanted;
+    if (runsOn) return;
+    await halt();
     if (port === 0) return;
     if (wanted.mode === 'ssh' || wanted.mode === 'cloudflared') startProgram(wanted);
     if (wanted.mode === 'hub') startRelay(wanted);
@@ -223,6 +234,6 @@ export function createTunnel(options: TunnelOptions): Tunnel {
     state,
     check,
     hear: (nonce) => echo.hear(nonce),
-    mode: () => settings?.mode ?? 'none',
+    senders: () => settings ?? NO_HOPS,
   };
 }

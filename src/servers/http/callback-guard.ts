@@ -1,32 +1,11 @@
 // What every request to the callback door goes through: who sent it, how much, how slowly.
-
-import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import type { HttpContext, HttpEnv } from './context.ts';
 import { MAX_BODY_OCTETS } from './security.ts';
+import { senderOf } from './sender.ts';
 
 /** A genuine notice has about 500 octets and comes in one piece. */
 const BODY_MS = 10_000;
-
-const isLoopback = (address: string | null) =>
-  address !== null && (address === '::1' || /^(::ffff:)?127\./.test(address));
-
-/**
- * Who sent a request, as far as it can be believed: the peer; of our own cloudflared whom Cloudflare names; null behind
- * anything else on this machine, since any sender can write an X-Forwarded-For (payments.md §1.9).
- */
-export function sourceOf(
-  peer: string | null,
-  mode: ReturnType<HttpContext['tunnel']['mode']>,
-  header: (name: string) => string | undefined,
-): string | null {
-  if (!isLoopback(peer)) return peer;
-  if (mode === 'cloudflared') {
-    const named = header('cf-connecting-ip') ?? '';
-    return isIP(named) ? named : null;
-  }
-  return mode === 'ssh' || mode === 'manual' ? null : peer;
-}
 
 /** The whole body, or why there is none. What has not come in time never will. */
 async function readBody(
@@ -66,7 +45,7 @@ export function guardCallbacks(
   bodyMs: number = BODY_MS,
 ): MiddlewareHandler<{ Bindings: HttpEnv }> {
   return async (c, next) => {
-    c.env.address = sourceOf(c.env.address, ctx.tunnel.mode(), (name) => c.req.header(name));
+    c.env.address = senderOf(c.env.address, ctx.tunnel.senders(), (name) => c.req.header(name));
     const { body } = c.req.raw;
     if (body) {
       const read = await readBody(body, bodyMs);

@@ -30,7 +30,7 @@ export interface HttpContext {
   enforcement: EnforceContext;
   radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
   signIns: SignInLog;
-  tunnel: Pick<Tunnel, 'reload' | 'publicUrl' | 'state' | 'check' | 'hear' | 'mode'>;
+  tunnel: Pick<Tunnel, 'reload' | 'publicUrl' | 'state' | 'check' | 'hear' | 'senders'>;
   callbacks: CallbackCounter;
   heavy: Heavy;
   live: Live;

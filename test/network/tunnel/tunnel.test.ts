@@ -142,6 +142,18 @@ describe('cloudflared', () => {
     await until(() => expect(pids.map(isAlive)).toEqual([false, false]));
   });
 
+  test('runs on when only the proxies to believe change, and they count at once', async () => {
+    bench.install('cloudflared', 'quick();');
+    await bench.set({ mode: 'cloudflared' });
+    await bench.tunnel.start(bench.port);
+    await isUp();
+    await bench.set({ proxies: ['127.0.0.1'] });
+    await bench.tunnel.reload();
+    expect(bench.tunnel.senders()).toMatchObject({ mode: 'cloudflared', proxies: ['127.0.0.1'] });
+    expect(bench.tunnel.state().stage).toBe('up');
+    expect(bench.starts()).toHaveLength(1);
+  });
+
   test('of another setting takes the place of the one before, which ends', async () => {
     bench.install('cloudflared', 'quick();');
     bench.install(

@@ -3,9 +3,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeMpesaSettings } from '../../../src/billing/mpesa-settings.ts';
 import { startOrder } from '../../../src/billing/orders.ts';
 import { proofOf } from '../../../src/network/tunnel/reach.ts';
-import { updateTunnelSettings } from '../../../src/network/tunnel/settings.ts';
+import {
+  type SenderRule,
+  type TunnelMode,
+  updateTunnelSettings,
+} from '../../../src/network/tunnel/settings.ts';
 import { adminRoutes } from '../../../src/servers/http/admin/api.ts';
-import { sourceOf } from '../../../src/servers/http/callback-guard.ts';
+import { senderOf } from '../../../src/servers/http/sender.ts';
 import { NOW, somePlan } from '../../access/fixtures.ts';
 import { callback, orderFor } from '../../billing/fixtures.ts';
 import { startApp, type TestApp } from './fixtures.ts';
@@ -143,8 +147,15 @@ describe('the callback door', () => {
   });
 });
 
-describe('the source of a notice', () => {
-  const header = (name: string) => ({ 'cf-connecting-ip': SAFARICOM, 'x-forwarded-for': SAFARICOM })[name];
+describe('the sender of a notice', () => {
+  const forged = (name: string) => ({ 'cf-connecting-ip': SAFARICOM, 'x-forwarded-for': SAFARICOM })[name];
+  const rule = (mode: TunnelMode, proxies: string[] = [], sender_header = 'x-forwarded-for' as const) => ({
+    mode,
+    proxies,
+    sender_header,
+  });
+  const chain = (text: string) => (name: string) => (name === 'x-forwarded-for' ? text : undefined);
+
   test.each([
     ['a peer on the network', '203.0.113.9', 'cloudflared', '203.0.113.9'],
     ['our own cloudflared', '127.0.0.1', 'cloudflared', SAFARICOM],
@@ -152,12 +163,71 @@ describe('the source of a notice', () => {
     ['an ssh tunnel', '::1', 'ssh', null],
     ['a program on this box', '127.0.0.1', 'none', '127.0.0.1'],
     ['a stranger who writes the header', '203.0.113.9', 'manual', '203.0.113.9'],
+    ['a stranger, while the relay is the way in', '203.0.113.9', 'hub', '203.0.113.9'],
   ] as const)('is believed of %s', (_, peer, mode, source) => {
-    expect(sourceOf(peer, mode, header)).toBe(source);
+    expect(senderOf(peer, rule(mode), forged)).toBe(source);
+  });
+
+  test.each([
+    ['the last hop', '127.0.0.1', SAFARICOM, SAFARICOM],
+    ['no hop that the sender wrote before it', '127.0.0.1', `${SAFARICOM}, ${STRANGER}`, STRANGER],
+    ['the hop before the listed proxies', '127.0.0.1', `${SAFARICOM}, ${STRANGER}, 10.0.0.7`, STRANGER],
+    ['an IPv4 address in IPv6 clothes', '::ffff:127.0.0.1', `::ffff:${SAFARICOM}`, SAFARICOM],
+    ['the listed proxy on the network', '10.0.0.7', SAFARICOM, SAFARICOM],
+    ['nobody, when the last hop is no address', '127.0.0.1', `${SAFARICOM}, unknown`, null],
+    ['nobody, when it is this machine', '127.0.0.1', `${SAFARICOM}, 127.0.0.2`, null],
+    ['nobody, when there is no hop but proxies', '127.0.0.1', '10.0.0.7', null],
+    ['nobody without the header', '127.0.0.1', '', null],
+    ['the peer, when it is not listed', '10.0.0.8', SAFARICOM, '10.0.0.8'],
+  ])('behind listed proxies is %s', (_, peer, header, source) => {
+    for (const mode of ['manual', 'ssh'] as const) {
+      expect(senderOf(peer, rule(mode, ['127.0.0.1', '10.0.0.7']), chain(header))).toBe(source);
+    }
+  });
+
+  test('behind a Cloudflare of the operator’s is whom that names, in the header that was chosen alone', () => {
+    const cloudflare: SenderRule = {
+      mode: 'manual',
+      proxies: ['127.0.0.1'],
+      sender_header: 'cf-connecting-ip',
+    };
+    expect(senderOf('127.0.0.1', cloudflare, forged)).toBe(SAFARICOM);
+    expect(senderOf('127.0.0.1', cloudflare, chain(SAFARICOM))).toBeNull();
+    expect(senderOf(STRANGER, cloudflare, forged)).toBe(STRANGER);
   });
 
   test('is nobody when cloudflared names something that is no address', () => {
-    expect(sourceOf('127.0.0.1', 'cloudflared', () => 'localhost')).toBeNull();
+    expect(senderOf('127.0.0.1', rule('cloudflared'), () => 'localhost')).toBeNull();
+    expect(senderOf('127.0.0.1', rule('cloudflared'), () => '127.0.0.1')).toBeNull();
+  });
+
+  test('decides whether a notice is confirmed first, by what the operator has listed', async () => {
+    const path = async (name: string) => {
+      const plan = await somePlan(app.db, { name });
+      const mac = `AA:BB:CC:00:00:${name}`;
+      return `/cb/mpesa/${(await startOrder(app.db, orderFor(plan.id, { mac, msisdn: `2547123456${name}` }), NOW)).token}`;
+    };
+    const doubts = async () => (await door()).counts.doubted;
+    const forwarded = { 'x-forwarded-for': SAFARICOM, 'cf-connecting-ip': SAFARICOM };
+    await call('PUT', '/tunnel', { mode: 'manual', url: 'https://wifi.example' });
+    await notify(callback('1'), await path('11'), '127.0.0.1', forwarded);
+    expect(await doubts()).toBe(1);
+    await call('PUT', '/tunnel', { proxies: ['127.0.0.1'] });
+    await notify(callback('2', { receipt: 'UK22' }), await path('12'), '127.0.0.1', forwarded);
+    expect(await doubts()).toBe(1);
+    const longer = { 'x-forwarded-for': `${SAFARICOM}, ${STRANGER}` };
+    await notify(callback('3', { receipt: 'UK33' }), await path('13'), '127.0.0.1', longer);
+    await notify(callback('4', { receipt: 'UK44' }), await path('14'), STRANGER, forwarded);
+    expect(await doubts()).toBe(3);
+    const kept = await app.db.selectFrom('evidence').select('source_address').orderBy('receipt').execute();
+    expect(kept.map((one) => one.source_address).sort()).toEqual(
+      [SAFARICOM, STRANGER, STRANGER, null].sort(),
+    );
+  });
+
+  test('is read from addresses that are addresses', async () => {
+    const { status, json } = await call('PUT', '/tunnel', { proxies: ['10.0.0.0/8'] });
+    expect([status, Object.keys(json.fields)]).toEqual([400, ['proxies.0']]);
   });
 });
 

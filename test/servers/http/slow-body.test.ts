@@ -13,7 +13,11 @@ test.runIf('Bun' in globalThis)(
   'a body that dribbles in is cut off, and a quick one beside it is read',
   async () => {
     const callbacks = createCallbackCounter(0);
-    const ctx = { callbacks, tunnel: { mode: () => 'none' }, clock: { now: () => 0 } };
+    const ctx = {
+      callbacks,
+      tunnel: { senders: () => ({ mode: 'none', proxies: [], sender_header: 'x-forwarded-for' }) },
+      clock: { now: () => 0 },
+    };
     const app = new Hono<{ Bindings: HttpEnv }>();
     app.use(guardCallbacks(ctx as unknown as HttpContext, 300));
     const bodies: string[] = [];

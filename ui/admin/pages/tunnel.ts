@@ -118,10 +118,13 @@ function Way({ settings, onSaved }: { settings: TunnelAnswer['settings']; onSave
     hub_url: settings.hub_url ?? '',
     hub_box: settings.hub_box ?? '',
     hub_token: '',
+    proxies: settings.proxies.join('\n'),
+    sender_header: settings.sender_header,
   });
   const mode = form.values.mode as TunnelMode;
   const save = async (values: Values) => {
-    await put('/tunnel', filled(values));
+    const { proxies = '', ...rest } = values;
+    await put('/tunnel', { ...filled(rest), proxies: proxies.split(/[\s,]+/).filter(Boolean) });
     for (const name of TOKENS) form.set(name, '');
     tell('Saved.');
     onSaved();
@@ -136,8 +139,22 @@ function Way({ settings, onSaved }: { settings: TunnelAnswer['settings']; onSave
       html`<${Field} form=${form} name="url" label="Public address" mono placeholder="https://wifi.example.co.ke"
         hint="M-PESA wants https with a certificate that the world knows, on port 443." />`
     }
+    ${(mode === 'manual' || mode === 'ssh') && html`<${ProxyFields} form=${form} />`}
     <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Save<//></div>
   <//><//>`;
+}
+
+/** Whose word about the sender counts: without it every notice is confirmed by a question first, which is safe. */
+function ProxyFields({ form }: { form: Form }) {
+  return html`<${Field} form=${form} name="proxies" label="Proxies that name the sender" rows=${2} mono required=${false}
+      hint="Addresses of your own proxies, one a line; 127.0.0.1 for one on this box or at the end of the SSH tunnel. List them only if they write the header themselves. Empty: M-PESA is asked about every notice before it counts." />
+    ${
+      form.values.proxies?.trim() &&
+      html`<${Field} form=${form} name="sender_header" label="They write the sender into" options=${[
+        ['x-forwarded-for', 'X-Forwarded-For: the last hop that is no proxy'],
+        ['cf-connecting-ip', 'CF-Connecting-IP, of Cloudflare'],
+      ]} />`
+    }`;
 }
 
 const kept = (has: boolean) => (has ? 'stored, leave empty to keep' : '');

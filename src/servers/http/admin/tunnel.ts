@@ -1,7 +1,12 @@
 // /api/v1/tunnel: the way in to the callback door.
 import * as z from 'zod';
 import { MPESA_SOURCES, readTrustedSources, writeTrustedSources } from '../../../billing/trust.ts';
-import { TUNNEL_MODES, updateTunnelSettings, viewTunnelSettings } from '../../../network/tunnel/settings.ts';
+import {
+  SENDER_HEADERS,
+  TUNNEL_MODES,
+  updateTunnelSettings,
+  viewTunnelSettings,
+} from '../../../network/tunnel/settings.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { testAnswer } from './answers.ts';
@@ -44,8 +49,12 @@ const box = z
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'Small letters, digits and dashes.');
 const token = z.string().trim().max(2000).regex(/^\S*$/, 'A token has no spaces.');
 
+const address = z.union([z.ipv4(), z.ipv6()], 'Write addresses, one a line.');
+
 const form = z.object({
   mode: z.enum(TUNNEL_MODES).optional(),
+  proxies: z.array(address).max(20).optional().describe('Proxies whose header about the sender is believed'),
+  sender_header: z.enum(SENDER_HEADERS).optional(),
   url: maybe(publicUrl),
   cloudflared_token: maybe(token),
   ssh_host: maybe(host),
@@ -60,6 +69,8 @@ const form = z.object({
 
 const settingsShape = z.strictObject({
   mode: z.enum(TUNNEL_MODES),
+  proxies: z.array(text),
+  sender_header: z.enum(SENDER_HEADERS),
   url: maybeText,
   ssh_host: maybeText,
   ssh_port: count,
@@ -154,7 +165,7 @@ export const tunnelRoutes = [
       'Addresses that are trusted beside M-PESA’s own; notices of others are confirmed by a question first',
     access: MANAGERS,
     body: z.object({
-      trusted: z.array(z.union([z.ipv4(), z.ipv6()], 'Write addresses, one a line.')).max(100),
+      trusted: z.array(address).max(100),
     }),
     answer: tunnelAnswer,
     async handle({ ctx, actor, body, now }) {
