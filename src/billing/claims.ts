@@ -22,8 +22,8 @@ import { holdUnmatched, isFree } from './unmatched.ts';
 export type Claim = Row<'claims'>;
 
 const DAY_MS = 86_400_000;
-/** A claim that nothing has confirmed by then is refused: pull and statement reach back two days. */
-export const CLAIM_LIVES_MS = 2 * DAY_MS;
+/** Codes that a device may have given within a day and that nothing has confirmed. */
+const MOST_UNCONFIRMED = 3;
 /** How long a device whose claim came to nothing gets no access on trust. */
 const FLAGGED_MS = 30 * DAY_MS;
 
@@ -49,12 +49,22 @@ export function readCode(pasted: string): string | undefined {
 
 /**
  * Writes down what a guest says and has M-PESA asked. The operator's policy may give the device a few slow minutes at
- * once. @throws `conflict` for a code that another device has claimed, or that M-PESA does not know.
+ * once. @throws `conflict` for a code that another device has claimed, or that M-PESA does not know; `rate_limited` for a
+ * device that has given too many that nothing has confirmed.
  */
 export async function startClaim(db: Db, vault: Vault, input: ClaimInput, now: number): Promise<Claim> {
   return db.transaction().execute(async (tx) => {
     const claim = await insertClaim(tx, input, now);
     if (!claim) return joinClaim(tx, input);
+    if ((await countUnconfirmed(tx, claim, now)) >= MOST_UNCONFIRMED) {
+      throw new AppError(
+        'rate_limited',
+        'This phone has given too many codes that M-PESA has not confirmed.',
+        {
+          hint: 'Show the M-PESA message to the person who runs this WiFi.',
+        },
+      );
+    }
     await enqueueTask(tx, 'confirm_claim', { claim_id: claim.id }, now);
     return (await trusts(tx, claim, now)) ? letIn(tx, vault, claim, now) : claim;
   });
@@ -104,10 +114,24 @@ async function claimOf(tx: Db, input: ClaimInput): Promise<Claim> {
   return claim;
 }
 
+async function countUnconfirmed(tx: Db, { id, mac }: Claim, now: number): Promise<number> {
+  if (!mac) return 0;
+  const others = await tx
+    .selectFrom('claims')
+    .select('id')
+    .where('mac', '=', mac)
+    .where('state', 'in', ['waiting', 'refused'])
+    .where('created_at', '>', now - DAY_MS)
+    .where('id', '<>', id)
+    .limit(MOST_UNCONFIRMED)
+    .execute();
+  return others.length;
+}
+
 /** Whether a device gets its minutes: the operator wants it, the code looks like one of today, and the device never lied. */
 async function trusts(tx: Db, claim: Claim, now: number): Promise<boolean> {
   const { paste_minutes } = await readPaymentPolicy(tx);
-  if (paste_minutes === 0 || !claim.mac || !isPlausibleReceipt(claim.receipt, now)) return false;
+  if (paste_minutes === 0 || !claim.mac || !isCodeOfThen(claim)) return false;
   const others = await tx
     .selectFrom('claims')
     .select('id')
@@ -241,19 +265,24 @@ export async function claimUnmatched(
 }
 
 /**
- * Nothing confirms a claim: what was given on trust ends, and its device is flagged. Money that comes later still wins.
- * Call it in a transaction.
+ * Nothing confirms the claim on a code: what was given on trust ends, and its device is flagged. Money that comes later
+ * still wins. Call it in a transaction; false when none waits.
  */
-export async function refuseClaim(tx: Db, id: string, problem: string, now: number): Promise<boolean> {
+export async function refuseClaim(tx: Db, receipt: string, problem: string, now: number): Promise<boolean> {
   const claim = await tx
     .updateTable('claims')
     .set({ state: 'refused', problem, decided_at: now })
-    .where('id', '=', id)
+    .where('receipt', '=', receipt)
     .where('state', '=', 'waiting')
     .returningAll()
     .executeTakeFirst();
   if (claim) await endTrust(tx, claim, 'not_paid', now);
   return claim !== undefined;
+}
+
+/** Whether a code looks like one of the day on which it was given. */
+export function isCodeOfThen(claim: Pick<Claim, 'receipt' | 'created_at'>): boolean {
+  return isPlausibleReceipt(claim.receipt, claim.created_at);
 }
 
 /** What was said of this M-PESA code, if anybody said something. */

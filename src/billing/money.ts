@@ -113,6 +113,13 @@ function moneyOfStatus(body: string): Money | undefined {
   };
 }
 
+/** Whether the status of a transaction says that its money will never come. */
+export function isOver(body: string): boolean {
+  const result = parseInitiatorResult(body);
+  const status = result.ok ? readTransactionStatus(result)?.status : undefined;
+  return status === 'cancelled' || status === 'declined' || status === 'expired';
+}
+
 /** What a piece of evidence says came in; undefined when it says nothing of the kind. */
 export function readMoney(evidence: Pick<Evidence, 'kind' | 'body'>): Money | undefined {
   if (evidence.kind === 'c2b') {

@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts';
 import { idAt, newId } from '../lib/ids.ts';
 import { hashToken, newToken } from '../lib/secrets.ts';
 import {
+  describeInitiatorResult,
   type InitiatorResult,
   parseInitiatorResult,
   readAccountBalance,
@@ -262,6 +263,20 @@ export async function decideReversal(
   });
 }
 
+/** Whether M-PESA refused our initiator since its password was set: asking again could lock it, and tells nothing. */
+export async function isInitiatorRefused(db: Db, since: number): Promise<boolean> {
+  const failed = await db
+    .selectFrom('mpesa_requests')
+    .select('result_code')
+    .distinct()
+    .where('state', '=', 'failed')
+    .where('id', '>=', idAt(since))
+    .where('kind', '=', 'transaction_status')
+    .where('result_code', 'is not', null)
+    .execute();
+  return failed.some(({ result_code }) => describeInitiatorResult(result_code ?? '').initiator_fault);
+}
+
 export async function findRequestByToken(db: Db, token: string): Promise<MpesaRequest | undefined> {
   return db
     .selectFrom('mpesa_requests')
@@ -306,7 +321,10 @@ export async function keepAnswer(
     return evidence;
   }
   await answerRequest(tx, request.id, result.done, result.result_code, result.result_desc, now);
-  if (!result.done && receipt) await refuseClaimOf(tx, receipt, `M-PESA said: ${result.result_desc}`, now);
+  // A fault of our own initiator says nothing about the guest.
+  if (receipt && describeInitiatorResult(result.result_code).no_payment) {
+    await refuseClaim(tx, receipt, `M-PESA said: ${result.result_desc}`, now);
+  }
   return evidence;
 }
 
@@ -343,16 +361,6 @@ async function answerRequest(
     .returning('id')
     .executeTakeFirst();
   return answered !== undefined;
-}
-
-async function refuseClaimOf(tx: Db, receipt: string, problem: string, now: number): Promise<void> {
-  const claim = await tx
-    .selectFrom('claims')
-    .select('id')
-    .where('receipt', '=', receipt)
-    .where('state', '=', 'waiting')
-    .executeTakeFirst();
-  if (claim) await refuseClaim(tx, claim.id, problem, now);
 }
 
 async function closeReversal(

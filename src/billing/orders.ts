@@ -213,26 +213,31 @@ export function nextPollAt(sentAt: number, now: number): number | null {
   return offset === undefined ? sentAt + (Math.floor(age / HOUR_MS) + 1) * HOUR_MS : sentAt + offset;
 }
 
-/** Takes orders that are due to be asked about; each is claimed by moving its next time on. */
+/**
+ * Takes orders that are due to be asked about; each is claimed by moving its next time on. One that a callback called
+ * failed is asked about until M-PESA says, no longer than its prompt can live.
+ */
 export async function claimOrdersToPoll(db: Db, now: number, limit = 50): Promise<Order[]> {
   const due = await db
     .selectFrom('orders')
-    .select(['id', 'next_poll_at', 'sent_at', 'created_at'])
+    .select(['id', 'state', 'next_poll_at', 'sent_at', 'created_at'])
     .where('next_poll_at', '<=', now)
     .orderBy('next_poll_at')
     .limit(limit)
     .execute();
   const claimed: Order[] = [];
   for (const order of due) {
+    const sentAt = order.sent_at ?? order.created_at;
+    const last = order.state === 'failed' && now - sentAt >= LIVE_MS;
     const row = await db
       .updateTable('orders')
       .set((eb) => ({
         polls: eb('polls', '+', 1),
-        next_poll_at: nextPollAt(order.sent_at ?? order.created_at, now),
+        next_poll_at: last ? null : nextPollAt(sentAt, now),
       }))
       .where('id', '=', order.id)
       .where('next_poll_at', '=', order.next_poll_at)
-      .where('state', 'in', ['pending', 'checking'])
+      .where('state', '<>', 'paid')
       .returningAll()
       .executeTakeFirst();
     if (row) claimed.push(row);

@@ -6,12 +6,12 @@ import { formatMoney } from '../lib/money.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { readPayer } from '../protocols/mpesa/index.ts';
 import { findPurpose, type Purpose } from './by-hand.ts';
-import { settleClaim } from './claims.ts';
+import { refuseClaim, settleClaim } from './claims.ts';
 import { closeEvidence, type Evidence } from './evidence.ts';
 import { grantPayment } from './grant-payment.ts';
 import { bookPayment } from './ledger.ts';
 import { pendingReceipt, type Sum } from './match-order.ts';
-import { canBePayer, type Money, readMoney } from './money.ts';
+import { canBePayer, isOver, type Money, readMoney } from './money.ts';
 import type { Order } from './orders.ts';
 import { payOrder } from './pay-order.ts';
 import type { Payment } from './payments.ts';
@@ -22,14 +22,17 @@ import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
 
 /** Call it in a transaction, with evidence that is taken for it. */
 export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, now: number): Promise<Settled> {
-  const aside = async (why: string): Promise<Settled> => {
+  const aside = async (why: string, final = false): Promise<Settled> => {
     await closeEvidence(tx, evidence.id, 'quarantined', why, now);
+    if (final && evidence.receipt) await refuseClaim(tx, evidence.receipt, why, now);
     return { order_id: null, granted: false };
   };
   const money = readMoney(evidence);
-  if (!money) return aside('It tells of no money that arrived.');
+  // Only M-PESA's own answer about a code is the last word on it.
+  const asked = evidence.kind === 'transaction_status';
+  if (!money) return aside('It tells of no money that arrived.', asked && isOver(evidence.body));
   if (money.shortcode && !(await isOwnShortcode(tx, money.shortcode))) {
-    return aside(`It is for the shortcode ${money.shortcode}.`);
+    return aside(`It is for the shortcode ${money.shortcode}.`, asked);
   }
   if (money.amount_cents === undefined) return aside('It names no amount in whole shillings.');
   const amount = money.amount_cents;

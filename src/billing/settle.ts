@@ -15,7 +15,7 @@ import { BY_RECEIPT, closeEvidence, type Evidence, takeEvidence } from './eviden
 import type { Notice } from './gateways.ts';
 import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
-import { holdOrder, type Order } from './orders.ts';
+import { holdOrder, nextPollAt, type Order } from './orders.ts';
 import { payOrder, payWith } from './pay-order.ts';
 import type { Payment } from './payments.ts';
 import { SECOND_WAITS, secondWaits } from './policy.ts';
@@ -243,7 +243,9 @@ async function settleRefusal(
             state: 'failed',
             result_code: notice.result_code,
             live_key: null,
-            next_poll_at: null,
+            // Nothing is signed, and success may follow a no (payments.md §5, 9): what a callback says is asked about once more.
+            next_poll_at:
+              evidence.kind === 'stk_callback' ? nextPollAt(order.sent_at ?? order.created_at, now) : null,
             updated_at: now,
           }
         : { state: 'checking', result_code: notice.result_code, updated_at: now },
@@ -253,6 +255,12 @@ async function settleRefusal(
     .execute();
   await closeEvidence(tx, evidence.id, 'used', `${notice.result_code}: ${result.operator}`, now);
   if (evidence.kind === 'stk_query' && result.final) {
+    await tx
+      .updateTable('orders')
+      .set({ next_poll_at: null })
+      .where('id', '=', order.id)
+      .where('state', '=', 'failed')
+      .execute();
     const summary = `M-PESA says that it was not paid (${notice.result_code}).`;
     await closeAwaited(tx, order.id, 'quarantined', summary, now);
   }

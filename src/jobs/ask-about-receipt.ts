@@ -1,7 +1,8 @@
 // Looks for the money of one M-PESA code: pulls what came in, and asks for its status.
 import { keepEvidence } from '../billing/evidence.ts';
+import { viewInitiator } from '../billing/initiator.ts';
 import type { Money } from '../billing/money.ts';
-import { askStatus } from '../billing/mpesa-requests.ts';
+import { askStatus, isInitiatorRefused } from '../billing/mpesa-requests.ts';
 import type { JobContext } from './context.ts';
 
 type Asking = Pick<JobContext, 'db' | 'clock' | 'gateways' | 'kick' | 'noticeBaseUrl'>;
@@ -23,15 +24,26 @@ export async function keepPulled(
   return fresh;
 }
 
-/** True when its money was found; otherwise M-PESA was asked, if somebody may ask, and answers by a notice. */
-export async function askAboutReceipt(ctx: Asking, receipt: string, since: number): Promise<boolean> {
+/**
+ * Whether its money was found; otherwise M-PESA was asked, if somebody may ask, and answers by a notice. `complete`: the
+ * pull showed everything since then.
+ */
+export async function askAboutReceipt(
+  ctx: Asking,
+  receipt: string,
+  since: number,
+): Promise<{ found: boolean; complete: boolean }> {
   const gateway = await ctx.gateways.mpesa();
-  if (!gateway) return false;
+  if (!gateway) return { found: false, complete: false };
   const now = ctx.clock.now();
   const pulled = await gateway.pullMoney(since - BEFORE_MS, now);
   await keepPulled(ctx, pulled.money);
   ctx.kick();
-  if (pulled.money.some((row) => row.receipt === receipt)) return true;
-  await askStatus(ctx.db, gateway, receipt, await ctx.noticeBaseUrl(), now);
-  return false;
+  const complete = pulled.problem === null;
+  if (pulled.money.some((row) => row.receipt === receipt)) return { found: true, complete };
+  const { password_set_at } = await viewInitiator(ctx.db);
+  if (password_set_at === null || !(await isInitiatorRefused(ctx.db, password_set_at))) {
+    await askStatus(ctx.db, gateway, receipt, await ctx.noticeBaseUrl(), now);
+  }
+  return { found: false, complete };
 }

@@ -1,43 +1,40 @@
 // Asks M-PESA whether a notice that is not believed as it stands is true.
+import { nextAskAt } from '../billing/ask-again.ts';
 import { closeEvidence, getEvidence, keepEvidence } from '../billing/evidence.ts';
 import { readMpesaCallback } from '../billing/mpesa.ts';
 import { getOrder } from '../billing/orders.ts';
 import { askAboutReceipt } from './ask-about-receipt.ts';
 import type { JobContext } from './context.ts';
 
-/** As long as orders are asked about (payments.md §1.7). */
-const ASKED_FOR_MS = 48 * 3600_000;
-
 /**
  * Asks about the request that the callback names. The answer is evidence of its own, and settling that closes the callback
- * as well. `retry` while M-PESA does not say.
+ * as well. `again_at` while M-PESA does not say, for as long as orders are asked about (payments.md §1.7).
  */
 export async function confirmEvidence(
   ctx: Pick<JobContext, 'db' | 'clock' | 'gateways' | 'log' | 'kick' | 'noticeBaseUrl'>,
   evidenceId: string,
-): Promise<{ outcome: string; retry?: boolean }> {
+): Promise<{ outcome: string; again_at?: number }> {
   const evidence = await getEvidence(ctx.db, evidenceId);
   if (evidence?.state !== 'waiting') return { outcome: 'It is decided.' };
   const now = ctx.clock.now();
-  const late = now - evidence.received_at >= ASKED_FOR_MS;
-  const giveUp = async () => {
+  const askAgain = async (outcome: string) => {
+    const again = nextAskAt(evidence.received_at, ctx.clock.now());
+    if (again !== undefined) return { outcome, again_at: again };
     await closeEvidence(ctx.db, evidence.id, 'quarantined', 'M-PESA never confirmed it.', now);
     return { outcome: 'given up' };
   };
   if (!evidence.order_id) {
-    const found =
-      evidence.receipt !== null && (await askAboutReceipt(ctx, evidence.receipt, evidence.received_at));
-    return found || !late ? { outcome: found ? 'found' : 'asked', retry: !found } : giveUp();
+    const { receipt, received_at } = evidence;
+    const asked = receipt === null ? undefined : await askAboutReceipt(ctx, receipt, received_at);
+    return asked?.found ? { outcome: 'found' } : askAgain('asked');
   }
   const notice = readMpesaCallback(evidence.body);
   const order = await getOrder(ctx.db, evidence.order_id);
   const about = order.checkout_request_id ?? notice?.checkout_request_id;
   const gateway = await ctx.gateways.mpesa();
-  if (!about || !gateway) return { outcome: 'There is nobody to ask.', retry: true };
+  if (!about || !gateway) return askAgain('There is nobody to ask.');
   const answer = await gateway.queryPayment(about);
-  if (answer.outcome === 'undecided') {
-    return late ? giveUp() : { outcome: answer.problem, retry: true };
-  }
+  if (answer.outcome === 'undecided') return askAgain(answer.problem);
   const body = JSON.stringify({ ...JSON.parse(answer.body), asked_about: about });
   await keepEvidence(
     ctx.db,

@@ -31,10 +31,11 @@ const RETRY_SECONDS = [1, 2, 5, 10, 30, 60, 300, 900, 3600];
 /** The same for a live session that is not as it should be: until it is, or is over. A router may be away for hours. */
 const LIVE_RETRY_SECONDS = [1, 2, 5, 10, 30, 60];
 
-/** What a task did; `retry` when it must be done again. */
+/** What a task did; `retry` when it must be done again soon, `again_at` when at its own time. */
 interface Done {
   outcome: string;
   retry?: boolean;
+  again_at?: number;
 }
 
 const outcomeOf = (settled: Settled | undefined) => (settled?.granted ? 'granted' : 'settled');
@@ -127,12 +128,13 @@ async function runTask(ctx: JobContext, task: Task): Promise<Ending> {
   const again = later === undefined ? null : later * 1000;
   try {
     if (!run) throw new Error(`no such kind of task: ${task.kind}`);
-    const { outcome, retry } = await run(ctx, JSON.parse(task.payload));
+    const { outcome, retry, again_at } = await run(ctx, JSON.parse(task.payload));
     const now = ctx.clock.now();
     const soon = LIVE_RETRY_SECONDS[Math.min(task.attempts, LIVE_RETRY_SECONDS.length) - 1] as number;
-    return retry
-      ? (tx) => postponeTask(tx, task.id, outcome, now + soon * 1000, now)
-      : (tx) => finishTask(tx, task.id, outcome, now);
+    const at = again_at ?? (retry ? now + soon * 1000 : undefined);
+    return at === undefined
+      ? (tx) => finishTask(tx, task.id, outcome, now)
+      : (tx) => postponeTask(tx, task.id, outcome, at, now);
   } catch (error) {
     ctx.log.warn('task failed', {
       task: task.kind,

@@ -309,9 +309,9 @@ onEveryStore('a pasted code', (store) => {
   it('that nothing confirms ends what it gave and flags the device; it opens nothing again', async () => {
     await updatePaymentPolicy(store(), { paste_minutes: 5 }, NOW);
     await somePlan(store());
-    const made = await claim();
-    expect(await refuseClaim(store(), made.id, 'M-PESA does not know it.', NOW + MINUTE)).toBe(true);
-    expect(await refuseClaim(store(), made.id, 'again', NOW + MINUTE)).toBe(false);
+    const { receipt } = await claim();
+    expect(await refuseClaim(store(), receipt, 'M-PESA does not know it.', NOW + MINUTE)).toBe(true);
+    expect(await refuseClaim(store(), receipt, 'again', NOW + MINUTE)).toBe(false);
     expect((await books(store())).entitlements).toMatchObject([{ state: 'revoked', end_reason: 'not_paid' }]);
     await expect(claim()).rejects.toThrow('M-PESA does not know this code.');
     expect(await claim({ receipt: 'VAF5555XYZ' })).toMatchObject({ entitlement_id: null });

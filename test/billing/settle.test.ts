@@ -196,7 +196,8 @@ onEveryStore('settling', (store, kind) => {
       state: 'failed',
       result_code: '1032',
       live_key: null,
-      next_poll_at: null,
+      // Asked about once more: see the jobs.
+      next_poll_at: NOW + 10_000,
     });
     const { payments, entitlements, activations } = await books(store());
     expect([payments, entitlements, activations]).toEqual([[], [], []]);

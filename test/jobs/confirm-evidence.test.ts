@@ -74,14 +74,16 @@ onEveryStore('confirming a callback', (store) => {
   it('asks again while M-PESA does not say, for two days', async () => {
     const { id } = await heldCallback(store());
     const unsaid: PaymentQueryOutcome = { outcome: 'undecided', problem: '500.001.1001' };
-    expect(await confirmEvidence(contextOf(store(), unsaid), id)).toMatchObject({ retry: true });
-    expect(await confirmEvidence(contextOf(store(), unsaid, NOW + 47 * HOUR), id)).toMatchObject({
-      retry: true,
-    });
-    expect((await books(store())).evidence[0]?.state).toBe('waiting');
-    expect(await confirmEvidence(contextOf(store(), unsaid, NOW + 49 * HOUR), id)).toEqual({
-      outcome: 'given up',
-    });
+    const times = [NOW];
+    for (let at: number | undefined = NOW; at !== undefined; ) {
+      expect((await books(store())).evidence[0]?.state).toBe('waiting');
+      const done: { again_at?: number } = await confirmEvidence(contextOf(store(), unsaid, at), id);
+      at = done.again_at;
+      if (at !== undefined) times.push(at);
+    }
+    expect(times.slice(0, 4)).toEqual([NOW, NOW + 1000, NOW + 3000, NOW + 8000]);
+    expect(times.at(-1)).toBe(NOW + 48 * HOUR);
+    expect(times.length).toBe(20);
     expect((await books(store())).evidence[0]?.state).toBe('quarantined');
   });
 });

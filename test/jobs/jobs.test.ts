@@ -25,7 +25,15 @@ import { jobs } from '../../src/jobs/schedule.ts';
 import { silentLog } from '../../src/log.ts';
 import { updateAccountingSettings } from '../../src/operators/accounting-settings.ts';
 import { HOUR, NOW, report, someAccess, somePlan, vault } from '../access/fixtures.ts';
-import { accepted, books, callback, keepCallback, scriptedGateway, sentOrder } from '../billing/fixtures.ts';
+import {
+  accepted,
+  books,
+  callBack,
+  callback,
+  keepCallback,
+  scriptedGateway,
+  sentOrder,
+} from '../billing/fixtures.ts';
 import { memoryStore } from '../support/stores.ts';
 
 let db: Db;
@@ -273,6 +281,49 @@ describe('polling', () => {
     expect([...states]).toEqual(['pending', 'checking']);
     expect(queries.length).toBeGreaterThan(40);
     expect((await getOrder(db, order.id)).next_poll_at).toBeNull();
+  });
+
+  it('asks once more about an order that a callback called failed: what M-PESA says then counts', async () => {
+    const plan = await somePlan(db);
+    const [lie, truth] = [
+      await sentOrder(db, plan.id, '1'),
+      await sentOrder(db, plan.id, '2', { msisdn: '254712345679' }),
+    ];
+    await callBack(db, lie.id, callback('1', { code: 1032 }), NOW + 4000);
+    await callBack(db, truth.id, callback('2', { code: 1032 }), NOW + 4000);
+    const { gateway: scripted, queries } = scriptedGateway(accepted('x'));
+    gateway = scripted;
+    const codes: Record<string, string> = { ws_CO_1: '0', ws_CO_2: '1032' };
+    scripted.queryPayment = async (id) => {
+      queries.push(id);
+      // Noise first, as M-PESA is wont (payments.md §1.7).
+      if (time.now < NOW + 15_000) return { outcome: 'undecided', problem: '500.001.1001' };
+      const body = JSON.stringify({ outcome: 'decided', result_code: codes[id] });
+      return { outcome: 'decided', result_code: codes[id] as string, body };
+    };
+    for (let seconds = 5; seconds < 600; seconds += 5) {
+      time.now = NOW + seconds * 1000;
+      await pollOrders(ctx);
+      await run();
+    }
+    expect(queries.sort()).toEqual(['ws_CO_1', 'ws_CO_1', 'ws_CO_2', 'ws_CO_2']);
+    expect(await getOrder(db, lie.id)).toMatchObject({ state: 'paid', next_poll_at: null });
+    expect(await getOrder(db, truth.id)).toMatchObject({ state: 'failed', next_poll_at: null });
+    expect((await books(db)).payments).toMatchObject([{ order_id: lie.id, state: 'settled' }]);
+  });
+
+  it('stops asking about a failed order when its prompt cannot live any more', async () => {
+    const plan = await somePlan(db);
+    const order = await sentOrder(db, plan.id, '1');
+    await callBack(db, order.id, callback('1', { code: 1037 }), NOW + 4000);
+    const { gateway: silent, queries } = scriptedGateway(accepted('x'));
+    gateway = silent;
+    for (let minutes = 0; minutes < 120; minutes += 0.25) {
+      time.now = NOW + minutes * 60_000;
+      await pollOrders(ctx);
+    }
+    expect(queries.length).toBeLessThan(16);
+    expect(await getOrder(db, order.id)).toMatchObject({ state: 'failed', next_poll_at: null });
   });
 
   it('asks about the others while M-PESA takes its time over one', async () => {

@@ -253,8 +253,15 @@ export function describeResult(code: string): ResultCode {
   );
 }
 
-/** What a result of an initiator's request means; `done` only for "0" and what is as good. See describeInitiatorResult. */
-export type InitiatorResultCode = ResultCode & { done: boolean };
+/**
+ * What a result of an initiator's request means; `done` only for "0" and what is as good. `no_payment`: there is none with
+ * this code. `initiator_fault`: whoever asks may not, whatever is asked. See describeInitiatorResult.
+ */
+export type InitiatorResultCode = ResultCode & {
+  done: boolean;
+  no_payment?: boolean;
+  initiator_fault?: boolean;
+};
 
 const LOOKUP_FAULT_EN =
   'We cannot check with M-PESA just now. Your payment is safe. Please show your M-PESA SMS to the staff.';
@@ -277,6 +284,8 @@ const initiatorCode = (
   ...more,
 });
 
+const OURS = { initiator_fault: true };
+
 /** Of Transaction Status, Reversal and Account Balance: one number means another thing here than on a push. */
 export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
   initiatorCode('0', 'no', 'Done.', {
@@ -290,29 +299,43 @@ export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
     'Your M-PESA account has too little money, perhaps because it was already settled to the bank.',
   ),
   initiatorCode('11', 'no', 'Your M-PESA account, or that of the payer, is in an invalid state.'),
-  initiatorCode('20', 'no', 'M-PESA does not know the initiator: check its name in the M-PESA settings.'),
+  initiatorCode(
+    '20',
+    'no',
+    'M-PESA does not know the initiator: check its name in the M-PESA settings.',
+    OURS,
+  ),
   initiatorCode(
     '21',
     'no',
     'The initiator may not do this: check its role in the M-PESA organisation portal.',
+    OURS,
   ),
   initiatorCode(
     '22',
     'no',
     'The initiator may not do this: check its role in the M-PESA organisation portal.',
+    OURS,
   ),
   initiatorCode('26', 'later', 'M-PESA is blocking traffic or busy.', { wait_seconds: 60 }),
   initiatorCode(
     '2001',
     'no',
     "The initiator's password or the certificate is wrong, or its 90 days are over: set a new password in the organisation portal, then here. Do not try again before: it gets locked.",
+    OURS,
   ),
   initiatorCode('2006', 'no', 'A rule of the M-PESA account forbids this.'),
-  initiatorCode('2028', 'no', 'The shortcode is not allowed to do this: ask Safaricom for the product.'),
+  initiatorCode(
+    '2028',
+    'no',
+    'The shortcode is not allowed to do this: ask Safaricom for the product.',
+    OURS,
+  ),
   initiatorCode(
     '8006',
     'no',
     'The initiator is locked after wrong passwords: unlock it in the organisation portal.',
+    OURS,
   ),
   initiatorCode('R000001', 'no', 'This payment was reversed before.', {
     done: true,
@@ -320,6 +343,7 @@ export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
     sw: 'Malipo haya yamerudishwa kwako.',
   }),
   initiatorCode('R000002', 'no', 'M-PESA knows no payment with this code.', {
+    no_payment: true,
     en: 'M-PESA does not know this code. Check it letter by letter in your SMS.',
     sw: 'M-PESA haitambui nambari hii. Iangalie herufi kwa herufi kwenye SMS yako.',
   }),
@@ -327,6 +351,7 @@ export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
     'TP40153',
     'no',
     'The API operator lacks a permission: check its role in the M-PESA organisation portal.',
+    OURS,
   ),
 ];
 

@@ -77,6 +77,10 @@ const CLAIM_REFUSALS = {
     }),
   receipt_over: REFUSALS.receipt_over,
   receipt_waits: REFUSALS.receipt_waits,
+  too_many_codes: () =>
+    new AppError('rate_limited', 'This phone gave several codes that M-PESA has not confirmed.', {
+      hint: 'Show the M-PESA message to the person who runs this WiFi.',
+    }),
 };
 
 export function createPortalApi(ctx: PortalContext): Hono<{ Bindings: HttpEnv }> {

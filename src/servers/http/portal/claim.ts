@@ -28,7 +28,8 @@ export type ClaimRefusal =
   | 'other_device'
   | 'unknown'
   | 'receipt_over'
-  | 'receipt_waits';
+  | 'receipt_waits'
+  | 'too_many_codes';
 
 /** `yours`: the plan that was paid; `slow`: some minutes on trust; `checking`: nothing yet, M-PESA is being asked. */
 export type ClaimAnswer =
@@ -66,8 +67,8 @@ export async function claimPaid(
   if (before && before.mac !== mac) return { state: 'refused', reason: 'other_device' };
   // Looking again at one's own claim is no guess.
   if (before) forgiveTries(ctx, device, guest.address);
-  const claim = await unlessTaken(startClaim(ctx.db, ctx.vault, { receipt, mac, ip, router_id }, now));
-  if (!claim) return { state: 'refused', reason: 'other_device' };
+  const claim = await orWhyNot(startClaim(ctx.db, ctx.vault, { receipt, mac, ip, router_id }, now));
+  if (typeof claim === 'string') return { state: 'refused', reason: claim };
   ctx.kick();
   const { credential_id, entitlement_id } = claim;
   const access = entitlement_id && credential_id && (await continueAccess(ctx, credential_id, guest));
@@ -76,12 +77,14 @@ export async function claimPaid(
   return { state: 'slow', access, validity_seconds };
 }
 
-/** Undefined when another phone was quicker by a moment. */
-async function unlessTaken<T>(taking: Promise<T>): Promise<T | undefined> {
+/** Another phone may be quicker by a moment; and who has given too many codes shows the next one to a person. */
+async function orWhyNot<T>(taking: Promise<T>): Promise<T | ClaimRefusal> {
   try {
     return await taking;
   } catch (error) {
-    if (asAppError(error).code === 'conflict') return undefined;
+    const { code } = asAppError(error);
+    if (code === 'conflict') return 'other_device';
+    if (code === 'rate_limited') return 'too_many_codes';
     throw error;
   }
 }
@@ -93,9 +96,9 @@ async function claimWaiting(
   input: ClaimInput,
   guest: ClaimingGuest,
 ): Promise<ClaimAnswer> {
-  const claimed = await unlessTaken(claimUnmatched(ctx.db, ctx.vault, payment, input, ctx.clock.now()));
+  const claimed = await orWhyNot(claimUnmatched(ctx.db, ctx.vault, payment, input, ctx.clock.now()));
   ctx.kick();
-  if (claimed) return goOn(ctx, claimed, guest);
+  if (typeof claimed !== 'string') return goOn(ctx, claimed, guest);
   const claim = await findClaimByReceipt(ctx.db, input.receipt);
   if (claim && claim.mac !== input.mac) return { state: 'refused', reason: 'other_device' };
   return goOn(ctx, await getPayment(ctx.db, payment.id), guest);

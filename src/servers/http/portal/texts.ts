@@ -224,6 +224,8 @@ const en = {
   claim_receipt_over_next: 'Go back to the plans and choose one.',
   claim_receipt_waits: 'We have this payment, but do not know what it is for.',
   claim_receipt_waits_next: 'Show the M-PESA SMS to the person who runs this WiFi. Do not pay again.',
+  claim_too_many_codes: 'You gave several codes that M-PESA has not confirmed.',
+  claim_too_many_codes_next: 'Show the M-PESA SMS to the person who runs this WiFi.',
   claim_too_many_tries: 'Too many wrong codes.',
   claim_too_many_tries_next: 'Wait five minutes, then paste the SMS once more.',
 
@@ -480,6 +482,8 @@ const sw: Record<TextKey, string> = {
   claim_receipt_over_next: 'Rudi kwenye vifurushi uchague kimoja.',
   claim_receipt_waits: 'Tumepata malipo haya, lakini hatujui ni ya nini.',
   claim_receipt_waits_next: 'Mwonyeshe mwenye WiFi hii SMS ya M-PESA. Usilipe tena.',
+  claim_too_many_codes: 'Umetoa nambari kadhaa ambazo M-PESA haijathibitisha.',
+  claim_too_many_codes_next: 'Mwonyeshe mwenye WiFi hii SMS ya M-PESA.',
   claim_too_many_tries: 'Umekosea mara nyingi.',
   claim_too_many_tries_next: 'Subiri dakika tano, kisha ubandike SMS tena.',
 

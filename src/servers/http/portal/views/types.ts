@@ -192,6 +192,7 @@ export type ClaimError =
   | 'unknown'
   | 'receipt_over'
   | 'receipt_waits'
+  | 'too_many_codes'
   | 'too_many_tries';
 
 /** `GET /paid` and `POST /paid`. */
