@@ -1,5 +1,7 @@
 // The program: opens the store, builds servers and jobs, starts and stops them.
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createJournaledAccounting, type JournaledAccounting } from './access/journaled-accounting.ts';
 import { createGateways, type GatewayOutside } from './billing/gateways.ts';
 import { mpesaGateway } from './billing/mpesa.ts';
 import type { MpesaSettings } from './billing/mpesa-settings.ts';
@@ -12,7 +14,7 @@ import { createDiskWatch } from './db/disk-watch.ts';
 import { openVault } from './db/key-file.ts';
 import { createKnownTime, type KnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
-import { handCheckpointsTo, openStore } from './db/open.ts';
+import { handCheckpointsTo, openStore, withManners } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { openSignals } from './db/signals.ts';
 import { releaseTasks, type TaskKind } from './db/tasks.ts';
@@ -147,10 +149,12 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   const system = outside.clock ?? systemClock;
   const out = outside.log ?? createLog(config.log_level);
   const vault = openFolder(config.data_dir);
-  const db = await openStore(config.database);
+  const store = await openStore(config.database);
+  const isFile = !isPostgresUrl(config.database) && config.database !== ':memory:';
+  let accounting: JournaledAccounting | undefined;
+  const db = withManners(store, { before: () => accounting?.caughtUp() });
   const disk = createDiskWatch(db, config.data_dir, system, out);
   const { log } = disk;
-  const isFile = !isPostgresUrl(config.database) && config.database !== ':memory:';
   const migrated = await migrate(db, {
     now: system.now(),
     ...(isFile ? { file: config.database } : {}),
@@ -181,9 +185,19 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   const copier = hasWorkers ? heavyInWorker(workerStore, log) : undefined;
   if (copier) handCheckpointsTo(db, () => copier.run('checkpoint', {}));
   const signIns = createSignInLog();
+  if (isFile) {
+    accounting = createJournaledAccounting(store, join(config.data_dir, 'accounting.journal'), {
+      clock,
+      log,
+      stored(sessions) {
+        for (const session of sessions) live.publish('session', session);
+      },
+    });
+  }
   const radius = createRadiusListeners(
     {
-      db,
+      db: store,
+      accounting,
       vault,
       clock,
       log,
@@ -285,6 +299,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     vault,
     doors,
     async start() {
+      await accounting?.start();
       const bound = await radius.start();
       const admin = listenHttp(doors.admin, config.admin);
       const portal = listenHttp(doors.portal, config.portal);
@@ -325,6 +340,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await tunnel.stop();
       await Promise.all(listeners.map((listener) => listener.stop()));
       await radius.stop();
+      await accounting?.stop();
       await schedule?.stop();
       await training.stop();
       await heavy.stop();

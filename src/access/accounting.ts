@@ -68,48 +68,81 @@ export function sessionKey(report: SessionReport): string {
 }
 
 /**
- * Stores accounting messages in their order, all in one transaction: after it returns they are on disk.
- * Returns the sessions as they now stand, each once.
+ * Stores accounting messages in their order, all in one transaction: after it returns they are on disk, as far as `db`
+ * waits for that. Returns the sessions as they now stand, each once. `also` writes something more in the same transaction.
  */
-export async function recordAccounting(db: Db, events: AccountingEvent[], now: number): Promise<Session[]> {
+export async function recordAccounting(
+  db: Db,
+  events: AccountingEvent[],
+  now: number,
+  also?: (tx: Db) => Promise<void>,
+): Promise<Session[]> {
   return db.transaction().execute(async (tx) => {
     const touched = new Map<string, Session>();
-    for (const event of inLockOrder(events)) {
+    for (const step of inLockOrder(events)) {
       const sessions =
-        event.kind === 'router_restart'
-          ? await closeRouterSessions(tx, event)
-          : [await recordReport(tx, event, now)];
+        'restart' in step
+          ? await closeRouterSessions(tx, step.restart)
+          : [await recordReports(tx, step.key, step.reports, now)];
       for (const session of sessions) touched.set(session.id, session);
     }
+    await also?.(tx);
     return [...touched.values()];
   });
 }
 
+interface SessionReports {
+  key: string;
+  reports: [SessionReport, ...SessionReport[]];
+}
+
+type Step = SessionReports | { restart: RouterRestart };
+
 /**
- * The reports of each session in their order, and the sessions in an order that is the same at every node: when a router
- * asks two nodes at once, their commits wait for each other instead of both holding what the other wants.
+ * The reports of each session in their order and together, and the sessions in an order that is the same at every node:
+ * when a router asks two nodes at once, their commits wait for each other instead of both holding what the other wants.
  */
-function inLockOrder(events: AccountingEvent[]): AccountingEvent[] {
-  const reports = events.filter((event) => event.kind !== 'router_restart');
-  // Where a router began again it matters what came before that.
-  if (reports.length < events.length) return events;
-  const names = (a: SessionReport, b: SessionReport) =>
-    a.acct_session_id < b.acct_session_id ? -1 : a.acct_session_id > b.acct_session_id ? 1 : 0;
-  return reports.sort(names);
+function inLockOrder(events: AccountingEvent[]): Step[] {
+  const steps: Step[] = [];
+  let sessions = new Map<string, SessionReports>();
+  const take = () => {
+    steps.push(...[...sessions.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)));
+    sessions = new Map();
+  };
+  for (const event of events) {
+    if (event.kind === 'router_restart') {
+      // It matters what came before that.
+      take();
+      steps.push({ restart: event });
+      continue;
+    }
+    const key = sessionKey(event);
+    const session = sessions.get(key);
+    if (session) session.reports.push(event);
+    else sessions.set(key, { key, reports: [event] });
+  }
+  take();
+  return steps;
 }
 
 const findSession = heldStatement(sql<Session>`select * from sessions where unique_key = ${''}`);
 
-async function recordReport(tx: Db, report: SessionReport, now: number): Promise<Session> {
-  const key = sessionKey(report);
+/** Stores what was told of one session, as if each had come alone, but written once. */
+async function recordReports(
+  tx: Db,
+  key: string,
+  reports: [SessionReport, ...SessionReport[]],
+  now: number,
+): Promise<Session> {
   const [known] = await findSession(tx, [key]);
-  const before = known ?? newSession(key, report, await findOwner(tx, report), now);
-  const after = { ...before, ...advance(before, report) };
+  const before = known ?? newSession(key, reports[0], await findOwner(tx, reports[0]), now);
+  let after = before;
+  for (const report of reports) after = { ...after, ...advance(after, report) };
   if (known) {
     await saveChange(tx, known, after);
-  } else if (!(await addSession(tx, report, after, now))) {
+  } else if (!(await addSession(tx, reports, after, now))) {
     // Another node was told of it at the same moment; what it wrote is seen once it has committed.
-    return recordReport(tx, report, now);
+    return recordReports(tx, key, reports, now);
   }
   await addUsage(tx, before, after, now);
   return after;
@@ -235,16 +268,18 @@ function newSession(key: string, report: SessionReport, owner: Owner | undefined
 }
 
 /** Writes down a session that was not known; false when it is by now. */
-async function addSession(tx: Db, report: SessionReport, session: Session, now: number): Promise<boolean> {
+async function addSession(tx: Db, reports: SessionReport[], session: Session, now: number): Promise<boolean> {
   const { subscriber_id, credential_id, mac } = session;
-  if (report.kind !== 'stop' && credential_id && mac) await closeSuperseded(tx, session, report.at);
+  const live = reports.find((report) => report.kind !== 'stop');
+  if (live && credential_id && mac) await closeSuperseded(tx, session, live.at);
   if (subscriber_id && mac) await sawDevice(tx, subscriber_id, mac, now);
   const added = await insertSession(
     tx,
     FIRST.map((name) => session[name]),
   );
   if (added.length === 0) return false;
-  if (report.kind === 'start') await sendAwayOneTooMany(tx, session, now);
+  const started = session.state === 'open' && reports.some((report) => report.kind === 'start');
+  if (started) await sendAwayOneTooMany(tx, session, now);
   return true;
 }
 

@@ -1,6 +1,7 @@
 // Keeps notices about money in a file of its own while the store takes nothing.
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { fsyncSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { openReserved } from '../db/reserved-file.ts';
 import type { RawNotice } from './notices.ts';
 
 /** Written full of nothing at the start, so that a full disk still has room for it: some two thousand notices. */
@@ -23,16 +24,8 @@ export function openSpool(dataDir: string): Spool {
   let used = 0;
 
   function reserve(): number {
-    const opened = openSync(file, 'a+', 0o600);
-    closeSync(opened);
-    const fd = openSync(file, 'r+');
-    const held = Buffer.alloc(ROOM_OCTETS);
-    const length = readSync(fd, held, 0, ROOM_OCTETS, 0);
-    used = held.subarray(0, length).lastIndexOf(END) + 1;
-    if (length < ROOM_OCTETS) {
-      writeSync(fd, Buffer.alloc(ROOM_OCTETS - length), 0, ROOM_OCTETS - length, length);
-      fsyncSync(fd);
-    }
+    const { fd, held } = openReserved(file, ROOM_OCTETS);
+    used = held.lastIndexOf(END) + 1;
     return fd;
   }
 

@@ -9,8 +9,10 @@ import {
   DirectSqliteAdapter,
   KaribuSqliteDialect,
   keepStatements,
+  type Manners,
   type SqliteConnection,
   type SqliteParts,
+  SqliteStore,
 } from './sqlite.ts';
 
 /**
@@ -53,7 +55,23 @@ async function loadDriver(): Promise<Connect> {
 
 /** A store on open SQLite connections. */
 export function onSqlite(parts: SqliteParts): Db {
-  return new Kysely<Tables>({ dialect: new KaribuSqliteDialect(parts) });
+  return new Kysely<Tables>({ dialect: new KaribuSqliteDialect(new SqliteStore(parts)) });
+}
+
+/**
+ * The same SQLite store for others, who are treated otherwise; closing one closes it for all. A store on PostgreSQL has
+ * one manner only, and comes back as it is.
+ */
+export function withManners(db: Db, manners: Manners): Db {
+  const { adapter } = db.getExecutor();
+  if (!(adapter instanceof DirectSqliteAdapter)) return db;
+  return new Kysely<Tables>({ dialect: new KaribuSqliteDialect(adapter.store, manners) });
+}
+
+/** Resolves when all that a SQLite store has committed is on disk; rejects when the disk refuses. */
+export async function storeFlushed(db: Db): Promise<void> {
+  const { adapter } = db.getExecutor();
+  if (adapter instanceof DirectSqliteAdapter) await adapter.store.flushed();
 }
 
 /** A store on a SQLite file; `:memory:` for one that is gone when it closes. */

@@ -130,13 +130,62 @@ export class DirectStatements {
   }
 }
 
+/** How a store treats whoever reads and writes through it. */
+export interface Manners {
+  /** Has to be over before anything is read or written; undefined when there is nothing to wait for. */
+  before?(): Promise<void> | undefined;
+  /** A commit is told of at once, not when it is on disk. */
+  hasty?: boolean;
+}
+
 /** How a `Statement` finds the direct way from the store it is given. */
 export class DirectSqliteAdapter extends SqliteAdapter {
-  readonly direct: DirectStatements;
+  readonly store: SqliteStore;
+  readonly manners: Manners;
 
-  constructor(direct: DirectStatements) {
+  constructor(store: SqliteStore, manners: Manners) {
     super();
-    this.direct = direct;
+    this.store = store;
+    this.manners = manners;
+  }
+
+  get direct(): DirectStatements {
+    return this.store.direct;
+  }
+}
+
+/** The connections of one store, and whose turn it is to write. */
+export class SqliteStore {
+  readonly parts: SqliteParts;
+  readonly checkpoints = createCheckpoints();
+  readonly direct: DirectStatements;
+  readonly #queue: (() => void)[] = [];
+  #held = false;
+
+  constructor(parts: SqliteParts) {
+    this.parts = parts;
+    this.direct = new DirectStatements(parts, this.checkpoints);
+  }
+
+  async takeTurn(): Promise<void> {
+    if (this.#held) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    this.#held = true;
+  }
+
+  endTurn(): void {
+    const next = this.#queue.shift();
+    if (next) next();
+    else this.#held = false;
+  }
+
+  async flushed(): Promise<void> {
+    await this.parts.flush?.flushed();
+  }
+
+  async close(): Promise<void> {
+    this.direct.close();
+    this.parts.writer.close();
+    await this.parts.flush?.close();
   }
 }
 
@@ -179,38 +228,34 @@ class Hold implements DatabaseConnection {
 class SqliteDriver implements Driver {
   readonly writer: SqliteConnection;
   readonly checkpoints: Checkpoints;
-  readonly #direct: DirectStatements;
-  readonly #parts: SqliteParts;
-  readonly #queue: (() => void)[] = [];
-  #held = false;
+  readonly #store: SqliteStore;
+  readonly #manners: Manners;
 
-  constructor(parts: SqliteParts, direct: DirectStatements, checkpoints: Checkpoints) {
-    this.writer = parts.writer;
-    this.checkpoints = checkpoints;
-    this.#parts = parts;
-    this.#direct = direct;
+  constructor(store: SqliteStore, manners: Manners) {
+    this.writer = store.parts.writer;
+    this.checkpoints = store.checkpoints;
+    this.#store = store;
+    this.#manners = manners;
   }
 
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<Hold> {
-    if (this.#held) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    this.#held = true;
+    await this.#manners.before?.();
+    await this.#store.takeTurn();
     return new Hold(this);
   }
 
   async releaseConnection(hold: Hold): Promise<void> {
     if (hold.released) return;
     hold.released = true;
-    const next = this.#queue.shift();
-    if (next) next();
-    else this.#held = false;
+    this.#store.endTurn();
   }
 
   async acknowledge(hold: Hold): Promise<void> {
-    this.#direct.endSnapshot();
+    this.#store.direct.endSnapshot();
     await this.releaseConnection(hold);
-    await this.#parts.flush?.flushed();
+    if (!this.#manners.hasty) await this.#store.flushed();
   }
 
   async beginTransaction(hold: Hold): Promise<void> {
@@ -234,9 +279,7 @@ class SqliteDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    this.#direct.close();
-    this.writer.close();
-    await this.#parts.flush?.close();
+    await this.#store.close();
   }
 }
 
@@ -252,18 +295,17 @@ class SteadyQueryCompiler extends SqliteQueryCompiler {
 }
 
 export class KaribuSqliteDialect extends SqliteDialect {
-  readonly #parts: SqliteParts;
-  readonly #checkpoints = createCheckpoints();
-  readonly #direct: DirectStatements;
+  readonly #store: SqliteStore;
+  readonly #manners: Manners;
 
-  constructor(parts: SqliteParts) {
-    super({ database: parts.writer as never });
-    this.#parts = parts;
-    this.#direct = new DirectStatements(parts, this.#checkpoints);
+  constructor(store: SqliteStore, manners: Manners = {}) {
+    super({ database: store.parts.writer as never });
+    this.#store = store;
+    this.#manners = manners;
   }
 
   override createDriver(): Driver {
-    return new SqliteDriver(this.#parts, this.#direct, this.#checkpoints);
+    return new SqliteDriver(this.#store, this.#manners);
   }
 
   override createQueryCompiler(): QueryCompiler {
@@ -271,6 +313,6 @@ export class KaribuSqliteDialect extends SqliteDialect {
   }
 
   override createAdapter(): SqliteAdapter {
-    return new DirectSqliteAdapter(this.#direct);
+    return new DirectSqliteAdapter(this.#store, this.#manners);
   }
 }

@@ -36,7 +36,11 @@ function compileOnce<R>(textFor: (adapter: DialectAdapter) => RawBuilder<R>): St
     }
     const { query, reads } = known;
     if (direct && db.isTransaction) return direct.inTransaction(query.sql, values) as R[];
-    if (direct && reads) return direct.read(query.sql, values) as R[];
+    if (direct && reads) {
+      const waiting = (adapter as DirectSqliteAdapter).manners.before?.();
+      if (waiting) await waiting;
+      return direct.read(query.sql, values) as R[];
+    }
     return (await db.executeQuery<R>({ ...query, parameters: values })).rows;
   };
 }

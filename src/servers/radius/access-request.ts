@@ -41,6 +41,18 @@ function proveAccess(
   return proveVoucher(request, nas, access.username, typed);
 }
 
+/** Finds access as it is when all that was acknowledged of its sessions counts. */
+async function upToDate(
+  { accounting }: RadiusContext,
+  find: () => Promise<AccessRecord | undefined>,
+): Promise<AccessRecord | undefined> {
+  for (;;) {
+    const access = await find();
+    const behind = access && accounting?.catchUp(access);
+    if (!behind || !(await behind)) return access;
+  }
+}
+
 /** Whether a user name is the MAC address of the device that asks, in any spelling of `radius-mac-format`. */
 function isDevice(typed: string, mac: string): boolean {
   return mac !== '' && normalizeMac(typed) === mac;
@@ -57,7 +69,9 @@ async function identifyDevice(context: RadiusContext, request: Packet, mac: stri
   const method = passwordMethod(request);
   if (method === 'mschap1' || method === 'mschap2') return 'unsupported_method';
   const { db, clock } = context;
-  const access = await currentDeviceAccess(db, mac, clock.now(), context.clockTrusted());
+  const access = await upToDate(context, () =>
+    currentDeviceAccess(db, mac, clock.now(), context.clockTrusted()),
+  );
   return access ? { access, reply: [] } : 'no_entitlement';
 }
 
@@ -72,7 +86,8 @@ async function identify(
   if (passwordMethod(request) === 'eap') return 'unsupported_method';
   if (nas.macLogin && isDevice(typed, mac)) return identifyDevice(context, request, mac);
   const { db, vault, clock } = context;
-  const find = (name: string) => currentAccess(db, name, mac, clock.now(), context.clockTrusted());
+  const find = (name: string) =>
+    upToDate(context, () => currentAccess(db, name, mac, clock.now(), context.clockTrusted()));
   const code = normalizeCode(typed);
   const known = (await find(typed)) ?? (code !== typed && code !== '' ? await find(code) : undefined);
   if (known) {

@@ -1,4 +1,5 @@
 // What the RADIUS handlers need of the program.
+import type { JournaledAccounting } from '../../access/journaled-accounting.ts';
 import type { Db } from '../../db/schema.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Vault } from '../../lib/secrets.ts';
@@ -18,6 +19,8 @@ export interface Nas extends RadiusClient {
 
 export interface RadiusContext {
   db: Db;
+  /** Takes accounting ahead of the store, which lags behind it; without one it is stored before it is acknowledged. */
+  accounting?: Pick<JournaledAccounting, 'add' | 'catchUp'> | undefined;
   vault: Vault;
   clock: Clock;
   log: Log;

@@ -52,10 +52,12 @@ export function createRadiusListeners(
   const heard = new Map<string, number>();
   const unknown = new Map<string, UnknownSource>();
 
-  const accounting = createGroupCommit<AccountingEvent>(async (events) => {
-    const sessions = await recordAccounting(db, events, clock.now());
-    for (const session of sessions) live.publish('session', session);
-  });
+  const accounting =
+    context.accounting ??
+    createGroupCommit<AccountingEvent>(async (events) => {
+      const sessions = await recordAccounting(db, events, clock.now());
+      for (const session of sessions) live.publish('session', session);
+    });
 
   const server = createRadiusServer<Nas>({
     authListen: listen.auth,
