@@ -53,8 +53,8 @@ export interface RouterRestart {
 
 export type AccountingEvent = SessionReport | RouterRestart;
 
-/** Identifies a session over all its messages, repeated or out of order. */
-export function sessionKey(report: SessionReport): string {
+/** What names a session in all its messages, repeated or out of order. */
+export function sessionName(report: SessionReport): string {
   const parts = [
     report.router_id,
     report.acct_session_id,
@@ -64,7 +64,12 @@ export function sessionKey(report: SessionReport): string {
     // Without our reference only its own name tells a router of a prefix apart; its source may change in mid-session.
     report.nas_source && !report.reference ? (report.nas_ip ?? '') : '',
   ];
-  return createHash('sha1').update(parts.join('\0')).digest('base64url');
+  return parts.join('\0');
+}
+
+/** The name of a session as it is stored. */
+export function sessionKey(report: SessionReport): string {
+  return createHash('sha1').update(sessionName(report)).digest('base64url');
 }
 
 /**
@@ -116,10 +121,10 @@ function inLockOrder(events: AccountingEvent[]): Step[] {
       steps.push({ restart: event });
       continue;
     }
-    const key = sessionKey(event);
-    const session = sessions.get(key);
+    const name = sessionName(event);
+    const session = sessions.get(name);
     if (session) session.reports.push(event);
-    else sessions.set(key, { key, reports: [event] });
+    else sessions.set(name, { key: sessionKey(event), reports: [event] });
   }
   take();
   return steps;

@@ -11,7 +11,7 @@ import {
   type RouterRestart,
   recordAccounting,
   type SessionReport,
-  sessionKey,
+  sessionName,
 } from './accounting.ts';
 import type { AccessRecord } from './entitlements.ts';
 import type { Session } from './sessions.ts';
@@ -95,7 +95,7 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
   function take(frame: JournalFrame<SessionReport>): void {
     newest = frame.number;
     for (const report of frame.records) {
-      const key = sessionKey(report);
+      const key = sessionName(report);
       const known = waiting.get(key);
       if (known) known.reports.push(report);
       else keep({ key, owner: ownerOf(report), frame: frame.number, reports: [report] });
