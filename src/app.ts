@@ -189,6 +189,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
     accounting = createJournaledAccounting(store, join(config.data_dir, 'accounting.journal'), {
       clock,
       log,
+      diskRefuses: () => disk.refuses(),
       stored(sessions) {
         for (const session of sessions) live.publish('session', session);
       },

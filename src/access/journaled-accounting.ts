@@ -32,6 +32,8 @@ export interface JournaledAccounting {
 interface Outside {
   clock: Pick<Clock, 'now'>;
   log: Log;
+  /** Whether the disk is known to refuse: meanwhile nothing is acknowledged that the store has not taken. */
+  diskRefuses(): boolean;
   /** Hears of the sessions that were stored, as they now stand. */
   stored(sessions: Session[]): void;
 }
@@ -91,6 +93,7 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
   let refused: unknown;
   let timer: NodeJS.Timeout | undefined;
   let relieving: Promise<void> | undefined;
+  let trying: Promise<void> | undefined;
 
   function take(frame: JournalFrame<SessionReport>): void {
     newest = frame.number;
@@ -217,6 +220,15 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
     relieving = undefined;
   }
 
+  /** Has the store take what it refused; many ask at once. */
+  async function tryAgain(): Promise<void> {
+    trying ??= storeSome(oldest).finally(() => {
+      trying = undefined;
+    });
+    await trying;
+    if (refused) throw refused;
+  }
+
   async function storeOnDisk(): Promise<void> {
     await storeAll();
     if (refused) throw refused;
@@ -260,8 +272,10 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
       if (event.kind === 'router_restart') return recordRestart(event);
       const opened = await ready();
       while (waiting.size > TOO_MANY && relieving) await relieving;
-      if (refused) throw refused;
+      if (refused) await tryAgain();
       await opened.append(event);
+      if (outside.diskRefuses()) await storeAll();
+      if (refused) throw refused;
     },
     catchUp({ credential_id, username }) {
       const names = [credential_id, nameOwner(username)];

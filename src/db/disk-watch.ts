@@ -36,6 +36,8 @@ export interface DiskWatch {
   /** Looks at the disk and, in trouble, tries whether it can be written again. */
   check(): Promise<void>;
   state(): DiskState;
+  /** Whether it is known to take nothing. */
+  refuses(): boolean;
 }
 
 interface Trouble {
@@ -122,6 +124,7 @@ export function createDiskWatch(
       else if (now.read_only) begin('read_only');
       else checkRoom(now.free_octets);
     },
+    refuses: () => trouble !== undefined,
     state() {
       if (trouble) return { ok: false, problem: trouble.kind, ...DISK_WORDS[trouble.kind] };
       if (low === undefined) return { ok: true };
