@@ -104,14 +104,18 @@ interface SessionReports {
 type Step = SessionReports | { restart: RouterRestart };
 
 /**
- * The reports of each session in their order and together, and the sessions in an order that is the same at every node:
- * when a router asks two nodes at once, their commits wait for each other instead of both holding what the other wants.
+ * The reports of each session in their order and together, and the sessions in the order of their names, in which
+ * RouterOS counts up: a device's later session comes after its earlier one. That order is also the same at every node: when a
+ * router asks two nodes at once, their commits wait for each other instead of both holding what the other wants.
  */
 function inLockOrder(events: AccountingEvent[]): Step[] {
   const steps: Step[] = [];
   let sessions = new Map<string, SessionReports>();
   const take = () => {
-    steps.push(...[...sessions.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)));
+    const nameOf = (session: SessionReports) => session.reports[0].acct_session_id;
+    steps.push(
+      ...[...sessions.values()].sort((a, b) => compare(nameOf(a), nameOf(b)) || compare(a.key, b.key)),
+    );
     sessions = new Map();
   };
   for (const event of events) {
@@ -128,6 +132,10 @@ function inLockOrder(events: AccountingEvent[]): Step[] {
   }
   take();
   return steps;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const findSession = heldStatement(sql<Session>`select * from sessions where unique_key = ${''}`);
@@ -183,11 +191,13 @@ function grown(session: Session, report: SessionReport, name: 'upload_octets' | 
 
 /**
  * The session after a message. Counters only grow: a late or repeated message changes nothing. Once a router sent its
- * Stop the session stays closed; one that we closed otherwise opens again when it tells something new.
+ * Stop the session stays closed; one that we closed otherwise opens again when it tells something new, of a time after that.
  */
 function advance(session: Session, report: SessionReport): Advance {
   const stopped = session.state === 'closed' && session.terminate_cause !== null;
-  const silent = session.state === 'closed' && report.session_seconds <= session.session_seconds;
+  const silent =
+    session.state === 'closed' &&
+    (report.session_seconds <= session.session_seconds || report.at < (session.stopped_at ?? 0));
   const closes = report.kind === 'stop' || stopped || silent;
   return {
     session_seconds: Math.max(session.session_seconds, report.session_seconds),
@@ -368,16 +378,16 @@ const closeOlder = statement(
   sql`
     update sessions set state = 'closed', stopped_at = ${0}
     where credential_id = ${''} and state = 'open' and mac || '' = ${''} and router_id || '' = ${''}
-      and started_at <= ${0} and unique_key || '' <> ${''}`,
+      and started_at <= ${0} and updated_at <= ${0} and unique_key || '' <> ${''}`,
 );
 
 /**
- * A device has one session with one router: an older one that never said Stop gives way to the new. Another node may have
- * stored this very session a moment ago.
+ * A device has one session with one router: an older one that never said Stop, nor anything since, gives way to the new.
+ * Another node may have stored this very session a moment ago.
  */
 async function closeSuperseded(tx: Db, session: Session, at: number): Promise<void> {
   const { credential_id, mac, router_id, started_at, unique_key } = session;
-  await closeOlder(tx, [at, credential_id, mac, router_id, started_at, unique_key]);
+  await closeOlder(tx, [at, credential_id, mac, router_id, started_at, at, unique_key]);
 }
 
 const useEntitlement = statement(

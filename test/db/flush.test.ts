@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { createFlush, type Flush } from '../../src/db/flush.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { onSqlite, openSqlite } from '../../src/db/open.ts';
+import { onSqlite, openSqlite, withManners } from '../../src/db/open.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { keepStatements, type SqliteConnection } from '../../src/db/sqlite.ts';
 import { statement } from '../../src/db/statement.ts';
@@ -177,5 +177,50 @@ describe('statements of packets', () => {
     await db.destroy();
     // The last connection takes the log away with it: none is left open.
     expect(existsSync(`${file}-wal`)).toBe(false);
+  });
+
+  it('read a commit in the same turn of the event loop as what was before it', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'karibu-turn-')), 'karibu.db');
+    const db = withManners(await openSqlite(file), { hasty: true });
+    await sql`create table rows (id integer primary key, text text)`.execute(db);
+    let turns = 0;
+    setImmediate(() => turns++);
+    expect(await findRow(db, [1])).toEqual([]);
+    await sql`insert into rows values (1, 'one')`.execute(db);
+    expect(await findRow(db, [1])).toEqual([{ text: 'one' }]);
+    expect(turns).toBe(0);
+    await db.destroy();
+  });
+});
+
+describe('a way into the store', () => {
+  it('that is hasty is not told of the disk, while the others are', async () => {
+    const { db, waiting } = await heldStore();
+    const hasty = outcomeOf(insert(withManners(db, { hasty: true }), 1));
+    const other = outcomeOf(insert(db, 2));
+    await settle();
+    expect([hasty.over, other.over, waiting.length]).toEqual(['done', 'no', 1]);
+    for (const { done } of waiting) done();
+    await db.destroy();
+  });
+
+  it('that waits for something first does so before a read, a write and a transaction', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'karibu-first-')), 'karibu.db');
+    const store = await openSqlite(file);
+    await sql`create table rows (id integer primary key, text text)`.execute(store);
+    const findCount = statement(sql<{ n: number }>`select count(*) as n from rows`);
+    let asked = 0;
+    const db = withManners(store, {
+      async before() {
+        await insert(store, ++asked);
+      },
+    });
+    expect(await findCount(db, [])).toEqual([{ n: 1 }]);
+    expect(await count(db)).toBe(2);
+    await insert(db, 100);
+    expect(await db.transaction().execute((tx) => count(tx))).toBe(5);
+    expect(asked).toBe(4);
+    expect(await count(store)).toBe(5);
+    await store.destroy();
   });
 });
