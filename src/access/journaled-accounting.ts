@@ -25,7 +25,7 @@ export interface JournaledAccounting {
   catchUp(access: Pick<AccessRecord, 'credential_id' | 'username'>): Promise<boolean> | undefined;
   /** Stores what was told of any session; undefined when there is nothing. Never rejects: what the store refuses stays. */
   caughtUp(): Promise<void> | undefined;
-  /** Stores everything, and leaves the journal empty. Nothing may be added any more. */
+  /** Stores what waits, as far as the store takes it. Nothing may be added any more. */
   stop(): Promise<void>;
 }
 
@@ -242,9 +242,7 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
     newest = Math.max(newest, known);
     await storeOnDisk();
     if (left.length > 0) log.info('accounting read from the journal', { frames: left.length });
-    const opened = createJournal<SessionReport>({ path, last: newest, onDisk: take, store: storeOnDisk });
-    await opened.clear();
-    return opened;
+    return createJournal<SessionReport>({ path, last: newest, onDisk: take, store: storeOnDisk });
   }
 
   function ready(): Promise<Journal<SessionReport>> {
@@ -291,14 +289,7 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
       const opened = await journal?.catch(() => undefined);
       await storeAll();
       clearTimeout(timer);
-      if (!opened) return;
-      try {
-        await storeOnDisk();
-        await opened.clear();
-      } catch (error) {
-        log.error('accounting stays in the journal', { error });
-      }
-      await opened.close();
+      await opened?.close();
     },
   };
 }

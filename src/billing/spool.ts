@@ -24,7 +24,9 @@ export function openSpool(dataDir: string): Spool {
   let used = 0;
 
   function reserve(): number {
-    const { fd, held } = openReserved(file, ROOM_OCTETS);
+    const fd = openReserved(file, ROOM_OCTETS);
+    const held = Buffer.alloc(ROOM_OCTETS);
+    readSync(fd, held, 0, ROOM_OCTETS, 0);
     used = held.lastIndexOf(END) + 1;
     return fd;
   }

@@ -1,6 +1,6 @@
 // A file that puts small records on disk with one short write, ahead of the store that takes its time with them.
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fdatasync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fdatasync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { openReserved } from './reserved-file.ts';
 
@@ -29,8 +29,6 @@ export interface JournalFrame<T> {
 export interface Journal<T> {
   /** Resolves when the record is on disk; rejects when the disk refuses: then the record may or may not be found again. */
   append(record: T): Promise<void>;
-  /** Forgets all it holds; call it when that is in the store, on disk. */
-  clear(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -100,11 +98,14 @@ function framesOf<T>(half: Buffer): JournalFrame<T>[] {
 /** What the journal at `path` holds after the frame `last`, oldest first; nothing where there is no journal. */
 export function readJournal<T>(path: string, last: number, halfOctets = HALF_OCTETS): JournalFrame<T>[] {
   if (!existsSync(path)) return [];
-  const held = readFileSync(path);
-  return [held.subarray(0, halfOctets), held.subarray(halfOctets)]
-    .flatMap((half) => framesOf<T>(half))
-    .filter((frame) => frame.number > last)
-    .sort((a, b) => a.number - b.number);
+  const fd = openSync(path, 'r');
+  const half = Buffer.alloc(halfOctets);
+  const frames = [0, halfOctets].flatMap((at) => {
+    const length = readSync(fd, half, 0, halfOctets, at);
+    return framesOf<T>(half.subarray(0, length));
+  });
+  closeSync(fd);
+  return frames.filter((frame) => frame.number > last).sort((a, b) => a.number - b.number);
 }
 
 /**
@@ -115,7 +116,7 @@ export function readJournal<T>(path: string, last: number, halfOctets = HALF_OCT
  */
 export function createJournal<T>(options: JournalOptions<T>): Journal<T> {
   const { path, onDisk, store, halfOctets = HALF_OCTETS } = options;
-  let { fd } = openReserved(path, 2 * halfOctets);
+  let fd = openReserved(path, 2 * halfOctets);
   let number = options.last;
   let half = 0;
   let used = 0;
@@ -129,7 +130,7 @@ export function createJournal<T>(options: JournalOptions<T>): Journal<T> {
     await store();
     unlinkSync(path);
     closeSync(fd);
-    ({ fd } = openReserved(path, 2 * halfOctets));
+    fd = openReserved(path, 2 * halfOctets);
     suspect = false;
     used = 0;
     freed = Promise.resolve(true);
@@ -198,14 +199,6 @@ export function createJournal<T>(options: JournalOptions<T>): Journal<T> {
         waiting.push({ record, text: JSON.stringify(record), done, failed });
         running ??= run();
       });
-    },
-    async clear() {
-      await running;
-      const nothing = Buffer.alloc(HEAD_OCTETS);
-      for (const at of [0, halfOctets]) writeWhole(fd, nothing, at);
-      await syncFile(fd);
-      used = 0;
-      half = 0;
     },
     async close() {
       await running;

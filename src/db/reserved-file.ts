@@ -1,26 +1,28 @@
 // Files whose room is taken on the disk beforehand: writing into them needs none, and a flush is of what was written alone.
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+
+const NOTHING = Buffer.alloc(64 * 1024);
 
 /**
  * Opens a file for reading and writing, made where it is missing, and fills it with zeros up to `octets`, on disk when
- * this returns. Gives its handle and what it held.
+ * this returns. Gives its handle.
  * @throws what the system says.
  */
-export function openReserved(path: string, octets: number): { fd: number; held: Buffer } {
+export function openReserved(path: string, octets: number): number {
   closeSync(openSync(path, 'a', 0o600));
   const fd = openSync(path, 'r+');
   try {
-    const whole = Buffer.alloc(octets);
-    const length = readSync(fd, whole, 0, octets, 0);
-    if (length < octets) {
-      writeSync(fd, whole, length, octets - length, length);
-      fsyncSync(fd);
-      const folder = openSync(dirname(path), 'r');
-      fsyncSync(folder);
-      closeSync(folder);
+    let length = fstatSync(fd).size;
+    if (length >= octets) return fd;
+    while (length < octets) {
+      length += writeSync(fd, NOTHING, 0, Math.min(NOTHING.length, octets - length), length);
     }
-    return { fd, held: whole.subarray(0, length) };
+    fsyncSync(fd);
+    const folder = openSync(dirname(path), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+    return fd;
   } catch (error) {
     closeSync(fd);
     throw error;

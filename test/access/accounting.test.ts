@@ -309,6 +309,19 @@ onEveryStore('an accounting message', (store) => {
     expect((await all(store())).filter((session) => session.state === 'open')).toHaveLength(1);
   });
 
+  it('of a time before its session gave way to a newer one is counted, and opens it no more', async () => {
+    const access = await someAccess(store());
+    const older = report({ ...named(access, 'a1'), acct_session_id: 's1', at: NOW });
+    const newer = report({ ...named(access, 'a2'), acct_session_id: 's2', at: NOW + 600_000 });
+    await recordAccounting(store(), [older, newer], NOW + 600_000);
+    const late = { ...older, kind: 'interim' as const, session_seconds: 500, upload_octets: 5 };
+    await recordAccounting(store(), [{ ...late, at: NOW + 599_000 }], NOW + 601_000);
+    const first = async () => (await all(store())).find((session) => session.acct_session_id === 's1');
+    expect(await first()).toMatchObject({ state: 'closed', upload_octets: 5, stopped_at: NOW + 600_000 });
+    await recordAccounting(store(), [{ ...late, session_seconds: 700, at: NOW + 700_000 }], NOW + 700_000);
+    expect(await first()).toMatchObject({ state: 'open' });
+  });
+
   it('that arrives late, the first of an older session, leaves the newer one open', async () => {
     const access = await someAccess(store());
     const newer = report({ ...named(access, 'a2'), acct_session_id: 's2', at: NOW + 600_000 });
