@@ -28,7 +28,7 @@ const PRAGMAS = [
   'temp_store = MEMORY',
 ];
 // The system's own cache holds the rest; more of it here only keeps an idle program large.
-const WRITER = ['cache_size = -16384'];
+const WRITER = ['cache_size = -4096'];
 const READER = ['cache_size = -2048', `mmap_size = ${4 * 2 ** 30}`, 'query_only = ON'];
 
 type Connect = (path: string, pragmas: readonly string[]) => SqliteConnection;
