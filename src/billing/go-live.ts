@@ -268,7 +268,10 @@ async function readBalanceTest(
   if (request.state === 'done') {
     const known = await readBalance(db);
     const accounts = known?.request_id === request.id ? known.accounts : [];
-    const sums = accounts.map((one) => `${one.account} ${formatMoney(one.current_cents, one.currency)}`);
+    const sums = accounts
+      .filter((one) => one.current_cents !== 0)
+      .map((one) => `${one.account} ${formatMoney(one.current_cents, one.currency)}`);
+    if (accounts.length > 0 && sums.length === 0) sums.push('every account is empty');
     const took = seconds((request.answered_at ?? request.created_at) - request.created_at);
     return { state: 'ok', message: [`M-PESA answered in ${took}`, ...sums].join(' · '), hint: null };
   }

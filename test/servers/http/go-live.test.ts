@@ -311,11 +311,12 @@ describe('the question for the balance', () => {
   test('is answered by a notice: what M-PESA holds, and how long the password lasts', async () => {
     await save({ callback_base_url: base });
     await call('PUT', '/go-live/initiator', INITIATOR);
+    mpesa.setKnobs({ org_opening_shillings: 1234 });
     expect(await ask()).toMatchObject({ state: 'waiting', at: NOW });
     await answered();
     expect(await stepOf('initiator')).toMatchObject({
       state: 'ok',
-      message: expect.stringMatching(/answered in .*Utility Account KES [\d,]+.*ends in 90 days/),
+      message: expect.stringMatching(/answered in \d+ s · Utility Account KES 1,234\. .*ends in 90 days/),
       hint: null,
     });
     await call('PUT', '/go-live/initiator', { password: 'another' });
@@ -343,6 +344,14 @@ describe('the question for the balance', () => {
       message: expect.stringContaining(`M-PESA answered ${initiator_result_code}`),
       hint: expect.stringMatching(hint),
     });
+  });
+
+  test('of an account without money says that', async () => {
+    await save({ callback_base_url: base });
+    await call('PUT', '/go-live/initiator', INITIATOR);
+    await ask();
+    await answered();
+    expect((await stepOf('initiator')).message).toContain('every account is empty');
   });
 
   test('that waited too long at M-PESA says so', async () => {

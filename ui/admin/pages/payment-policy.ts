@@ -34,7 +34,7 @@ export function PaymentPolicyPart({ policy, onSaved }: { policy: PaymentPolicy; 
     ]} />
     <div class="field-row">
       <${Field} form=${form} name="paste_minutes" label="Minutes for a pasted code" inputmode="numeric"
-        suffix="min" hint="Access while M-PESA is asked about the code. 0: none until M-PESA confirms." />
+        suffix="min" hint="Access while M-PESA is asked: once a device, for codes that look like today’s. 0: none until M-PESA confirms." />
       <${Field} form=${form} name="paste_kbps" label="Its rate" inputmode="numeric" suffix="kbps"
         hint="Both ways" />
     </div>

@@ -91,7 +91,14 @@ export function Segments(props: {
   options: [value: string, label: string][];
   onPick: (value: string) => void;
 }) {
-  return html`<div class="segments" role="group" aria-label=${props.label}>
+  const row = useRef<HTMLDivElement>(null);
+  // On a phone the row is wider than the page: what is on must be seen.
+  useEffect(() => {
+    const on = row.current?.querySelector<HTMLElement>('[aria-pressed="true"]');
+    if (row.current && on)
+      row.current.scrollLeft = on.offsetLeft - row.current.clientWidth / 2 + on.offsetWidth / 2;
+  }, [props.value]);
+  return html`<div class="segments" role="group" aria-label=${props.label} ref=${row}>
     ${props.options.map(
       ([value, label]) =>
         html`<button key=${value} type="button" aria-pressed=${value === props.value}
