@@ -12,11 +12,7 @@ beforeAll(async () => {
   site = await startSite();
 });
 afterAll(() => site.close());
-beforeEach(() => {
-  site.time.now = NOW;
-  site.peer.asked.length = 0;
-  site.peer.agrees = true;
-});
+beforeEach(() => site.begin());
 
 const GIB = 2 ** 30;
 const MINUTE = 60_000;

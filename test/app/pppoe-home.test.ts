@@ -9,7 +9,6 @@ import {
 } from '../../src/protocols/radius/attributes.ts';
 import { challengeHash, ntPasswordHash, ntResponse } from '../../src/protocols/radius/mschap.ts';
 import { Code } from '../../src/protocols/radius/packet.ts';
-import { NOW } from '../access/fixtures.ts';
 import { hasRadclient, radclient } from '../e2e/support/radclient.ts';
 import { until } from '../e2e/support/until.ts';
 import { SECRET, type Site, startSite } from './site.ts';
@@ -19,11 +18,7 @@ beforeAll(async () => {
   site = await startSite();
 });
 afterAll(() => site.close());
-beforeEach(() => {
-  site.time.now = NOW;
-  site.peer.asked.length = 0;
-  site.peer.agrees = true;
-});
+beforeEach(() => site.begin());
 
 const MONTH = { kind: 'pppoe', validity_seconds: 30 * 86_400, rate_down_kbps: 10_000, rate_up_kbps: 5000 };
 const MAC = 'AA:BB:CC:00:10:01';

@@ -165,6 +165,12 @@ export async function startSite() {
   }
 
   return {
+    /** As at the start: the time, and a CoA door that agrees and was asked for nothing. */
+    begin() {
+      time.now = NOW;
+      peer.asked.length = 0;
+      peer.agrees = true;
+    },
     ...app,
     bound,
     time,

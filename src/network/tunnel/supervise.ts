@@ -51,6 +51,19 @@ export interface ProgramState {
   lines: string[];
 }
 
+export const NOT_STARTED: Omit<ProgramState, 'stage'> = {
+  url: null,
+  problem: null,
+  hint: null,
+  pid: null,
+  starts: 0,
+  started_at: null,
+  checked_at: null,
+  reached_at: null,
+  next_start_at: null,
+  lines: [],
+};
+
 export interface Supervised {
   state(): ProgramState;
   /** Asks from outside now. */
@@ -89,19 +102,7 @@ function missing(program: string): { problem: string; hint: string } {
 export function supervise(options: SuperviseOptions): Supervised {
   const { call, now, monotonic } = options;
   const pace: Pace = { ...PACE, ...options.pace };
-  const state: ProgramState = {
-    stage: 'starting',
-    url: call.url,
-    problem: null,
-    hint: null,
-    pid: null,
-    starts: 0,
-    started_at: null,
-    checked_at: null,
-    reached_at: null,
-    next_start_at: null,
-    lines: [],
-  };
+  const state: ProgramState = { ...NOT_STARTED, stage: 'starting', url: call.url };
   let stopped = false;
   let child: ChildProcess | undefined;
   let wake: () => void = () => undefined;

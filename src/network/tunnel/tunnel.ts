@@ -11,26 +11,15 @@ import { endLeftovers } from './leftovers.ts';
 import { cloudflaredCall, sshCall } from './programs.ts';
 import { askFromOutside, createEcho, type Reach } from './reach.ts';
 import { readTunnelSettings, type SenderRule, type TunnelMode, type TunnelSettings } from './settings.ts';
-import { type Pace, type Supervised, supervise } from './supervise.ts';
+import { NOT_STARTED, type Pace, type ProgramState, type Supervised, supervise } from './supervise.ts';
 
 /** off: there is no way in; unknown: nobody has looked yet. */
 export type TunnelStage = 'off' | 'unknown' | 'starting' | 'up' | 'unreachable' | 'waiting' | 'stopped';
 
 /** The way in as the admin page shows it. */
-export interface TunnelState {
+export interface TunnelState extends Omit<ProgramState, 'stage'> {
   mode: TunnelMode;
   stage: TunnelStage;
-  url: string | null;
-  problem: string | null;
-  hint: string | null;
-  pid: number | null;
-  starts: number;
-  started_at: number | null;
-  checked_at: number | null;
-  reached_at: number | null;
-  next_start_at: number | null;
-  /** What the program printed last. */
-  lines: string[];
   /** Notices that wait at the relay, and those it has handed over since the start. */
   waiting: number | null;
   taken: number | null;
@@ -69,20 +58,7 @@ export interface Tunnel {
   senders(): SenderRule;
 }
 
-const NOTHING = {
-  url: null,
-  problem: null,
-  hint: null,
-  pid: null,
-  starts: 0,
-  started_at: null,
-  checked_at: null,
-  reached_at: null,
-  next_start_at: null,
-  lines: [],
-  waiting: null,
-  taken: null,
-};
+const NOTHING = { ...NOT_STARTED, waiting: null, taken: null };
 
 /** The settings that a running tunnel was started with. */
 function wayOf({ proxies: _, sender_header: __, ...way }: TunnelSettings): string {

@@ -144,6 +144,9 @@ describe('the admin API refuses', () => {
     void: { reason: 'x' },
     attach: { order_id: NOBODY },
     reverse: { remarks: 'twice paid' },
+    reversal: { went_back: true },
+    moves: { purpose: 'expense', amount_cents: 1, note: 'x' },
+    'take-back': { reason: 'x' },
     count: { counted_cents: 0 },
     close: { counted_cents: 0 },
   };

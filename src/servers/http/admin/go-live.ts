@@ -22,6 +22,7 @@ import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { Initiator } from '../../../protocols/mpesa/index.ts';
 import type { HttpContext } from '../context.ts';
+import { changeSettings } from './change-settings.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const maybeTime = z.number().int().nullable();
@@ -209,12 +210,10 @@ export const goLiveRoutes = [
     }),
     answer: goLiveAnswer,
     async handle({ ctx, actor, body, now }) {
-      await ctx.db.transaction().execute(async (tx) => {
-        const before = await viewInitiator(tx);
-        await updateInitiator(tx, ctx.vault, present(body), now);
-        const after = await viewInitiator(tx);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'initiator', before, after };
-        await audit(tx, actor, entry, now);
+      await changeSettings(ctx.db, actor, now, {
+        name: 'initiator',
+        read: viewInitiator,
+        write: (tx) => updateInitiator(tx, ctx.vault, present(body), now),
       });
       return wholeList(ctx);
     },

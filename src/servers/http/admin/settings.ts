@@ -10,7 +10,6 @@ import {
 import { readPaymentPolicy, updatePaymentPolicy } from '../../../billing/policy.ts';
 import { AppError } from '../../../errors.ts';
 import { readAccountingSettings, updateAccountingSettings } from '../../../operators/accounting-settings.ts';
-import { audit } from '../../../operators/audit.ts';
 import { readBusiness, updateBusiness } from '../../../operators/business.ts';
 import {
   accountingAnswer,
@@ -21,6 +20,7 @@ import {
   settingsAnswer,
   testAnswer,
 } from './answers.ts';
+import { changeSettings } from './change-settings.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const httpUrl = z
@@ -127,15 +127,12 @@ export const settingRoutes = [
     access: MANAGERS,
     body: outages,
     answer: outageSettingsAnswer,
-    async handle({ ctx, actor, body, now }) {
-      return ctx.db.transaction().execute(async (tx) => {
-        const before = await readOutageSettings(tx);
-        const after = await updateOutageSettings(tx, present(body), now);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'outages', before, after };
-        await audit(tx, actor, entry, now);
-        return after;
-      });
-    },
+    handle: ({ ctx, actor, body, now }) =>
+      changeSettings(ctx.db, actor, now, {
+        name: 'outages',
+        read: readOutageSettings,
+        write: (tx) => updateOutageSettings(tx, present(body), now),
+      }),
   }),
   route({
     method: 'put',
@@ -144,15 +141,12 @@ export const settingRoutes = [
     access: MANAGERS,
     body: paymentPolicy,
     answer: paymentPolicyAnswer,
-    async handle({ ctx, actor, body, now }) {
-      return ctx.db.transaction().execute(async (tx) => {
-        const before = await readPaymentPolicy(tx);
-        const after = await updatePaymentPolicy(tx, present(body), now);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'payment policy', before, after };
-        await audit(tx, actor, entry, now);
-        return after;
-      });
-    },
+    handle: ({ ctx, actor, body, now }) =>
+      changeSettings(ctx.db, actor, now, {
+        name: 'payment policy',
+        read: readPaymentPolicy,
+        write: (tx) => updatePaymentPolicy(tx, present(body), now),
+      }),
   }),
   route({
     method: 'put',
@@ -161,19 +155,12 @@ export const settingRoutes = [
     access: MANAGERS,
     body: business,
     answer: businessAnswer,
-    async handle({ ctx, actor, body, now }) {
-      return ctx.db.transaction().execute(async (tx) => {
-        const before = await readBusiness(tx);
-        const after = await updateBusiness(tx, present(body), now);
-        await audit(
-          tx,
-          actor,
-          { action: 'update', entity: 'settings', entity_name: 'business', before, after },
-          now,
-        );
-        return after;
-      });
-    },
+    handle: ({ ctx, actor, body, now }) =>
+      changeSettings(ctx.db, actor, now, {
+        name: 'business',
+        read: readBusiness,
+        write: (tx) => updateBusiness(tx, present(body), now),
+      }),
   }),
   route({
     method: 'put',
@@ -182,15 +169,12 @@ export const settingRoutes = [
     access: MANAGERS,
     body: accounting,
     answer: accountingAnswer,
-    async handle({ ctx, actor, body, now }) {
-      return ctx.db.transaction().execute(async (tx) => {
-        const before = await readAccountingSettings(tx);
-        const after = await updateAccountingSettings(tx, present(body), now);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'accounting', before, after };
-        await audit(tx, actor, entry, now);
-        return after;
-      });
-    },
+    handle: ({ ctx, actor, body, now }) =>
+      changeSettings(ctx.db, actor, now, {
+        name: 'accounting',
+        read: readAccountingSettings,
+        write: (tx) => updateAccountingSettings(tx, present(body), now),
+      }),
   }),
   route({
     method: 'put',
@@ -199,19 +183,14 @@ export const settingRoutes = [
     access: MANAGERS,
     body: mpesa,
     answer: mpesaAnswer,
-    async handle({ ctx, actor, body, now }) {
-      return ctx.db.transaction().execute(async (tx) => {
-        const before = await viewMpesaSettings(tx);
-        await writeMpesaSettings(tx, ctx.vault, await completeMpesaSettings(tx, ctx.vault, body), now);
-        const after = await viewMpesaSettings(tx);
-        const secrets = (['consumer_key', 'consumer_secret', 'passkey'] as const).filter(
-          (name) => body[name],
-        );
-        const entry = { action: 'update', entity: 'settings', entity_name: 'mpesa', before };
-        await audit(tx, actor, { ...entry, after: { ...after, replaced: secrets } }, now);
-        return after;
-      });
-    },
+    handle: ({ ctx, actor, body, now }) =>
+      changeSettings(ctx.db, actor, now, {
+        name: 'mpesa',
+        read: viewMpesaSettings,
+        write: async (tx) =>
+          writeMpesaSettings(tx, ctx.vault, await completeMpesaSettings(tx, ctx.vault, body), now),
+        replaced: (['consumer_key', 'consumer_secret', 'passkey'] as const).filter((name) => body[name]),
+      }),
   }),
   route({
     method: 'post',

@@ -11,6 +11,7 @@ import { audit } from '../../../operators/audit.ts';
 import { parseConfirmationSms } from '../../../protocols/mpesa/index.ts';
 import type { HttpContext } from '../context.ts';
 import { smsSettingsAnswer, testAnswer } from './answers.ts';
+import { changeSettings } from './change-settings.ts';
 import { MANAGERS, present, type Route, route } from './route.ts';
 
 async function shown(ctx: HttpContext) {
@@ -52,11 +53,10 @@ export const smsPaymentRoutes: Route[] = [
       .partial(),
     answer: smsSettingsAnswer,
     async handle({ ctx, actor, body, now }) {
-      await ctx.db.transaction().execute(async (tx) => {
-        const before = await readSmsSettings(tx);
-        const after = await updateSmsSettings(tx, present(body), now);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'sms payments', before, after };
-        await audit(tx, actor, entry, now);
+      await changeSettings(ctx.db, actor, now, {
+        name: 'sms payments',
+        read: readSmsSettings,
+        write: (tx) => updateSmsSettings(tx, present(body), now),
       });
       return shown(ctx);
     },

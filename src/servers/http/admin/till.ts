@@ -21,7 +21,6 @@ import {
   updateTillSettings,
 } from '../../../billing/till.ts';
 import { AppError } from '../../../errors.ts';
-import { audit } from '../../../operators/audit.ts';
 import {
   cashSaleAnswer,
   currentTillAnswer,
@@ -31,6 +30,7 @@ import {
   tillSettingsAnswer,
 } from './answers.ts';
 import { CASHIERS, checkOwn, manages, viewSale } from './cash-sales.ts';
+import { changeSettings } from './change-settings.ts';
 import { MANAGERS, pageOf, pageQuery, present, type Route, route } from './route.ts';
 
 /** KES 1,000,000: nobody holds more in a drawer. */
@@ -161,10 +161,10 @@ export const tillRoutes: Route[] = [
     }),
     answer: tillSessionAnswer,
     async handle({ ctx, c, actor, params, body, now }) {
-      const key = c.req.header('idempotency-key')?.slice(0, 200);
-      if (!key) throw new AppError('invalid', 'Send an Idempotency-Key, so that a repeat counts once.');
       const session = await getTillSession(ctx.db, params.id as string);
       checkOwn(c.get('account'), session.account_id);
+      const key = c.req.header('idempotency-key')?.slice(0, 200);
+      if (!key) throw new AppError('invalid', 'Send an Idempotency-Key, so that a repeat counts once.');
       await moveDrawer(ctx.db, session.id, { ...body, key }, actor, now);
       return viewTill(await getTillSession(ctx.db, session.id));
     },
@@ -213,12 +213,10 @@ export const tillRoutes: Route[] = [
     body: z.object({ required: z.boolean() }).partial(),
     answer: tillSettingsAnswer,
     handle: ({ ctx, actor, body, now }) =>
-      ctx.db.transaction().execute(async (tx) => {
-        const before = await readTillSettings(tx);
-        const after = await updateTillSettings(tx, present(body), now);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'till', before, after };
-        await audit(tx, actor, entry, now);
-        return after;
+      changeSettings(ctx.db, actor, now, {
+        name: 'till',
+        read: readTillSettings,
+        write: (tx) => updateTillSettings(tx, present(body), now),
       }),
   }),
 ];

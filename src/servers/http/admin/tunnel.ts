@@ -7,9 +7,9 @@ import {
   updateTunnelSettings,
   viewTunnelSettings,
 } from '../../../network/tunnel/settings.ts';
-import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { testAnswer } from './answers.ts';
+import { changeSettings } from './change-settings.ts';
 import { MANAGERS, present, route } from './route.ts';
 
 const text = z.string();
@@ -146,13 +146,11 @@ export const tunnelRoutes = [
     body: form,
     answer: tunnelAnswer,
     async handle({ ctx, actor, body, now }) {
-      await ctx.db.transaction().execute(async (tx) => {
-        const before = await viewTunnelSettings(tx);
-        await updateTunnelSettings(tx, ctx.vault, present(body), now);
-        const after = await viewTunnelSettings(tx);
-        const replaced = (['cloudflared_token', 'hub_token'] as const).filter((name) => body[name]);
-        const entry = { action: 'update', entity: 'settings', entity_name: 'tunnel', before };
-        await audit(tx, actor, { ...entry, after: { ...after, replaced } }, now);
+      await changeSettings(ctx.db, actor, now, {
+        name: 'tunnel',
+        read: viewTunnelSettings,
+        write: (tx) => updateTunnelSettings(tx, ctx.vault, present(body), now),
+        replaced: (['cloudflared_token', 'hub_token'] as const).filter((name) => body[name]),
       });
       await ctx.tunnel.reload();
       return wholeTunnel(ctx);
@@ -169,17 +167,10 @@ export const tunnelRoutes = [
     }),
     answer: tunnelAnswer,
     async handle({ ctx, actor, body, now }) {
-      await ctx.db.transaction().execute(async (tx) => {
-        const before = { trusted: await readTrustedSources(tx) };
-        const after = { trusted: await writeTrustedSources(tx, body.trusted, now) };
-        const entry = {
-          action: 'update',
-          entity: 'settings',
-          entity_name: 'callback sources',
-          before,
-          after,
-        };
-        await audit(tx, actor, entry, now);
+      await changeSettings(ctx.db, actor, now, {
+        name: 'callback sources',
+        read: async (tx) => ({ trusted: await readTrustedSources(tx) }),
+        write: (tx) => writeTrustedSources(tx, body.trusted, now),
       });
       return wholeTunnel(ctx);
     },
