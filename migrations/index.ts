@@ -9,6 +9,7 @@ import * as evidence from './0007-evidence.ts';
 import * as ledger from './0008-ledger.ts';
 import * as match from './0009-match.ts';
 import * as settle from './0010-settle.ts';
+import * as statements from './0010-statements.ts';
 import * as desk from './0011-desk.ts';
 
 export const migrations: Record<string, Migration> = {
@@ -21,5 +22,6 @@ export const migrations: Record<string, Migration> = {
   '0008-ledger': ledger,
   '0009-match': match,
   '0010-settle': settle,
+  '0010-statements': statements,
   '0011-desk': desk,
 };

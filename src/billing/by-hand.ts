@@ -42,6 +42,7 @@ export async function findPayer(tx: Db, money: Money, now: number): Promise<stri
     .distinct()
     .where('p.payer', '=', mask)
     .where('p.payer_name', '=', money.payer_name)
+    .where('p.subscriber_id', 'is not', null)
     .limit(2)
     .execute();
   const fitting = before.filter(({ msisdn }) => msisdn !== null && fitsMask(mask, msisdn));

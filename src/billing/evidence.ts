@@ -25,6 +25,8 @@ export interface EvidenceInput {
   receipt?: string;
   /** Why it is not believed before M-PESA says the same when asked. */
   doubt?: string | undefined;
+  /** The caller settles it in its own transaction: no task is left for it. */
+  settled_here?: boolean;
   /** What makes it another message than one with the same words: the question that it answers. */
   occasion?: string;
 }
@@ -68,7 +70,8 @@ export async function keepEvidence(db: Db, input: EvidenceInput, now: number): P
       received_at: now,
       processed_at: null,
     });
-    if (evidence && acted) await enqueueTask(tx, 'settle_evidence', { evidence_id: evidence.id }, now);
+    if (evidence && acted && !input.settled_here)
+      await enqueueTask(tx, 'settle_evidence', { evidence_id: evidence.id }, now);
     return evidence;
   };
   return db.isTransaction ? keep(db) : db.transaction().execute(keep);

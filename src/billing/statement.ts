@@ -1,23 +1,19 @@
-// Compares the organisation's statement with the payments, so that a lost notice is found and a forged one shows.
-import { setImmediate } from 'node:timers/promises';
+// Reads the organisation's statement beside the payments, so that a lost notice is found and a forged one shows.
 import type { Db } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
 import { formatMoney } from '../lib/money.ts';
-import type { Vault } from '../lib/secrets.ts';
-import { parseStatement, type StatementPayment, type StatementReversal } from '../protocols/mpesa/index.ts';
-import { keepEvidence } from './evidence.ts';
-import { bookPayment } from './ledger.ts';
-import { moneyOfStatement } from './money.ts';
-import { findPaymentByReceipt, type Payment } from './payments.ts';
-import { settleEvidence } from './settle.ts';
+import {
+  parseStatement,
+  type StatementPayment,
+  type StatementPeriod,
+  type StatementReversal,
+} from '../protocols/mpesa/index.ts';
+import type { Payment } from './payments.ts';
 import { isOwnShortcode } from './trust.ts';
-import { withdrawGrant } from './withdraw-grant.ts';
 
 const CHUNK = 500;
 /** M-PESA's clock and ours may differ: payments so near the statement's ends are not missed. */
 const EDGE_MS = 5 * 60_000;
-/** More are counted, not named. */
-const MOST_NAMED = 500;
 
 /** A payment of ours that the statement of its time does not have. */
 export type MissingPayment = Pick<
@@ -45,24 +41,8 @@ export interface StatementReading {
   reversals: StatementReversal[];
   to_check: StatementDoubt[];
   missing: MissingPayment[];
-}
-
-/** What came of an import. `settled` and `unmatched` are of `new`, what Karibu did not know. */
-export interface StatementOutcome {
-  rows: number;
-  matched: number;
-  new: number;
-  settled: number;
-  unmatched: number;
-  reversed: number;
-  /** Paid in and gone back, which Karibu knew nothing of. */
-  returned: number;
-  others: number;
-  unreadable: number;
-  to_check: StatementDoubt[];
-  missing_count: number;
-  /** The first 500. */
-  missing: MissingPayment[];
+  /** The time it speaks of; undefined when it names none and has no line with a time. */
+  period: StatementPeriod | undefined;
 }
 
 /** Payments by receipt, in chunks that every store takes. */
@@ -79,31 +59,50 @@ async function findByReceipts(db: Db, receipts: readonly string[]) {
   return found;
 }
 
-/** Payments between the first and the last line of a statement that are not on it. */
-async function findMissing(db: Db, payments: readonly StatementPayment[]): Promise<MissingPayment[]> {
-  const on = new Set(payments.map((payment) => payment.receipt));
+/**
+ * The time a statement speaks of: as it says itself, where that was over by `now`, else from its first line to its last,
+ * since a statement of today ends when it was exported.
+ */
+function periodOf(
+  said: StatementPeriod | undefined,
+  payments: readonly StatementPayment[],
+  now: number,
+): StatementPeriod | undefined {
   let [from, to] = [Number.POSITIVE_INFINITY, 0];
   for (const { at } of payments) {
     if (at === undefined) continue;
     from = Math.min(from, at);
     to = Math.max(to, at);
   }
-  if (to - from <= 2 * EDGE_MS) return [];
+  if (said) return said.to < now ? said : to > said.from ? { from: said.from, to } : undefined;
+  return to > from ? { from, to } : undefined;
+}
+
+/** Payments of a statement's time that are not on it: those without a receipt first, since the statement may bring it. */
+async function findMissing(
+  db: Db,
+  period: StatementPeriod | undefined,
+  payments: readonly StatementPayment[],
+): Promise<MissingPayment[]> {
+  if (!period || period.to - period.from <= 2 * EDGE_MS) return [];
+  const on = new Set(payments.map((payment) => payment.receipt));
   const ours = await db
     .selectFrom('payments')
     .select(['id', 'receipt', 'amount_cents', 'received_at', 'state', 'msisdn'])
-    .where('received_at', '>', from + EDGE_MS)
-    .where('received_at', '<', to - EDGE_MS)
+    .where('received_at', '>', period.from + EDGE_MS)
+    .where('received_at', '<', period.to - EDGE_MS)
     .where('gateway', '=', 'mpesa')
     .orderBy('received_at')
     .execute();
-  return ours.filter(({ receipt }) => receipt === null || !on.has(receipt));
+  const missing = ours.filter(({ receipt }) => receipt === null || !on.has(receipt));
+  const named = missing.filter(({ receipt }) => receipt !== null);
+  return [...missing.filter(({ receipt }) => receipt === null), ...named];
 }
 
 /**
  * Reads a statement beside the payments; writes nothing. Throws `invalid` when it is none, or another shortcode's.
  */
-export async function readStatement(db: Db, text: string): Promise<StatementReading> {
+export async function readStatement(db: Db, text: string, now: number): Promise<StatementReading> {
   const statement = parseStatement(text);
   if (!statement.ok) {
     throw new AppError('invalid', 'This is no statement: no line names the columns.', {
@@ -116,6 +115,7 @@ export async function readStatement(db: Db, text: string): Promise<StatementRead
       hint: 'Choose the statement of the shortcode in Settings.',
     });
   }
+  const period = periodOf(statement.period, payments, now);
   const known = await findByReceipts(db, [
     ...new Set([...payments.map(({ receipt }) => receipt), ...reversals.map(({ of }) => of)]),
   ]);
@@ -152,97 +152,7 @@ export async function readStatement(db: Db, text: string): Promise<StatementRead
       const payment = known.get(of);
       return payment?.amount_cents === amount_cents && payment.state !== 'reversed';
     }),
-    missing: await findMissing(db, payments),
-  };
-}
-
-/** Marks the payment that a reversal undoes and takes back what it gave; false when that was done before. */
-async function reversePayment(
-  db: Db,
-  reversal: StatementReversal,
-  body: string,
-  now: number,
-): Promise<boolean> {
-  const about = { kind: 'reversal' as const, order_id: null, receipt: reversal.of, source_address: null };
-  await keepEvidence(db, { ...about, body, quarantine: 'About a payment sent back.' }, now);
-  return db.transaction().execute(async (tx) => {
-    const payment = await tx
-      .updateTable('payments')
-      .set({ state: 'reversed', reversal: null })
-      .where('receipt', '=', reversal.of)
-      .where('gateway', '=', 'mpesa')
-      .where('amount_cents', '=', reversal.amount_cents)
-      .where('state', '<>', 'reversed')
-      .returningAll()
-      .executeTakeFirst();
-    if (!payment) return false;
-    await tx
-      .updateTable('evidence')
-      .set({ state: 'used', summary: 'The money went back.', processed_at: now, payment_id: payment.id })
-      .where('kind', '=', 'reversal')
-      .where('receipt', '=', reversal.of)
-      .where('state', '=', 'quarantined')
-      .execute();
-    await withdrawGrant(tx, payment as Payment, now);
-    await bookPayment(tx, payment.id, now);
-    return true;
-  });
-}
-
-/** What an import kept that was cut off before it settled. */
-async function findUnsettled(db: Db, receipt: string): Promise<{ id: string } | undefined> {
-  return db
-    .selectFrom('evidence')
-    .select('id')
-    .where('receipt', '=', receipt)
-    .where('kind', '=', 'statement')
-    .where('state', '=', 'received')
-    .executeTakeFirst();
-}
-
-/**
- * Brings the payments to what the statement says, each receipt in transactions of its own: after a power cut the same
- * statement is imported again, and one that was imported changes nothing.
- */
-export async function applyStatement(
-  db: Db,
-  vault: Vault,
-  reading: StatementReading,
-  now: number,
-): Promise<StatementOutcome> {
-  const { rows, others, unreadable, matched } = reading;
-  const to_check = [...reading.to_check];
-  const counts = { new: 0, settled: 0, unmatched: 0, reversed: 0, returned: reading.returned.length };
-  const found = new Set<string>();
-  for (const row of reading.returned) {
-    const about = { kind: 'statement' as const, order_id: null, receipt: row.receipt, source_address: null };
-    const quarantine = 'The money went back before Karibu knew of it.';
-    await keepEvidence(db, { ...about, body: JSON.stringify(moneyOfStatement(row)), quarantine }, now);
-    await setImmediate();
-  }
-  for (const row of reading.fresh) {
-    const about = { kind: 'statement' as const, order_id: null, receipt: row.receipt, source_address: null };
-    const body = JSON.stringify(moneyOfStatement(row));
-    const evidence = await keepEvidence(db, { ...about, body }, now);
-    if (evidence) counts.new++;
-    const left = evidence ?? (await findUnsettled(db, row.receipt));
-    if (left) await settleEvidence(db, vault, left.id, now);
-    const payment = await findPaymentByReceipt(db, row.receipt);
-    if (payment) found.add(payment.id);
-    else to_check.push({ receipt: row.receipt, problem: 'It is kept aside: look at its evidence.' });
-    if (evidence && payment?.state === 'settled') counts.settled++;
-    else if (evidence) counts.unmatched++;
-    // RADIUS packets are read between turns of the event loop.
-    await setImmediate();
-  }
-  for (const reversal of reading.reversals) {
-    if (await reversePayment(db, reversal, JSON.stringify(reversal), now)) counts.reversed++;
-    await setImmediate();
-  }
-  const missing = reading.missing.filter(({ id }) => !found.has(id));
-  return {
-    ...{ rows, matched, ...counts, others, unreadable, to_check: to_check.slice(0, MOST_NAMED) },
-    missing_count: missing.length,
-    missing: missing.slice(0, MOST_NAMED),
+    missing: await findMissing(db, period, payments),
+    period,
   };
 }

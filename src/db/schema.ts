@@ -567,7 +567,46 @@ export interface MpesaRequestsTable {
   answered_at: number | null;
 }
 
+export interface StatementImportsTable {
+  id: string;
+  /** writing: its parts are being written down; settling: a task works them off. */
+  state: 'writing' | 'settling' | 'ready';
+  rows: number;
+  matched: number;
+  /** Payments that Karibu did not know. */
+  found: number;
+  /** Lines to be worked off, and those that are. */
+  lines: number;
+  done: number;
+  settled: number;
+  unmatched: number;
+  reversed: number;
+  returned: number;
+  others: number;
+  unreadable: number;
+  missing_count: number;
+  /** JSON: what a person has to look at. */
+  to_check: string;
+  /** JSON: the first payments of ours that the statement has not. */
+  missing: string;
+  /** The time it speaks of. */
+  from_at: number | null;
+  to_at: number | null;
+  created_by: string | null;
+  created_at: number;
+  ready_at: number | null;
+}
+
+export interface StatementPartsTable {
+  import_id: string;
+  part: number;
+  /** JSON: some lines, gone when they are worked off. */
+  lines: string;
+}
+
 export interface Tables {
+  statement_imports: StatementImportsTable;
+  statement_parts: StatementPartsTable;
   ledger_entries: LedgerEntriesTable;
   ledger_lines: LedgerLinesTable;
   ledger_days: LedgerDaysTable;

@@ -30,6 +30,8 @@ export interface TaskPayloads {
   activate: { order_id: string };
   /** Give entitlements back what they lost to an outage. */
   extend_entitlements: { outage_id: string };
+  /** Settle the lines of a statement. */
+  settle_statement: { import_id: string };
   /** Make the vouchers of a batch. */
   make_vouchers: { batch_id: string };
 }
@@ -42,6 +44,7 @@ export const TASK_KINDS: readonly TaskKind[] = [
   'disconnect_session',
   'activate',
   'extend_entitlements',
+  'settle_statement',
   'make_vouchers',
 ];
 export type Task = Row<'tasks'>;

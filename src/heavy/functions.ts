@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import { sealCodes } from '../access/vouchers.ts';
 import { readStatement } from '../billing/statement.ts';
+import { prepareImport } from '../billing/statement-import.ts';
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { readSales, type SalesRequest } from '../reports/sales.ts';
@@ -25,7 +26,8 @@ export const heavyFunctions = {
   seal_codes: async ({ vault }: HeavyContext, { count }: { count: number }) => sealCodes(vault, count),
   voucher_sheet: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherSheetOf(ctx, batch_id),
   sales: ({ db }: HeavyContext, request: SalesRequest) => readSales(db, request),
-  read_statement: ({ db }: HeavyContext, { text }: { text: string }) => readStatement(db, text),
+  read_statement: async ({ db }: HeavyContext, { text, now }: { text: string; now: number }) =>
+    prepareImport(await readStatement(db, text, now)),
   voucher_csv: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherCsv(ctx, batch_id),
 };
 

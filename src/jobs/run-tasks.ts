@@ -4,6 +4,7 @@ import { extendEntitlements, getOutage } from '../access/outages.ts';
 import { getVoucherBatch, makeVouchers } from '../access/vouchers.ts';
 import { findOrder } from '../billing/orders.ts';
 import { type Settled, settleEvidence, settleIn } from '../billing/settle.ts';
+import { continueImport } from '../billing/statement-import.ts';
 import type { Db } from '../db/schema.ts';
 import {
   claimTasks,
@@ -75,6 +76,11 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
     const { extended } = await getOutage(ctx.db, outage_id);
     return { outcome: `${extended} extended` };
   },
+  async settle_statement(ctx, { import_id }) {
+    const { done } = await continueImport(ctx.db, ctx.vault, import_id, () => ctx.clock.now());
+    ctx.kick();
+    return { outcome: `${done} lines` };
+  },
   async make_vouchers(ctx, { batch_id }) {
     const batch = await makeVouchers(
       ctx.db,
@@ -99,6 +105,7 @@ const LANES: { [K in TaskKind]: string } = {
   enforce: 'enforce',
   disconnect_session: 'enforce',
   extend_entitlements: 'extend entitlements',
+  settle_statement: 'settle statement',
   make_vouchers: 'make vouchers',
 };
 

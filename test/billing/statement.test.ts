@@ -2,13 +2,14 @@
 import { expect, it } from 'vitest';
 import { keepEvidence } from '../../src/billing/evidence.ts';
 import { moneyOfStatement } from '../../src/billing/money.ts';
-import { applyStatement, readStatement } from '../../src/billing/statement.ts';
+import { readStatement } from '../../src/billing/statement.ts';
+import { continueImport, getImport, prepareImport, startImport } from '../../src/billing/statement-import.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { writeSetting } from '../../src/db/settings.ts';
 import { formatEatTimestamp } from '../../src/protocols/mpesa/index.ts';
 import { NOW, somePlan, vault } from '../access/fixtures.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { books, callBack, callback, MSISDN, sentOrder } from './fixtures.ts';
+import { answerQuery, books, callBack, callback, MSISDN, sentOrder } from './fixtures.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -22,7 +23,7 @@ interface Row {
   account?: string;
 }
 
-function statement(rows: Row[], shortcode = '600100'): string {
+function statement(rows: Row[], shortcode = '600100', period?: string): string {
   const lines = rows.map(({ receipt, at = NOW, paid = '', back = '', linked = '', account = '' }) => {
     const t = formatEatTimestamp(at);
     const when = `${t.slice(6, 8)}-${t.slice(4, 6)}-${t.slice(0, 4)} ${t.slice(8, 10)}:${t.slice(10, 12)}:${t.slice(12)}`;
@@ -31,11 +32,28 @@ function statement(rows: Row[], shortcode = '600100'): string {
   });
   const head =
     'Receipt No.,Completion Time,Transaction Status,Paid In,Withdrawn,Reason Type,Other Party Info,Linked Transaction ID,A/C No.';
-  return [`Short Code:,${shortcode}`, head, ...lines, ''].join('\n');
+  const preamble = [`Short Code:,${shortcode}`, ...(period ? [`Time Period:,${period}`] : [])];
+  return [...preamble, head, ...lines, ''].join('\n');
+}
+
+/** An import written down, not worked off. */
+async function started(db: Db, text: string, now = NOW + HOUR) {
+  return startImport(db, prepareImport(await readStatement(db, text, now)), 'Asha', now);
 }
 
 async function imported(db: Db, text: string, now = NOW + HOUR) {
-  return applyStatement(db, vault, await readStatement(db, text), now);
+  const { id } = await started(db, text, now);
+  return continueImport(db, vault, id, () => now);
+}
+
+/** Payments by the callbacks of two orders, `VAF0000001` and `VAF0000002`, of KES 20. */
+async function twoPaid(db: Db) {
+  const plan = await somePlan(db);
+  for (const n of [1, 2]) {
+    const change = { msisdn: `25471200000${n}`, mac: `AA:BB:CC:00:00:0${n}` };
+    const order = await sentOrder(db, plan.id, `${n}`, change);
+    await callBack(db, order.id, callback(`${n}`, { receipt: `VAF000000${n}`, phone: change.msisdn }), NOW);
+  }
 }
 
 /** The books with the payments by receipt: ids of one instant have no order. */
@@ -75,27 +93,18 @@ onEveryStore('a statement', (store) => {
     const plan = await somePlan(store());
     const lost = await sentOrder(store(), plan.id, '1');
     const text = statement([{ receipt: 'VAF0000002', paid: '20.00', account: `1hour${lost.short_code}` }]);
-    const { fresh } = await readStatement(store(), text);
+    const { fresh } = await readStatement(store(), text, NOW);
     const about = { kind: 'statement' as const, order_id: null, receipt: 'VAF0000002', source_address: null };
     const body = JSON.stringify(moneyOfStatement(fresh[0] as (typeof fresh)[0]));
     await keepEvidence(store(), { ...about, body }, NOW);
-    expect(await imported(store(), text)).toMatchObject({ ...nothing, to_check: [] });
+    const first = await imported(store(), text);
+    expect(first).toMatchObject({ ...nothing, new: 1, settled: 1, to_check: [] });
     const { payments, entitlements, evidence } = await sorted(store());
     expect([payments.length, entitlements.length, evidence.length]).toEqual([1, 1, 1]);
   });
 
   it('reverses a payment whose money went back, whole sums alone, once', async () => {
-    const plan = await somePlan(store());
-    for (const n of [1, 2]) {
-      const change = { msisdn: `25471200000${n}`, mac: `AA:BB:CC:00:00:0${n}` };
-      const order = await sentOrder(store(), plan.id, `${n}`, change);
-      await callBack(
-        store(),
-        order.id,
-        callback(`${n}`, { receipt: `VAF000000${n}`, phone: change.msisdn }),
-        NOW,
-      );
-    }
+    await twoPaid(store());
     const text = statement([
       { receipt: 'VAF0000001', paid: '20.00' },
       { receipt: 'VAF0000002', paid: '20.00' },
@@ -135,17 +144,7 @@ onEveryStore('a statement', (store) => {
   });
 
   it('names the payments of its time that it has not, and sums that differ', async () => {
-    const plan = await somePlan(store());
-    for (const n of [1, 2]) {
-      const change = { msisdn: `25471200000${n}`, mac: `AA:BB:CC:00:00:0${n}` };
-      const order = await sentOrder(store(), plan.id, `${n}`, change);
-      await callBack(
-        store(),
-        order.id,
-        callback(`${n}`, { receipt: `VAF000000${n}`, phone: change.msisdn }),
-        NOW,
-      );
-    }
+    await twoPaid(store());
     const around = [
       { receipt: 'VAF0000007', paid: '7.00', at: NOW - HOUR },
       { receipt: 'VAF0000008', paid: '8.00', at: NOW + HOUR },
@@ -155,16 +154,112 @@ onEveryStore('a statement', (store) => {
     expect(outcome.missing_count).toBe(1);
     expect(outcome.to_check).toEqual([{ receipt: 'VAF0000002', problem: expect.stringContaining('25') }]);
     const later = around.map((row) => ({ ...row, at: row.at + 3 * HOUR }));
-    expect((await readStatement(store(), statement(later))).missing).toEqual([]);
+    expect((await readStatement(store(), statement(later), NOW + 9 * HOUR)).missing).toEqual([]);
+  });
+
+  it('goes on where it was cut off, part by part, and counts each line once', async () => {
+    const plan = await somePlan(store());
+    const lost = await sentOrder(store(), plan.id, '1');
+    const rows = Array.from({ length: 230 }, (_, n) => ({
+      receipt: `VAF${String(n).padStart(7, '0')}`,
+      paid: n === 150 ? '20.00' : '1,733.00',
+      account: n === 150 ? `1hour${lost.short_code}` : 'nobody',
+      at: NOW + n * 1000,
+    }));
+    const { id, state, lines, done } = await started(store(), statement(rows));
+    expect({ state, lines, done }).toEqual({ state: 'settling', lines: 230, done: 0 });
+    const tasks = await store().selectFrom('tasks').selectAll().where('state', '=', 'ready').execute();
+    expect(tasks.map(({ kind }) => kind)).toContain('settle_statement');
+    let parts = 0;
+    const cut = () => {
+      if (++parts > 1) throw new Error('the power went');
+      return NOW + HOUR;
+    };
+    await expect(continueImport(store(), vault, id, cut)).rejects.toThrow('the power went');
+    expect(await getImport(store(), id)).toMatchObject({ state: 'settling', done: 100, unmatched: 100 });
+    // Half of the next part was settled, and not counted.
+    const half = await started(store(), statement(rows.slice(140, 160)));
+    await continueImport(store(), vault, half.id, () => NOW + HOUR);
+    const end = await continueImport(store(), vault, id, () => NOW + 2 * HOUR);
+    expect(end).toMatchObject({
+      state: 'ready',
+      done: 230,
+      new: 230,
+      settled: 1,
+      unmatched: 229,
+      to_check: [],
+    });
+    const { payments, entitlements, evidence } = await sorted(store());
+    expect([payments.length, entitlements.length, evidence.length]).toEqual([230, 1, 230]);
+    // Nothing was left for another to settle, and working it off again changes nothing.
+    const left = await store()
+      .selectFrom('tasks')
+      .select('kind')
+      .where('kind', '=', 'settle_evidence')
+      .execute();
+    expect(left).toEqual([]);
+    expect(await continueImport(store(), vault, id, () => NOW + 3 * HOUR)).toEqual(end);
+  });
+
+  it('a line that cannot be settled is told, and holds up no other', async () => {
+    const text = statement([
+      { receipt: 'VAF0000001', paid: '20.00', account: 'nobody' },
+      { receipt: 'VAF0000002', paid: '20.00', account: 'nobody' },
+    ]);
+    const { id } = await started(store(), text);
+    const [part] = await store().selectFrom('statement_parts').selectAll().execute();
+    const lines = (part?.lines ?? '').replace('"account_reference":"nobody"', '"account_reference":7');
+    await store().updateTable('statement_parts').set({ lines }).execute();
+    const outcome = await continueImport(store(), vault, id, () => NOW);
+    expect(outcome).toMatchObject({ state: 'ready', done: 2, unmatched: 1 });
+    expect(outcome.to_check).toEqual([
+      { receipt: 'VAF0000001', problem: expect.stringContaining('Not settled') },
+    ]);
+  });
+
+  it('names the payments of the time that it says it speaks of', async () => {
+    await twoPaid(store());
+    const row = [{ receipt: 'VAF0000002', paid: '20.00', at: NOW }];
+    const t = (at: number) => {
+      const f = formatEatTimestamp(at);
+      return `${f.slice(6, 8)}-${f.slice(4, 6)}-${f.slice(0, 4)}`;
+    };
+    const DAY = 24 * HOUR;
+    const days = `From ${t(NOW)} To ${t(NOW)}`;
+    const missing = async (text: string, now: number) =>
+      (await readStatement(store(), text, now)).missing.map(({ receipt }) => receipt);
+    expect(await missing(statement(row), NOW + 2 * DAY)).toEqual([]);
+    expect(await missing(statement(row, '600100', days), NOW + 2 * DAY)).toEqual(['VAF0000001']);
+    expect(await missing(statement([], '600100', days), NOW + 2 * DAY)).toHaveLength(2);
+    // Of a day that is not over it is the last line that says how far the statement goes.
+    const later = [...row, { receipt: 'VAF0000009', paid: '5.00', at: NOW - HOUR }];
+    expect(await missing(statement(later, '600100', days), NOW + MINUTE)).toEqual([]);
+    const other = `${t(NOW - 3 * DAY)} - ${t(NOW - 2 * DAY)}`;
+    expect(await missing(statement([], '600100', other), NOW + 2 * DAY)).toEqual([]);
+  });
+
+  it('a payment whose receipt the statement brings is not missing on it', async () => {
+    const plan = await somePlan(store());
+    const order = await sentOrder(store(), plan.id, '1');
+    await answerQuery(store(), order.id, '0', NOW);
+    const rows = [
+      { receipt: 'VAF0000001', paid: '20.00', account: `1hour${order.short_code}` },
+      { receipt: 'VAF0000008', paid: '1,733.00', account: 'nobody', at: NOW - HOUR },
+      { receipt: 'VAF0000009', paid: '1,733.00', account: 'nobody', at: NOW + HOUR },
+    ];
+    const { id, missing_count } = await started(store(), statement(rows), NOW + 2 * HOUR);
+    expect(missing_count).toBe(1);
+    const end = await continueImport(store(), vault, id, () => NOW + 2 * HOUR);
+    expect(end).toMatchObject({ settled: 1, missing_count: 0, missing: [] });
   });
 
   it('of another shortcode, or none at all, is refused', async () => {
     await writeSetting(store(), 'mpesa', { shortcode: '600100', till_number: '500200' }, NOW);
     const rows = [{ receipt: 'VAF0000001', paid: '20.00' }];
-    await expect(readStatement(store(), statement(rows, '600999'))).rejects.toMatchObject({
+    await expect(readStatement(store(), statement(rows, '600999'), NOW)).rejects.toMatchObject({
       code: 'invalid',
     });
-    expect((await readStatement(store(), statement(rows, '500200'))).fresh).toHaveLength(1);
-    await expect(readStatement(store(), 'hello')).rejects.toMatchObject({ code: 'invalid' });
+    expect((await readStatement(store(), statement(rows, '500200'), NOW)).fresh).toHaveLength(1);
+    await expect(readStatement(store(), 'hello', NOW)).rejects.toMatchObject({ code: 'invalid' });
   });
 });

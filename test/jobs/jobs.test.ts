@@ -91,6 +91,7 @@ describe('tasks', () => {
       'activate',
       'enforce',
       'extend entitlements',
+      'settle statement',
       'make vouchers',
     ]);
     for (const kind of ALL) await enqueueTask(db, kind, {} as never, NOW);

@@ -20,6 +20,7 @@ it('each kind of task has one lane, and each lane its job', () => {
     'extend_entitlements',
     'make_vouchers',
     'settle_evidence',
+    'settle_statement',
   ]);
   const kicked = jobs.flatMap(({ name, kinds }) => (kinds ? [{ name, kinds }] : []));
   expect(kicked).toEqual(lanes.map(({ name, kinds }) => ({ name, kinds })));

@@ -240,7 +240,16 @@ export interface PaymentDetail extends Payment {
   evidence: Evidence[];
 }
 
-export interface StatementOutcome {
+/** An import of a statement: what came of it, as far as it is. */
+export interface StatementImport {
+  id: string;
+  state: 'writing' | 'settling' | 'ready';
+  lines: number;
+  done: number;
+  from_at: number | null;
+  to_at: number | null;
+  created_at: number;
+  ready_at: number | null;
   rows: number;
   matched: number;
   new: number;

@@ -76,5 +76,6 @@ export {
   parseStatement,
   type Statement,
   type StatementPayment,
+  type StatementPeriod,
   type StatementReversal,
 } from './statement.ts';

@@ -14,15 +14,19 @@ export type StatementPayment = Payer & {
 /** Money that went back. `of` is the receipt of the payment that it undoes. */
 export type StatementReversal = { receipt: string; of: string; amount_cents: number };
 
+/** The time a statement speaks of, in epoch ms; `to` is the last instant of it. */
+export type StatementPeriod = { from: number; to: number };
+
 /**
  * What a statement says, each receipt once. `others` counts lines that are no business of payments: charges, payouts,
- * whatever is not completed; `unreadable` those whose receipt or sum is none. `shortcode` as the lines above the columns
- * name it.
+ * whatever is not completed; `unreadable` those whose receipt or sum is none. `shortcode` and `period` as the lines above
+ * the columns name them.
  */
 export type Statement =
   | {
       ok: true;
       shortcode?: string;
+      period?: StatementPeriod;
       rows: number;
       payments: StatementPayment[];
       reversals: StatementReversal[];
@@ -102,6 +106,19 @@ function readTime(text: string): number | undefined {
   return parseEatTimestamp(`${year}${month}${day}${hour}${minute}${second}`);
 }
 
+const DAY_MS = 86_400_000;
+const INSTANT = /\d{2}[-/.]\d{2}[-/.]\d{4}(?: \d{2}:\d{2}(?::\d{2})?)?/g;
+
+/** `From 01-10-2026 00:00:00 To 31-10-2026 23:59:59`, or two days: then the second is in it to its end. */
+function readPeriod(text: string): StatementPeriod | undefined {
+  const [first = '', last = ''] = text.match(INSTANT) ?? [];
+  const day = (written: string) => (written.length === 10 ? `${written} 00:00` : written);
+  const [from, to] = [readTime(day(first)), readTime(day(last))];
+  if (from === undefined || to === undefined) return undefined;
+  const end = last.length === 10 ? to + DAY_MS - 1 : to;
+  return end > from ? { from, to: end } : undefined;
+}
+
 /** Cents of a sum that may be written below zero; undefined for none. */
 function readSum(text: string): number | undefined {
   const cents = parseCents(text, { negative: true });
@@ -146,6 +163,8 @@ function readLines(cells: readonly string[][], head: number): Statement {
   const columns = findColumns(cells[head] ?? []) ?? {};
   const named = cells.slice(0, head).find((line) => /^short\s*code:?$/i.test(line[0] ?? ''));
   const shortcode = /\d{5,8}/.exec(named?.slice(1).join(' ') ?? '')?.[0];
+  const about = cells.slice(0, head).find((line) => /period|date range/i.test(line[0] ?? ''));
+  const period = about && readPeriod(about.slice(1).join(' '));
   const payments = new Map<string, StatementPayment>();
   const reversals = new Map<string, StatementReversal>();
   let [others, unreadable] = [0, 0];
@@ -164,6 +183,7 @@ function readLines(cells: readonly string[][], head: number): Statement {
   return {
     ok: true,
     ...(shortcode ? { shortcode } : {}),
+    ...(period ? { period } : {}),
     rows: cells.length - head - 1,
     payments: [...payments.values()],
     reversals: [...reversals.values()],

@@ -84,6 +84,8 @@ const ALLOWED: Record<string, string> = {
   'post /payments/{id}/reverse': 'oa',
   'post /payments/{id}/reversal': 'oa',
   'post /payments/statement': 'oa',
+  'get /statements': 'oa',
+  'get /statements/{id}': 'oa',
   'get /evidence': 'oacs',
   'get /messages': 'oacs',
   'get /routers': '*',

@@ -1,7 +1,9 @@
 // The statement of the M-PESA portal handed to the API, as CSV and as JSON.
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { continueImport } from '../../../src/billing/statement-import.ts';
 import { statementAnswer } from '../../../src/servers/http/admin/answers.ts';
 import { MAX_STATEMENT_OCTETS } from '../../../src/servers/http/security.ts';
+import { NOW } from '../../access/fixtures.ts';
 import { startApp, type TestApp } from './fixtures.ts';
 
 const TEXT = [
@@ -24,8 +26,13 @@ function send(body: string, type: string) {
 
 it('takes a statement as CSV, says what came of it, and writes down who brought it', async () => {
   const answer = await send(TEXT, 'text/csv; charset=utf-8');
-  expect(answer.json).toMatchObject({ rows: 1, matched: 0, new: 1, settled: 0, unmatched: 1, missing: [] });
-  expect(statementAnswer.safeParse(answer.json).error).toBeUndefined();
+  expect(answer.json).toMatchObject({ state: 'settling', lines: 1, done: 0, rows: 1, matched: 0, new: 1 });
+  const { id } = answer.json;
+  await continueImport(app.db, app.vault, id, () => NOW);
+  const { json } = await owner.call('GET', `/statements/${id}`);
+  expect(json).toMatchObject({ state: 'ready', done: 1, new: 1, settled: 0, unmatched: 1, missing: [] });
+  expect(statementAnswer.safeParse(json).error).toBeUndefined();
+  expect((await owner.call('GET', '/statements?limit=1')).json).toEqual({ items: [json], next: null });
   const { items } = (await owner.call('GET', '/payments?q=VAF0000001')).json;
   expect(items).toMatchObject([{ amount_cents: 102_000, state: 'unmatched' }]);
   const audited = (await owner.call('GET', '/audit')).json.items;

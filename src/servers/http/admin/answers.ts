@@ -272,6 +272,14 @@ export const paymentAnswer = z.strictObject({
 export const paymentWithEvidenceAnswer = paymentAnswer.extend({ evidence: z.array(evidenceAnswer) });
 
 export const statementAnswer = z.strictObject({
+  id,
+  state: z.enum(['writing', 'settling', 'ready']).describe('settling: a task works off its lines'),
+  lines: count.describe('Lines to be worked off'),
+  done: count.describe('Of these: worked off'),
+  from_at: maybeTime.describe('The time it speaks of'),
+  to_at: maybeTime,
+  created_at: time,
+  ready_at: maybeTime,
   rows: count.describe('Lines below the columns'),
   matched: count.describe('Paid in, and known before'),
   new: count.describe('Paid in, and not known before'),

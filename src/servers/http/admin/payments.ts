@@ -18,7 +18,7 @@ import {
 import { getPayment, listPayments, type PaymentView } from '../../../billing/payments.ts';
 import { attachPayment } from '../../../billing/resolve.ts';
 import { settleEvidence } from '../../../billing/settle.ts';
-import { applyStatement } from '../../../billing/statement.ts';
+import { getImport, listImports, startImport } from '../../../billing/statement-import.ts';
 import { AppError } from '../../../errors.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../../lib/msisdn.ts';
 import { listMessages } from '../../../messaging/outbox.ts';
@@ -258,27 +258,43 @@ export const paymentRoutes = [
   route({
     method: 'post',
     path: '/payments/statement',
-    summary: 'Compare with the statement of the M-PESA portal (CSV); what was not known is settled',
+    summary: 'Compare with the statement of the M-PESA portal (CSV); what was not known is settled by and by',
     access: MANAGERS,
     body: z.object({ text: z.string().min(1, 'The file is empty.') }),
     takes: 'text/csv',
     max_octets: MAX_STATEMENT_OCTETS,
     answer: statementAnswer,
     async handle({ ctx, actor, body, now }) {
-      const reading = await ctx.heavy.run('read_statement', { text: body.text });
-      const { rows, matched, fresh, reversals } = reading;
+      const prepared = await ctx.heavy.run('read_statement', { text: body.text, now });
+      const { rows, matched, found } = prepared;
       const entry = {
         action: 'import',
         entity: 'statement',
         entity_id: null,
         entity_name: 'M-PESA statement',
       };
-      const after = { rows, matched, new: fresh.length, reversals: reversals.length };
-      await audit(ctx.db, actor, { ...entry, after }, now);
-      const outcome = await applyStatement(ctx.db, ctx.vault, reading, now);
-      ctx.kick();
-      return outcome;
+      await audit(ctx.db, actor, { ...entry, after: { rows, matched, new: found } }, now);
+      const started = await startImport(ctx.db, prepared, actor.name, now);
+      ctx.kick('settle_statement');
+      return started;
     },
+  }),
+  route({
+    method: 'get',
+    path: '/statements',
+    summary: 'List imports of statements, newest first',
+    access: MANAGERS,
+    query: pageQuery,
+    answer: pageOfAnswer(statementAnswer),
+    handle: ({ ctx, query }) => listImports(ctx.db, pageOf(query)),
+  }),
+  route({
+    method: 'get',
+    path: '/statements/{id}',
+    summary: 'One import of a statement: how far it is, and what came of it',
+    access: MANAGERS,
+    answer: statementAnswer,
+    handle: ({ ctx, params }) => getImport(ctx.db, params.id as string),
   }),
   route({
     method: 'get',
