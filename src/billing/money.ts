@@ -9,6 +9,8 @@ import {
   parseC2bNotice,
   parseConfirmationSms,
   parseInitiatorResult,
+  parseReversalSms,
+  type ReversalSms,
   readPayer,
   readTransactionStatus,
   type StatementPayment,
@@ -28,6 +30,8 @@ export interface Money extends Payer {
   at?: number | undefined;
   /** Told by a forwarded SMS. */
   by_sms?: boolean;
+  /** It went back: `receipt` or `account_reference` is the code under which it had come. */
+  went_back?: boolean;
 }
 
 /** Whether the payer that a message names can be this number: in full, by its hash, or by what a mask leaves of it. */
@@ -69,6 +73,8 @@ export function moneyOfPullRow(row: PullRow): Money {
     account_reference: row.account_reference,
     payer_name: row.sender,
     at: row.transaction_at,
+    // No document names such a row (UNCONFIRMED); one that does is never money that came in.
+    ...(/revers/i.test(row.transaction_type) ? { went_back: true } : {}),
   };
 }
 
@@ -96,11 +102,19 @@ function moneyOfSms(sms: ConfirmationSms): Money {
   };
 }
 
-/** Money whose status M-PESA was asked about; undefined unless it is complete. */
+function moneyOfReversalSms(sms: ReversalSms): Money {
+  const { of, amount_cents } = sms;
+  return { receipt: of, amount_cents, account_reference: '', payer_name: '', by_sms: true, went_back: true };
+}
+
+/** Money whose status M-PESA was asked about; undefined unless it is complete, or went back. */
 function moneyOfStatus(body: string): Money | undefined {
   const result = parseInitiatorResult(body);
   const status = result.ok ? readTransactionStatus(result) : undefined;
-  if (status?.status !== 'completed' || !status.receipt) return undefined;
+  if (!status?.receipt) return undefined;
+  // No document names this status (UNCONFIRMED).
+  const wentBack = /^revers/i.test(status.status_raw);
+  if (status.status !== 'completed' && !wentBack) return undefined;
   const payer = status.debit_party;
   return {
     ...(payer?.msisdn ? { msisdn: payer.msisdn } : {}),
@@ -110,6 +124,7 @@ function moneyOfStatus(body: string): Money | undefined {
     account_reference: '',
     payer_name: payer?.name ?? '',
     at: status.finalised_at ?? status.initiated_at,
+    ...(wentBack ? { went_back: true } : {}),
   };
 }
 
@@ -128,7 +143,9 @@ export function readMoney(evidence: Pick<Evidence, 'kind' | 'body'>): Money | un
   }
   if (evidence.kind === 'sms') {
     const sms = parseConfirmationSms(evidence.body);
-    return sms && moneyOfSms(sms);
+    if (sms) return moneyOfSms(sms);
+    const reversal = parseReversalSms(evidence.body);
+    return reversal && moneyOfReversalSms(reversal);
   }
   if (evidence.kind === 'transaction_status') return moneyOfStatus(evidence.body);
   // Rows of a pull or a statement are read before they are kept.

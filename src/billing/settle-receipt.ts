@@ -19,6 +19,7 @@ import { SECOND_WAITS, secondWaits } from './policy.ts';
 import type { Settled } from './settle.ts';
 import { isOwnShortcode } from './trust.ts';
 import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
+import { settleWentBack } from './went-back.ts';
 
 /** Call it in a transaction, with evidence that is taken for it. */
 export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, now: number): Promise<Settled> {
@@ -34,6 +35,7 @@ export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, no
   if (money.shortcode && !(await isOwnShortcode(tx, money.shortcode))) {
     return aside(`It is for the shortcode ${money.shortcode}.`, asked);
   }
+  if (money.went_back) return settleWentBack(tx, evidence, money, now);
   if (money.amount_cents === undefined) return aside('It names no amount in whole shillings.');
   const amount = money.amount_cents;
   const known = await tx

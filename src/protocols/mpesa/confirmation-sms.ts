@@ -29,6 +29,24 @@ const PAID_BY = new RegExp(`^${MONEY} (?:received from|paid by) (.+?)(?: for acc
 const PHONE = /\+?(?:254|0)?[17]?\d{0,8}\*{2,}\d{2,}|\+?(?:254|0)[17]\d{8}\b/;
 const BALANCE = new RegExp(`new ([a-z-]+) balance is ${MONEY}`, 'i');
 
+/** `Reversal of transaction UJ… has been successfully reversed`, `Transaction UJ… has been reversed`. */
+const REVERSED = /\btransaction ([a-z0-9]{8,12}) has been (?:successfully )?reversed\b/i;
+
+/** An SMS that tells a receiver that money went back: under which code it had come, and how much, where it says so. */
+export interface ReversalSms {
+  of: string;
+  amount_cents: number | undefined;
+}
+
+/** Reads it; undefined for any other text, and for money that came back to the reader. */
+export function parseReversalSms(text: string): ReversalSms | undefined {
+  const plain = text.replace(/\s+/g, ' ').trim();
+  const of = HEAD.test(plain) ? REVERSED.exec(plain)?.[1]?.toUpperCase() : undefined;
+  if (!of || /credited to your/i.test(plain)) return undefined;
+  const amount = new RegExp(`${MONEY} (?:is|was|has been) debited`, 'i').exec(plain)?.[1];
+  return { of, amount_cents: amount === undefined ? undefined : centsOf(amount) };
+}
+
 function centsOf(text: string): number {
   return Math.round(Number(text.replaceAll(',', '')) * 100);
 }

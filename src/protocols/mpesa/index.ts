@@ -24,7 +24,12 @@ export {
   type StkQueryResult,
   stkPassword,
 } from './client.ts';
-export { type ConfirmationSms, parseConfirmationSms } from './confirmation-sms.ts';
+export {
+  type ConfirmationSms,
+  parseConfirmationSms,
+  parseReversalSms,
+  type ReversalSms,
+} from './confirmation-sms.ts';
 export type { Unknown } from './daraja-call.ts';
 export type { DynamicQrRequest, DynamicQrResult } from './dynamic-qr.ts';
 export { formatEatTimestamp, parseEatTimestamp } from './eat-time.ts';

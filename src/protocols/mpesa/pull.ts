@@ -107,7 +107,9 @@ function readRow(value: unknown): PullRow | undefined {
   const fields = spaceless(value);
   const receipt = readReceipt(asText(fields.transactionid));
   if (receipt === undefined) return undefined;
-  const amount = parseCents(asText(fields.amount));
+  // Money that went back may be written as less than nothing.
+  const back = /revers/i.test(asText(fields.transactiontype));
+  const amount = parseCents(back ? asText(fields.amount).replace(/^-/, '') : asText(fields.amount));
   const at = readDarajaTime(asText(fields.trxdate));
   return {
     receipt,

@@ -9,6 +9,7 @@ import {
   C2B_CONFIRMATION_ANSWER,
   c2bValidationAnswer,
   parseConfirmationSms,
+  parseReversalSms,
 } from '../../protocols/mpesa/index.ts';
 import { guardCallbacks } from './callback-guard.ts';
 import type { HttpContext, HttpEnv } from './context.ts';
@@ -24,6 +25,9 @@ const ACCEPTED = { ResultCode: 0, ResultDesc: 'Accepted' };
 
 /** A number as our own check makes them. */
 const NONCE = '[A-Za-z0-9_-]{16,64}';
+
+/** The M-PESA code of the money that an SMS tells of: that it came, or that it went back. */
+const codeOf = (text: string) => parseConfirmationSms(text)?.receipt ?? parseReversalSms(text)?.of;
 
 /** `bodyMs`: how long a body may take. */
 export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindings: HttpEnv }> {
@@ -99,10 +103,10 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
       return c.json({ error: 'not found' }, 404);
     }
     const sms = readForwardedSms(await c.req.text(), c.req.header('content-type'));
-    const read = sms && isFromMpesa(sms.from) ? parseConfirmationSms(sms.text) : undefined;
-    if (!sms || !read) return c.json({ taken: false });
+    const receipt = sms && isFromMpesa(sms.from) ? codeOf(sms.text) : undefined;
+    if (!sms || !receipt) return c.json({ taken: false });
     const about = { kind: 'sms' as const, order_id: null, body: sms.text, source_address: c.env.address };
-    await keepEvidence(ctx.db, { ...about, receipt: read.receipt }, now);
+    await keepEvidence(ctx.db, { ...about, receipt }, now);
     ctx.callbacks.note('taken', now);
     ctx.kick();
     return c.json({ taken: true });

@@ -116,6 +116,8 @@ export type Knobs = {
   /** Share (0–1) of payments that are never pulled. */
   pull_gap_rate: number;
   pull_includes_stk: boolean;
+  /** Tell of money sent back as rows of their own; whether Daraja does, nobody has documented. */
+  pull_reversals: boolean;
   pull_msisdn: 'full' | 'masked' | 'absent';
   /** "Response Status" as in old captures, or ResponseStatus. */
   pull_spaced_keys: boolean;
@@ -221,6 +223,7 @@ export const DEFAULT_KNOBS: Readonly<Knobs> = {
   pull_hidden: false,
   pull_gap_rate: 0,
   pull_includes_stk: true,
+  pull_reversals: false,
   pull_msisdn: 'full',
   pull_spaced_keys: true,
   pull_ignores_offset: false,
@@ -327,6 +330,7 @@ const CHECKS: { [K in keyof Knobs]: (value: unknown) => boolean } = {
   pull_hidden: isFlag,
   pull_gap_rate: isRate,
   pull_includes_stk: isFlag,
+  pull_reversals: isFlag,
   pull_msisdn: oneOf('full', 'masked', 'absent'),
   pull_spaced_keys: isFlag,
   pull_ignores_offset: isFlag,

@@ -6,7 +6,7 @@ import { openCredential } from './certificate.ts';
 import { type Delivery, postOnce } from './delivery.ts';
 import { FAULTS, requestId } from './faults.ts';
 import { type Merchant, SIMULATED_INITIATOR } from './merchants.ts';
-import type { LedgerEntry, Network } from './network.ts';
+import type { LedgerEntry, Network, Reversal } from './network.ts';
 import {
   type Asker,
   checkInitiated,
@@ -149,6 +149,17 @@ export function createOrganisation(network: Network, outside: { now: () => numbe
     };
   }
 
+  function reversalRow(entry: LedgerEntry, reversal: Reversal, merchant: Merchant): object {
+    return {
+      ...pullRow(entry, merchant),
+      transactionId: reversal.receipt,
+      trxDate: pullDate(reversal.at),
+      transactiontype: 'transaction-reversal',
+      billreference: entry.receipt,
+      amount: money(-reversal.amount_shillings),
+    };
+  }
+
   function pull(asker: Asker, fields: Fields): Reply {
     network.counts.pulls += 1;
     const knobs = network.knobs();
@@ -171,7 +182,11 @@ export function createOrganisation(network: Network, outside: { now: () => numbe
       );
     });
     const first = knobs.pull_ignores_offset ? 0 : offset;
-    const page = found.slice(first, first + knobs.pull_page_size);
+    const rows = found.flatMap((entry) => [
+      pullRow(entry, merchant),
+      ...(knobs.pull_reversals && entry.reversal ? [reversalRow(entry, entry.reversal, merchant)] : []),
+    ]);
+    const page = rows.slice(first, first + knobs.pull_page_size);
     const none = page.length === 0;
     return {
       ok: true,
@@ -180,7 +195,7 @@ export function createOrganisation(network: Network, outside: { now: () => numbe
         ResponseCode: none ? '1001' : '1000',
         ResponseMessage: none ? 'No transactions found' : 'Success',
         // A list inside a list, also when there is nothing in it.
-        Response: [page.map((entry) => pullRow(entry, merchant))],
+        Response: [page],
       },
     };
   }

@@ -1,6 +1,7 @@
 // What M-PESA tells beside the callback: notices of payments by hand and twins of those by prompt, rows that are pulled.
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { SIMULATED_CERTIFICATE, SIMULATED_INITIATOR } from '../../../src/simulators/mpesa/index.ts';
+import { send } from '../support/api.ts';
 import { orderDetail } from '../support/books.ts';
 import { openShop, orderIn, type Shop } from '../support/shop.ts';
 import { until } from '../support/until.ts';
@@ -229,6 +230,48 @@ scenario(29, 'money is sent back after it was used', async () => {
   expect(await shop.api.get(`/entitlements/${entitlement_id}`)).toMatchObject({ state: 'revoked' });
   expect(shop.mpesa.ledger().find((entry) => entry.receipt === receipt)?.reversal).not.toBeNull();
   return 'reversed here and there, the access ended, nothing deleted';
+});
+
+scenario(29, 'Safaricom sends money back by itself', async () => {
+  const { simulator } = shop.router;
+  const online = () => simulator.sessions().map(({ phone }) => phone.mac);
+  const sms = (await shop.api.post<{ address: string }>('/settings/sms-payments/address', {})).address;
+  /** Each way in which it can be told; Daraja itself sends no notice of it. */
+  const tellers: Record<string, (receipt: string) => Promise<unknown>> = {
+    pull: async () => {
+      shop.mpesa.setKnobs({ pull_reversals: true });
+      // Whoever pastes a code has the books of the last hours pulled.
+      const body = { text: 'UKL0000009', mac: newGuest().mac };
+      await send('POST', `http://${shop.karibu.portal}/api/claims`, { body });
+    },
+    statement: async () => {
+      const { shortcode } = shop.mpesa.merchants[0]!;
+      const url = `${shop.mpesa.baseUrl}/simulator/statement.csv?shortcode=${shortcode}`;
+      await shop.api.post('/payments/statement', { text: await (await fetch(url)).text() });
+    },
+    sms: async (receipt) => {
+      const text = `UKL0000010 Confirmed. Reversal of transaction ${receipt} has been successfully reversed on 21/11/26 at 1:00 PM and Ksh20.00 is debited from your M-PESA account.`;
+      const url = `http://${shop.karibu.callback}${new URL(sms, 'http://box').pathname}`;
+      expect((await send('POST', url, { body: { from: 'MPESA', text } })).body).toEqual({ taken: true });
+    },
+  };
+  for (const [words, tell] of Object.entries(tellers)) {
+    const { id, guest } = await push(shop);
+    const { username, password } = await paid(id);
+    simulator.addPhone({ mac: guest.mac });
+    expect(await simulator.login(guest.mac, username!, password!)).toHaveProperty('session');
+    const { entitlement_id } = await orderDetail(shop, id);
+    const receipt = promptOf(shop, guest).receipt as string;
+    await bookedAs(receipt);
+    shop.mpesa.reverse(receipt);
+    await tell(receipt);
+    await until(`${words} told of it`, async () => (await bookedAs(receipt)).state === 'reversed');
+    expect(await shop.api.get(`/entitlements/${entitlement_id}`), words).toMatchObject({
+      ...{ state: 'revoked', end_reason: 'reversed' },
+    });
+    await until('the phone is offline', () => !online().includes(guest.mac));
+  }
+  return 'seen by the pull, the statement and a forwarded SMS; the access ended';
 });
 
 scenario(30, 'the callback, C2B and the pull race', async () => {

@@ -61,10 +61,29 @@ afterAll(() => shop?.close());
 
 const paid = (id: string, seconds?: number) => orderIn(shop.karibu, id, 'paid', seconds);
 const ask = (id: string) => shop.api.post(`/orders/${id}/query`);
+const MINUTE = 60_000;
 const PIN = { action: 'pin', pin: '1234' } as const;
 
 /** A prompt that is on a guest's phone, as the person sees it. */
 const onPhone = ({ msisdn }: Guest) => shop.mpesa.waitForPrompt((prompt) => prompt.msisdn === msisdn);
+
+/** Makes an order older than it is, as the box's clock counts. */
+async function grow(id: string, ms: number): Promise<void> {
+  await shop.karibu.stop();
+  const store = await openStore(path.join(shop.karibu.folder, 'data', 'karibu.db'));
+  await store
+    .updateTable('orders')
+    .set((eb) => ({ created_at: eb('created_at', '-', ms), next_poll_at: Date.now() }))
+    .where('id', '=', id)
+    .execute();
+  await store.destroy();
+  const at = Date.now();
+  await shop.karibu.restart();
+  await until('its age has told', async () => {
+    const { updated_at } = await shop.api.get<{ updated_at: number }>(`/orders/${id}`);
+    return updated_at >= at;
+  });
+}
 
 async function powerCut(): Promise<void> {
   await shop.karibu.kill9();
@@ -108,7 +127,19 @@ scenario(3, 'the push never arrives', async () => {
   expect(() => promptOf(shop, guest)).toThrow();
   expect(shop.mpesa.counts().pushes).toBe(before + 1);
   await expectNothingGranted(shop, id);
-  return 'checking, not sent again';
+  // The prompt of a lost push cannot live any more: the guest may pay anew.
+  await grow(id, 4 * MINUTE);
+  const again = await push(shop, {}, guest);
+  expect(again.id).not.toBe(id);
+  await paid(again.id);
+  expect((await readOrder(shop.karibu, id)).state).toBe('checking');
+  await grow(id, 7 * MINUTE);
+  const expired = await orderIn(shop.karibu, id, 'failed');
+  expect(expired.message).not.toBe('');
+  await expectNothingGranted(shop, id);
+  expect(shop.mpesa.counts().pushes).toBe(before + 2);
+  expect(await orderDetail(shop, id)).toMatchObject({ result_code: 'unanswered' });
+  return 'not sent again; paid anew after three minutes, given up after ten';
 });
 
 scenario(4, 'the callback comes n times, also at once', async () => {
