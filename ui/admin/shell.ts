@@ -20,6 +20,8 @@ const GROUPS: { name: string; pages: PageName[] }[] = [
 ];
 
 const TABS: PageName[] = ['overview', 'sell', 'sessions', 'vouchers', 'payments'];
+/** The day of a cashier. */
+const COUNTER_TABS: PageName[] = ['sell', 'till', 'subscribers', 'vouchers'];
 const MOST_TABS = 4;
 
 export function Shell(props: { me: Me; onSignedOut: () => Promise<void> }) {
@@ -76,7 +78,9 @@ function RailLink({ page, current }: { page: PageName; current?: string }) {
 
 function Tabs({ role, current }: { role: Role; current?: string }) {
   const allowed = pagesFor(role);
-  const tabs = TABS.filter((page) => allowed.includes(page)).slice(0, MOST_TABS);
+  const tabs = (role === 'cashier' ? COUNTER_TABS : TABS)
+    .filter((page) => allowed.includes(page))
+    .slice(0, MOST_TABS);
   const elsewhere = current !== undefined && !tabs.includes(current as PageName);
   const tab = (href: string, icon: IconName, title: string, on: boolean) =>
     html`<a key=${href} href=${href} aria-current=${on ? 'page' : undefined}><${Icon} name=${icon} /><span>

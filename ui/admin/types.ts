@@ -544,6 +544,7 @@ export interface TillSession {
   opening_cents: number;
   opened_at: number;
   counted_cents: number | null;
+  counted_at: number | null;
   expected_cents: number | null;
   difference_cents: number | null;
   due_cents: number;

@@ -12,21 +12,24 @@ import { Icon } from '../parts/icon.ts';
 import { newKey } from '../parts/idempotency.ts';
 import { canSendSms, smsHref } from '../parts/sms-link.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
-import { canManage } from '../roles.ts';
+import { canManage, canTakeCash } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
-import type { CashSale, Page, Plan, Slip, Voucher, VoucherBatch } from '../types.ts';
+import type { CashSale, CurrentTill, Page, Plan, Slip, Voucher, VoucherBatch } from '../types.ts';
 import { planLine } from './plans.ts';
 import { HomeAtCounter } from './sell-home.ts';
 import { slipText } from './slip.ts';
+import { OpenTill } from './till.ts';
 
 export function Sell() {
   const me = useMe();
+  const takesCash = canTakeCash(me.account.role);
   const list = useList<Plan>('/plans', { state: 'on_sale' });
   const [chosen, setChosen] = useState<Plan | undefined>();
   const plans = list.items
     .filter((plan) => plan.kind === 'hotspot')
     .sort((a, b) => a.position - b.position || a.price_cents - b.price_cents);
   return html`<${PageHead} title="Sell" sub="Choose the plan, take the money, show the code" />
+    ${takesCash && html`<${TillFirst} />`}
     ${
       list.error &&
       plans.length === 0 &&
@@ -57,8 +60,14 @@ export function Sell() {
         </button>`,
       )}
     </div>
-    ${me.account.role !== 'reseller' && html`<div class="sell-more"><${HomeAtCounter} /><${SellPrinted} /></div>`}
+    ${takesCash && html`<div class="sell-more"><${HomeAtCounter} /><${SellPrinted} /></div>`}
     ${chosen && html`<${SellOne} key=${chosen.id} plan=${chosen} onClose=${() => setChosen(undefined)} />`}`;
+}
+
+/** Cash goes into an open till: it is opened here, before the first guest is refused. */
+function TillFirst() {
+  const { data, reload } = useLoad<CurrentTill>('/till-sessions/current');
+  return data?.required && !data.session ? html`<${OpenTill} onChange=${reload} />` : null;
 }
 
 /** What was sold: the code, and the payment where cash went into the till. */
@@ -114,7 +123,7 @@ function SellOne({ plan, onClose }: { plan: Plan; onClose: () => void }) {
   const sell = async () => {
     setBusy(true);
     try {
-      if (me.account.role !== 'reseller') {
+      if (canTakeCash(me.account.role)) {
         setVoucher(await sellForCash({ plan_id: plan.id }, key.current));
         return;
       }

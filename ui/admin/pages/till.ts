@@ -4,7 +4,18 @@ import { formatMoney, groupCode } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { post, put } from '../api.ts';
 import { type Listed, useList, useLoad } from '../load.ts';
-import { Button, Card, Failure, LinkButton, Loading, Money, PageHead, State, Time } from '../parts/basics.ts';
+import {
+  Button,
+  Card,
+  Facts,
+  Failure,
+  LinkButton,
+  Loading,
+  Money,
+  PageHead,
+  State,
+  Time,
+} from '../parts/basics.ts';
 import { ask, Dialog } from '../parts/dialog.ts';
 import { centsOf, Field, FormBox, useForm, type Values } from '../parts/form.ts';
 import { newKey } from '../parts/idempotency.ts';
@@ -29,7 +40,7 @@ function OwnTill() {
   return html`<${PageHead} title="Till" sub=${manages ? 'Cash of every cashier' : 'Your cash'}>
       <${LinkButton} href="/sell" icon="sell" look="primary">Sell<//><//>
     ${!data && html`<div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`}
-    ${data && (data.session ? html`<${Open} key=${data.session.id} till=${data.session} onChange=${changed} />` : html`<${OpenForm} onChange=${changed} />`)}
+    ${data && (data.session ? html`<${Open} key=${data.session.id} own till=${data.session} onChange=${changed} />` : html`<${OpenTill} onChange=${changed} />`)}
     <${Listing} list=${list} label="Tills" icon="payments" filtered=${false} emptyTitle="No till yet."
       empty=${html`<p class="muted">Open one to take cash.</p>`}
       id=${(till: TillSession) => till.id} href=${(till: TillSession) => `/till/${till.id}`}
@@ -67,7 +78,8 @@ function gapWord(gap: number): string {
   return `${formatMoney(Math.abs(gap))} ${gap < 0 ? 'missing' : 'too much'}`;
 }
 
-function OpenForm({ onChange }: { onChange: () => void }) {
+/** Opens one's own till: here, or where something is to be sold. */
+export function OpenTill({ onChange }: { onChange: () => void }) {
   const form = useForm({ opening: '' });
   const open = async (values: Values) => {
     await post('/till-sessions', { opening_cents: centsOf(values, 'opening') });
@@ -81,7 +93,8 @@ function OpenForm({ onChange }: { onChange: () => void }) {
   <//><//>`;
 }
 
-function Open({ till, onChange }: { till: TillSession; onChange: () => void }) {
+/** An open till, to be counted, moved from and closed; `own` is the cashier's own page. */
+function Open({ till, own, onChange }: { till: TillSession; own?: boolean; onChange: () => void }) {
   const form = useForm({ counted: '', note: '' });
   const [moving, setMoving] = useState(false);
   const note = async (values: Values) => {
@@ -111,14 +124,18 @@ function Open({ till, onChange }: { till: TillSession; onChange: () => void }) {
     tell('Till closed.');
     onChange();
   };
-  return html`<${Card} class="narrow" title="Your till is open">
+  return html`<${Card} class="narrow" title=${own ? 'Your till is open' : 'Open'}>
     <dl class="facts">
       <div><dt>Sales</dt><dd class="num">${till.sales} · ${formatMoney(till.sales_cents)}</dd></div>
       <div><dt>Change at the start</dt><dd class="num">${formatMoney(till.opening_cents)}</dd></div>
+      ${
+        till.counted_cents !== null &&
+        html`<div><dt>Counted last</dt><dd class="num">${formatMoney(till.counted_cents)} · <${Time} at=${till.counted_at} /></dd></div>`
+      }
       <div><dt>Opened</dt><dd><${Time} at=${till.opened_at} /></dd></div>
     </dl>
     <div class="sell-pair till-acts">
-      <${LinkButton} href=${`/till/${till.id}`} icon="orders">History<//>
+      ${own && html`<${LinkButton} href=${`/till/${till.id}`} icon="orders">History<//>`}
       <${Button} icon="payments" onClick=${() => setMoving(true)}>Cash in or out<//>
     </div>
     ${
@@ -131,8 +148,8 @@ function Open({ till, onChange }: { till: TillSession; onChange: () => void }) {
     <${FormBox} form=${form} act=${close}>
       <${Field} form=${form} name="counted" label="Count the drawer" prefix="KES" inputmode="decimal" />
       <${Field} form=${form} name="note" label="Note" required=${false} maxlength=${200} />
-      <div class="sell-pair">
-        <${Button} class="tall" busy=${form.busy} onClick=${() => form.submit(note)}>Note the count<//>
+      <div class="sell-pair roomy">
+        <${Button} class="tall" disabled=${form.busy} onClick=${() => form.submit(note)}>Note the count<//>
         <${Button} type="submit" class="tall" busy=${form.busy}>Close the till<//>
       </div>
     <//>
@@ -171,6 +188,11 @@ function OneTill({ id }: { id: string }) {
   const { data, error, reload } = useLoad<TillSession>(`/till-sessions/${id}`);
   const list = useList<CashSale>(`/till-sessions/${id}/sales`);
   const events = useList<TillEvent>(`/till-sessions/${id}/events`);
+  const changed = () => {
+    reload();
+    list.reload();
+    events.reload();
+  };
   const undo = async (event: TillEvent) => {
     const sure = await ask({
       title: `Take back ${PURPOSES[event.purpose ?? 'safe'].toLowerCase()}, ${formatMoney(event.amount_cents ?? 0)}?`,
@@ -185,8 +207,7 @@ function OneTill({ id }: { id: string }) {
     } catch (failure) {
       tellFailure(failure);
     }
-    events.reload();
-    reload();
+    changed();
   };
   const takeBack = async (sale: CashSale) => {
     const sure = await ask({
@@ -202,20 +223,12 @@ function OneTill({ id }: { id: string }) {
     } catch (failure) {
       tellFailure(failure);
     }
-    list.reload();
-    reload();
+    changed();
   };
   if (!data)
     return html`<${PageHead} title="Till" back="/till" /><div class="card">${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   return html`<${PageHead} title=${`Till of ${data.account_name}`} back="/till" sub=${data.closed_at ? `Closed by ${data.closed_by}` : 'Open'} />
-    <${Card} class="narrow"><dl class="facts">
-      <div><dt>Change at the start</dt><dd class="num">${formatMoney(data.opening_cents)}</dd></div>
-      <div><dt>Sales</dt><dd class="num">${data.sales} · ${formatMoney(data.sales_cents)}</dd></div>
-      <div><dt>Expected</dt><dd class="num">${formatMoney(data.due_cents)}</dd></div>
-      ${data.counted_cents !== null && html`<div><dt>Counted</dt><dd class="num">${formatMoney(data.counted_cents)}</dd></div>`}
-      ${data.difference_cents !== null && html`<div><dt>Difference</dt><dd class="num">${formatMoney(data.difference_cents)}</dd></div>`}
-      ${data.note && html`<div><dt>Note</dt><dd>${data.note}</dd></div>`}
-    </dl><//>
+    ${data.closed_at === null ? html`<${Open} till=${data} onChange=${changed} />` : html`<${Closed} till=${data} />`}
     <${History} list=${events} open=${data.closed_at === null} onUndo=${undo} />
     <h2 class="list-title">Sales</h2>
     <${Listing} list=${list} label="Sales" icon="sell" filtered=${false} emptyTitle="Nothing sold yet." empty=${null}
@@ -246,6 +259,19 @@ function OneTill({ id }: { id: string }) {
                 : html`<${Button} look="quiet" icon="undo" onClick=${() => takeBack(sale)}>Take back<//>`,
         },
       ]} />`;
+}
+
+function Closed({ till }: { till: TillSession }) {
+  return html`<${Card} class="narrow"><${Facts} pairs=${[
+    ['Change at the start', formatMoney(till.opening_cents)],
+    ['Sales', `${till.sales} · ${formatMoney(till.sales_cents)}`],
+    ['Expected', formatMoney(till.due_cents)],
+    ['Counted', till.counted_cents === null ? undefined : formatMoney(till.counted_cents)],
+    ['Difference', till.difference_cents === null ? undefined : formatMoney(till.difference_cents)],
+    ['Note', till.note],
+    ['Opened', html`<${Time} at=${till.opened_at} />`],
+    ['Closed', html`<${Time} at=${till.closed_at} />`],
+  ]} /><//>`;
 }
 
 /** Counts, and cash put in and taken out. */
