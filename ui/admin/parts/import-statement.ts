@@ -97,10 +97,10 @@ export function ImportStatement({ onClose, onDone }: { onClose: () => void; onDo
   return html`<${Dialog} title="Import statement" onClose=${onClose}>
     ${
       outcome
-        ? html`${outcome.state === 'ready' ? html`<${Outcome} outcome=${outcome} />` : html`<${Progress} outcome=${outcome} />`}
+        ? html`<div class="form">${outcome.state === 'ready' ? html`<${Outcome} outcome=${outcome} />` : html`<${Progress} outcome=${outcome} />`}
           <div class="form-foot"><${Button} look="primary" onClick=${onClose}>${
             outcome.state === 'ready' ? 'Done' : 'Close'
-          }<//></div>`
+          }<//></div></div>`
         : html`<${FormBox} form=${form} act=${send}>
           <p class="muted">The organisation statement as CSV, from the M-PESA portal. What Karibu missed is settled, what
             it knows stays as it is; the same file twice does no harm.</p>
