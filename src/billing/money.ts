@@ -65,29 +65,25 @@ export function moneyOfC2b(notice: C2bNotice): Money {
   };
 }
 
-export function moneyOfPullRow(row: PullRow): Money {
+/** A row of our own account's books. */
+function moneyOfRow(
+  row: Payer & Pick<Money, 'receipt' | 'amount_cents' | 'account_reference'>,
+  payer_name: string,
+  at: number | undefined,
+): Money {
+  const { receipt, account_reference } = row;
   return {
     ...payerOf(row),
-    receipt: row.receipt,
+    receipt,
     amount_cents: whole(row.amount_cents),
-    account_reference: row.account_reference,
-    payer_name: row.sender,
-    at: row.transaction_at,
-    // No document names such a row (UNCONFIRMED); one that does is never money that came in.
-    ...(/revers/i.test(row.transaction_type) ? { went_back: true } : {}),
+    account_reference,
+    payer_name,
+    at,
   };
 }
 
-export function moneyOfStatement(row: StatementPayment): Money {
-  return {
-    ...payerOf(row),
-    receipt: row.receipt,
-    amount_cents: whole(row.amount_cents),
-    account_reference: row.account_reference,
-    payer_name: row.payer_name,
-    at: row.at,
-  };
-}
+export const moneyOfPullRow = (row: PullRow): Money => moneyOfRow(row, row.sender, row.transaction_at);
+export const moneyOfStatement = (row: StatementPayment): Money => moneyOfRow(row, row.payer_name, row.at);
 
 /** Numbers stand there as `0712***678` too. A sum with cents is money like any other: a person sees it. */
 function moneyOfSms(sms: ConfirmationSms): Money {

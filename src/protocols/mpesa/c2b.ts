@@ -10,6 +10,7 @@ import {
   readDarajaTime,
   readPayer,
   readReceipt,
+  type UnreadableNotice,
 } from './shapes.ts';
 
 /**
@@ -97,7 +98,7 @@ export type C2bNotice = Payer & {
 
 export type C2bProblem = {
   ok: false;
-  problem: 'empty' | 'too_large' | 'not_json' | 'no_receipt' | 'no_shortcode';
+  problem: UnreadableNotice | 'no_receipt' | 'no_shortcode';
 };
 
 /**

@@ -1,6 +1,6 @@
 // Reads the body of an STK callback.
 import { parseEatTimestamp } from './eat-time.ts';
-import { asText, type Fields, isObject, parseNotice } from './shapes.ts';
+import { asText, type Fields, isObject, parseNotice, type UnreadableNotice } from './shapes.ts';
 
 /**
  * A callback that could be read. Nothing in it is proof: callbacks are not signed.
@@ -28,7 +28,7 @@ export type StkCallback = {
 
 export type CallbackProblem = {
   ok: false;
-  problem: 'empty' | 'too_large' | 'not_json' | 'not_a_callback' | 'no_checkout_id' | 'no_result_code';
+  problem: UnreadableNotice | 'not_a_callback' | 'no_checkout_id' | 'no_result_code';
 };
 
 // Four items in the 2025 documents, five in captures, six in Safaricom's own SDK: their order means nothing, and

@@ -285,6 +285,7 @@ const initiatorCode = (
 });
 
 const OURS = { initiator_fault: true };
+const MAY_NOT = 'The initiator may not do this: check its role in the M-PESA organisation portal.';
 
 /** Of Transaction Status, Reversal and Account Balance: one number means another thing here than on a push. */
 export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
@@ -305,18 +306,8 @@ export const INITIATOR_RESULT_CODES: readonly InitiatorResultCode[] = [
     'M-PESA does not know the initiator: check its name in the M-PESA settings.',
     OURS,
   ),
-  initiatorCode(
-    '21',
-    'no',
-    'The initiator may not do this: check its role in the M-PESA organisation portal.',
-    OURS,
-  ),
-  initiatorCode(
-    '22',
-    'no',
-    'The initiator may not do this: check its role in the M-PESA organisation portal.',
-    OURS,
-  ),
+  initiatorCode('21', 'no', MAY_NOT, OURS),
+  initiatorCode('22', 'no', MAY_NOT, OURS),
   initiatorCode('26', 'later', 'M-PESA is blocking traffic or busy.', { wait_seconds: 60 }),
   initiatorCode(
     '2001',

@@ -9,6 +9,7 @@ import {
   readDarajaTime,
   readPayer,
   readReceipt,
+  type UnreadableNotice,
 } from './shapes.ts';
 
 /**
@@ -29,7 +30,7 @@ export type InitiatorResult = {
 
 export type InitiatorResultProblem = {
   ok: false;
-  problem: 'empty' | 'too_large' | 'not_json' | 'not_a_result' | 'no_result_code';
+  problem: UnreadableNotice | 'not_a_result' | 'no_result_code';
 };
 
 /** Reads the raw body posted to a ResultURL; never throws. Shape: payments.md §1.10. */

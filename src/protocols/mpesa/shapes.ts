@@ -18,10 +18,13 @@ export const asText = (value: unknown): string =>
 export const asList = (value: unknown): unknown[] =>
   Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
 
+/** Why the raw body of a notice is no JSON. */
+export type UnreadableNotice = 'empty' | 'too_large' | 'not_json';
+
 /** The fields of a notice's raw body, none when its JSON is no object; or why it is no JSON. Never throws. */
 export function parseNotice(
   bodyText: string,
-): { ok: true; fields: Fields } | { ok: false; problem: 'empty' | 'too_large' | 'not_json' } {
+): { ok: true; fields: Fields } | { ok: false; problem: UnreadableNotice } {
   if (bodyText.length > MAX_NOTICE_LENGTH) return { ok: false, problem: 'too_large' };
   const trimmed = bodyText.replace(/^\uFEFF/, '').trim();
   if (trimmed === '') return { ok: false, problem: 'empty' };
