@@ -1,5 +1,6 @@
 // M-PESA as a payment gateway.
 import type { Db } from '../db/schema.ts';
+import { mayHaveNodes } from '../db/several-nodes.ts';
 import type { Vault } from '../lib/secrets.ts';
 import {
   checkMpesaConnection,
@@ -9,6 +10,7 @@ import {
   type MpesaClient,
   type MpesaConfig,
   parseStkCallback,
+  type SharedToken,
 } from '../protocols/mpesa/index.ts';
 import type {
   AnswerAddresses,
@@ -22,6 +24,7 @@ import type {
 import { openInitiator, viewInitiator } from './initiator.ts';
 import { moneyOfPullRow } from './money.ts';
 import { type MpesaSettings, readMpesaSettings } from './mpesa-settings.ts';
+import { shareToken } from './shared-token.ts';
 
 /** Settings → what the protocol needs. */
 function configOf(
@@ -29,6 +32,7 @@ function configOf(
   baseUrl: string,
   outside: GatewayOutside,
   initiator: Initiator | undefined,
+  sharedToken: SharedToken | undefined,
 ): MpesaConfig {
   return {
     baseUrl,
@@ -43,6 +47,7 @@ function configOf(
     fetch: (url, init) => outside.fetch(url, init),
     now: outside.now,
     monotonicNow: outside.monotonic,
+    ...(sharedToken ? { sharedToken } : {}),
   };
 }
 
@@ -83,10 +88,11 @@ export async function mpesaGateway(
   settings: MpesaSettings,
   outside: GatewayOutside,
   initiator?: Initiator,
+  sharedToken?: SharedToken,
 ): Promise<MpesaGateway> {
   const simulated = settings.environment === 'simulator' && settings.base_url === '';
   const baseUrl = simulated ? await outside.simulatorUrl(settings) : settings.base_url;
-  const config = configOf(settings, baseUrl, outside, initiator);
+  const config = configOf(settings, baseUrl, outside, initiator, sharedToken);
   const client: MpesaClient = createMpesaClient(config);
   return {
     async requestPayment(request) {
@@ -154,6 +160,17 @@ export async function mpesaGateway(
   };
 }
 
+/** Nodes that share a store share the token: each new one may end the one before (payments.md §1.2). */
+function tokenOfNodes(
+  db: Db,
+  vault: Vault,
+  { base_url, consumer_key, consumer_secret }: MpesaSettings,
+  outside: GatewayOutside,
+): SharedToken | undefined {
+  if (!mayHaveNodes(db)) return undefined;
+  return shareToken(db, vault, `${base_url} ${consumer_key} ${consumer_secret}`, outside.now);
+}
+
 /** Opens the gateway from the stored settings, and anew whenever they have changed. */
 export function openMpesaGateway(
   db: Db,
@@ -169,7 +186,9 @@ export function openMpesaGateway(
       openedFor = key;
       // Assigned at once: whoever asks meanwhile waits for the same one.
       gateway = settings
-        ? openInitiator(db, vault).then((initiator) => mpesaGateway(settings, outside, initiator))
+        ? openInitiator(db, vault).then((initiator) =>
+            mpesaGateway(settings, outside, initiator, tokenOfNodes(db, vault, settings, outside)),
+          )
         : Promise.resolve(undefined);
     }
     return gateway;

@@ -31,6 +31,11 @@ export class PersistentKysely extends Kysely<Tables> {
   }
 }
 
+/** Whether other nodes may share this store. */
+export function mayHaveNodes(db: Db): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter;
+}
+
 /**
  * Holds one row until the transaction ends: another transaction that wants it waits, and what it reads afterwards holds
  * what this one did. For a rule about several rows, which no guarded update can keep.
@@ -40,7 +45,7 @@ export async function holdRow(
   table: 'credentials' | 'voucher_batches' | 'payments' | 'till_sessions' | 'subscribers',
   id: string,
 ): Promise<void> {
-  if (!(tx.getExecutor().adapter instanceof PostgresAdapter)) return;
+  if (!mayHaveNodes(tx)) return;
   // A plain lock would wait for whoever inserts a row that refers to this one.
   await tx.selectFrom(table).select('id').where('id', '=', id).forNoKeyUpdate().execute();
 }

@@ -27,7 +27,7 @@ import {
 import { type Refused, readError } from './refusals.ts';
 import { describeResult } from './result-codes.ts';
 import { asText } from './shapes.ts';
-import type { TokenResult } from './token.ts';
+import type { SharedToken, TokenResult } from './token.ts';
 
 /**
  * - `shortcode`: the paybill; for a till the head-office (store) number used at go-live.
@@ -37,6 +37,7 @@ import type { TokenResult } from './token.ts';
  *   ended in 1037 and numbers did not.
  * - `initiator`: only needed for transaction status, reversal and balance.
  * - `refreshEarlySeconds`: how long before its end a token is replaced (default 120).
+ * - `sharedToken`: where several programs that ask as this app keep their token.
  * - `now` (epoch ms) dates the requests; `monotonicNow` (ms) ages the token.
  */
 export type MpesaConfig = {
@@ -54,6 +55,7 @@ export type MpesaConfig = {
   fetch?: Fetch;
   now?: () => number;
   monotonicNow?: () => number;
+  sharedToken?: SharedToken | undefined;
 };
 
 /** `account_reference` is shown in the prompt and printed in the payer's SMS. `callback_url` is per request. */

@@ -1,7 +1,7 @@
 // Posts to Daraja with a live token.
 import { type Exchange, exchange, type Fetch } from './exchange.ts';
 import { classifyError, type RefusalReason, type Refused, readError } from './refusals.ts';
-import { createTokenSource, type TokenResult } from './token.ts';
+import { createTokenSource, type SharedToken, type TokenResult } from './token.ts';
 
 /** Where Daraja is and who asks; see MpesaConfig for each field. */
 export type CallConfig = {
@@ -12,6 +12,7 @@ export type CallConfig = {
   refreshEarlySeconds?: number;
   fetch?: Fetch;
   monotonicNow?: () => number;
+  sharedToken?: SharedToken | undefined;
 };
 
 /** The request may have taken effect: `cause` says what was seen instead of an answer. */
@@ -49,6 +50,7 @@ export function createDarajaCall(config: CallConfig): DarajaCall {
     monotonicNow: config.monotonicNow ?? (() => performance.now()),
     timeoutMs,
     refreshEarlySeconds: config.refreshEarlySeconds ?? 120,
+    shared: config.sharedToken,
   });
 
   /** A token-class refusal is the only one repeated, once, because M-PESA never saw the call. */

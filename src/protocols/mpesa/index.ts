@@ -84,3 +84,4 @@ export {
   type StatementPeriod,
   type StatementReversal,
 } from './statement.ts';
+export type { SharedToken } from './token.ts';

@@ -11,12 +11,29 @@ export type TokenResult =
       message: string;
     };
 
+/**
+ * Where several programs that ask as one app keep their one token, since each new token may end the one before. Without it
+ * they would take turns killing each other's.
+ */
+export interface SharedToken {
+  /** The token as it stands, and for how many ms it is good before it should be replaced. */
+  read(): Promise<{ token: string; good_ms: number } | undefined>;
+  /** Whether this program may ask for a new one; the others wait for it, or until it has had its time. */
+  begin(): Promise<boolean>;
+  /** Keeps the new token and lets the others on; undefined when there is none. */
+  end(made: { token: string; good_ms: number } | undefined): Promise<void>;
+}
+
 export type TokenSource = {
   /** The live token, or a fresh one; callers that come together share one request. */
   get(): Promise<TokenResult>;
   /** Forgets this token if it is still the live one. */
   drop(token: string): void;
 };
+
+/** How long another program's request is waited for, and how often is looked. */
+const WAIT_MS = 10_000;
+const LOOK_MS = 50;
 
 /** Daraja tokens live an hour; used when `expires_in` is missing or unreadable. */
 const DEFAULT_LIFE_SECONDS = 3599;
@@ -34,10 +51,12 @@ export function createTokenSource(options: {
   monotonicNow: () => number;
   timeoutMs: number;
   refreshEarlySeconds: number;
+  shared?: SharedToken | undefined;
 }): TokenSource {
   const authorization = `Basic ${Buffer.from(`${options.consumerKey}:${options.consumerSecret}`).toString('base64')}`;
   let live: { token: string; refreshAt: number } | undefined;
   let inFlight: Promise<TokenResult> | undefined;
+  let refused: string | undefined;
 
   async function fetchToken(): Promise<TokenResult> {
     // Counted from before the request, so a slow answer never makes the token look younger than it is.
@@ -71,17 +90,41 @@ export function createTokenSource(options: {
     return { ok: false, reason: 'unknown', code, message };
   }
 
+  /** What another program keeps, unless it was refused; otherwise one of them asks for a new one. */
+  async function fetchShared(shared: SharedToken): Promise<TokenResult> {
+    const giveUpAt = options.monotonicNow() + WAIT_MS;
+    while (options.monotonicNow() < giveUpAt) {
+      const kept = await shared.read();
+      if (kept && kept.token !== refused && kept.good_ms > 0) {
+        live = { token: kept.token, refreshAt: options.monotonicNow() + kept.good_ms };
+        return { ok: true, token: kept.token };
+      }
+      if (await shared.begin()) {
+        const result = await fetchToken();
+        const good = live
+          ? { token: live.token, good_ms: live.refreshAt - options.monotonicNow() }
+          : undefined;
+        await shared.end(result.ok ? good : undefined);
+        return result;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    return fetchToken();
+  }
+
   return {
     async get() {
       if (live && options.monotonicNow() < live.refreshAt) return { ok: true, token: live.token };
-      inFlight ??= fetchToken().finally(() => {
+      inFlight ??= (options.shared ? fetchShared(options.shared) : fetchToken()).finally(() => {
         inFlight = undefined;
       });
       return inFlight;
     },
     drop(token) {
       // A token that another call has already replaced must not take its successor with it.
-      if (live?.token === token) live = undefined;
+      if (live?.token !== token) return;
+      live = undefined;
+      refused = token;
     },
   };
 }

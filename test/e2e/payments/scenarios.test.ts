@@ -9,7 +9,8 @@ import type { Knobs, MpesaSimulator } from '../../../src/simulators/mpesa/index.
 import { buildFaultyDisk, onFaultyDisk } from '../../shims/build.ts';
 import { type Api, setUpOwner } from '../support/api.ts';
 import { evidenceRead, orderDetail } from '../support/books.ts';
-import { startKaribu } from '../support/karibu.ts';
+import { type Karibu, startKaribu } from '../support/karibu.ts';
+import { hasPostgres, openNodes } from '../support/nodes.ts';
 import {
   HOUR,
   mpesaKeys,
@@ -339,6 +340,33 @@ scenario(17, 'two boxes kill each other’s token', async () => {
   expect(oauth).toBeLessThanOrEqual(2 * pushes);
   return `10 prompts for 10 orders, ${oauth} tokens`;
 });
+
+if (hasPostgres)
+  scenario(17, 'two nodes of one operator have one token', async () => {
+    const two = await openNodes();
+    closing.push(() => two.close());
+    const { mpesa, plan, api } = two.shop;
+    compared = { mpesa, apis: [api] };
+    mpesa.setKnobs({ callback_delay_ms: 0 });
+    const sell = async (node: Karibu) => {
+      const sale = await push({ karibu: node, mpesa, plan });
+      await orderIn(node, sale.id, 'paid');
+    };
+    for (let round = 0; round < 5; round++) await Promise.all(two.nodes.map(sell));
+    expect(mpesa.counts()).toMatchObject({ prompts: 10, oauth: 1 });
+    // M-PESA ends the token: one node asks for another, both go on with it.
+    mpesa.setKnobs({ bearer_faults: ['token_404'] });
+    for (const node of [...two.nodes, ...two.nodes]) await sell(node);
+    expect(mpesa.counts()).toMatchObject({ prompts: 14, oauth: 2 });
+    const [first, second] = two.nodes;
+    await first.kill9();
+    await sell(second);
+    expect(mpesa.counts().oauth).toBe(2);
+    await first.restart();
+    await sell(first);
+    expect(mpesa.counts()).toMatchObject({ prompts: 16, oauth: 2 });
+    return '16 prompts with 2 tokens, one of them refused';
+  });
 
 scenario(18, 'Daraja is too busy to take the push', async () => {
   for (const stk_error of ['spike_arrest', 'quota', 'system_busy'] as const) {
