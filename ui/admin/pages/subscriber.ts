@@ -1,6 +1,12 @@
 // One subscriber: what they may use, what they used, what they paid.
 import { useState } from 'preact/hooks';
-import { formatElapsed, formatMsisdn, formatOctets, formatRates } from '../../shared/format.ts';
+import {
+  formatDuration,
+  formatElapsed,
+  formatMsisdn,
+  formatOctets,
+  formatRates,
+} from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { patch, post } from '../api.ts';
 import { type Listed, useList, useLoad } from '../load.ts';
@@ -223,7 +229,12 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
       {
         label: 'Until',
         at: 'sub-end',
-        cell: (row: Entitlement) => html`<${Time} at=${row.ended_at ?? row.ends_at} />`,
+        cell: (row: Entitlement) => {
+          const at = row.ended_at ?? row.ends_at;
+          return at === null
+            ? html`<span class="muted">for ${formatDuration(row.validity_seconds)}</span>`
+            : html`<${Time} at=${at} />`;
+        },
       },
       { label: 'Used', at: 'foot', grow: true, cell: usage },
       {
