@@ -97,12 +97,29 @@ describe('a statement', () => {
         rows: 2,
         others: 0,
         unreadable: 0,
-        ...(preamble ? { shortcode: merchant.shortcode } : {}),
+        ...(preamble ? { shortcode: merchant.shortcode, period: { from: at, to: at + 60_000 } } : {}),
       },
       payments: [{ ...PAYMENT, account_reference: 'A, "B"', payer_name: expect.stringMatching(/\w+ \w+/) }],
       reversals: [{ receipt: 'VAF9999XYZ', of: 'VAF1234XYZ', amount_cents: 2000 }],
     });
   });
+
+  it.each([
+    ['Time Period:,From 01-10-2026 00:00:00 To 31-10-2026 23:59:59', '2026-10-31T20:59:59.000Z'],
+    ['Date Range,01/10/2026 - 31/10/2026', '2026-10-31T20:59:59.999Z'],
+    ['Statement Period:,01.10.2026 00:00,31.10.2026 12:30', '2026-10-31T09:30:00.000Z'],
+  ])('says which time it speaks of: %s', (line, to) => {
+    const { period } = parsed(line, HEAD, PAID);
+    expect(new Date(period?.from ?? 0).toISOString()).toBe('2026-09-30T21:00:00.000Z');
+    expect(new Date(period?.to ?? 0).toISOString()).toBe(to);
+  });
+
+  it.each(['Time Period:,October', 'Time Period:,31-10-2026 To 01-10-2026', 'Time Period:,31-10-2026'])(
+    'speaks of no time that can be read: %s',
+    (line) => {
+      expect(parsed(line, HEAD, PAID).period).toBeUndefined();
+    },
+  );
 
   it.each(['', 'hello', '<html>', '"', 'Receipt No.,Balance\r\nVAF1234XYZ,5', '\0\0;;\n"a'])(
     'that is none (%j) is refused',
