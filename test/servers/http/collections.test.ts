@@ -143,6 +143,11 @@ beforeAll(async () => {
       updated_at: NOW,
     })
     .execute();
+  const lines = [
+    'Receipt No.,Completion Time,Transaction Status,Paid In,Withdrawn,A/C No.',
+    'VAF0000001,15-01-2027 11:00:00,Completed,20.00,,nobody',
+  ];
+  ids.statement = (await ok('POST', '/payments/statement', { text: lines.join('\n') })).json.id;
   ids.till = (await ok('POST', '/till-sessions', { opening_cents: 50_000 })).json.id;
   await ok('POST', `/till-sessions/${ids.till}/count`, { counted_cents: 50_000 });
   const sold = { plan_id: ids.plan, credential_id: ids.credential };
@@ -166,6 +171,7 @@ function addressOf(route: Route): string {
     accounts: 'account',
     outages: 'outage',
     'till-sessions': 'till',
+    statements: 'statement',
   };
   const ofSale = /^\/payments\/\{id\}\/(cash|slip)$/.exec(route.path);
   if (ofSale) return `/payments/${ids.sale}/${ofSale[1]}`;
