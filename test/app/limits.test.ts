@@ -195,11 +195,11 @@ describe('the next one in line', () => {
     await grant(plan.id);
     await device.interim(60, 2 * GIB, GIB);
     site.time.now = NOW + HOUR;
-    await until('the new quota', () =>
-      asked(credential.username, Code.CoaRequest).some((packet) => limits(packet, 'Total')[0] === 0),
-    );
-    const coa = asked(credential.username, Code.CoaRequest).at(-1) as Packet;
-    expect(limits(coa, 'Total')).toEqual([0, 2]);
+    const told = () =>
+      asked(credential.username, Code.CoaRequest).find((packet) => limits(packet, 'Total')[0] === 0);
+    await until('the new quota', () => told() !== undefined);
+    // A router that answers late is asked again, without what it may mind.
+    expect(limits(told() as Packet, 'Total')).toEqual([0, 2]);
   });
 
   it('for a router that minds the total goes without it', async () => {
