@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { SIMULATED_CERTIFICATE, SIMULATED_INITIATOR } from '../../../src/simulators/mpesa/index.ts';
 import { send } from '../support/api.ts';
 import { orderDetail } from '../support/books.ts';
-import { openShop, orderIn, type Shop } from '../support/shop.ts';
+import { openShop, order, orderIn, type Shop } from '../support/shop.ts';
 import { until } from '../support/until.ts';
 import {
   expectNothingGranted,
@@ -135,6 +135,60 @@ scenario(13, 'the query says paid, the receipt comes by C2B', async () => {
   );
   expect((await orderDetail(shop, id)).payments).toHaveLength(1);
   return 'granted at once, the receipt attached';
+});
+
+/** The SMS that a paybill's owner gets, as their phone forwards it. */
+async function forwardSms(address: string, receipt: string, { msisdn }: Guest): Promise<void> {
+  const parts = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat('en-US', { ...options, timeZone: 'Africa/Nairobi' }).format(Date.now());
+  const [month, day, year] = parts({ dateStyle: 'short' }).split('/');
+  const time = parts({ timeStyle: 'short' }).replace(/\s/g, ' ');
+  const text = `${receipt} Confirmed. on ${day}/${month}/${year} at ${time} Ksh20.00 received from ${msisdn} JANE DOE.  Account Number wifi New Utility balance is Ksh5,300.00`;
+  const url = `http://${shop.karibu.callback}${new URL(address, 'http://box').pathname}`;
+  expect((await send('POST', url, { body: { from: 'MPESA', text } })).body).toEqual({ taken: true });
+}
+
+scenario(13, 'the query says paid, a forwarded SMS brings the receipt', async () => {
+  const { address } = await shop.api.post<{ address: string }>('/settings/sms-payments/address', {});
+  for (const sms_first of [false, true]) {
+    const { id, guest } = await push(shop, { callback_held: true, c2b_count: 0 });
+    const { receipt, checkout_request_id } = await until('the money is taken', () => {
+      const prompt = promptOf(shop, guest);
+      return prompt.receipt === null ? undefined : { ...prompt, receipt: prompt.receipt };
+    });
+    if (sms_first) await forwardSms(address, receipt, guest);
+    await shop.api.post(`/orders/${id}/query`);
+    await paid(id);
+    if (!sms_first) await forwardSms(address, receipt, guest);
+    await toldBy(receipt, ['sms']);
+    shop.mpesa.release(checkout_request_id);
+    await toldBy(receipt, ['sms', 'stk_callback']);
+    await expectOne(receipt);
+    expect((await orderDetail(shop, id)).payments).toMatchObject([{ receipt, state: 'settled' }]);
+  }
+  return 'either first, then the callback: one payment';
+});
+
+scenario(14, 'the guest pays by hand before they order, or with an account that means nothing', async () => {
+  const before = shop.mpesa.counts().pushes;
+  const early = newGuest();
+  expect(await bookedAs(await payByHand(early, 'KODI'))).toMatchObject({ state: 'unmatched' });
+  // Known by the hash of the number, which only the order tells.
+  const first = await order(shop.karibu, shop.plan, early.number, early.mac);
+  expect(first.state).toBe('paid');
+  expect(shop.mpesa.counts().pushes).toBe(before);
+  const pasting = newGuest();
+  const receipt = await payByHand(pasting, 'KODI');
+  await bookedAs(receipt);
+  const url = `http://${shop.karibu.portal}/api/claims`;
+  const body = { text: receipt, mac: pasting.mac };
+  expect((await send('POST', url, { body })).body).toMatchObject({ state: 'yours' });
+  expect(await bookedAs(receipt)).toMatchObject({ state: 'settled' });
+  const { id, guest } = await push(shop, { outcome: 'person' });
+  await bookedAs(await payByHand(guest, 'WIFI'));
+  await paid(id);
+  shop.mpesa.answer(promptOf(shop, guest).checkout_request_id, { action: 'cancel' });
+  return 'in at once without a prompt, by the pasted code, and for the order that waited';
 });
 
 scenario(14, 'the guest pays by prompt and by hand', async () => {

@@ -229,6 +229,14 @@ scenario(10, 'the query says cancelled, a callback says paid', async () => {
   return 'M-PESA asked again, nothing granted';
 });
 
+scenario(9, 'a callback says failed, the money was taken, and nothing more comes', async () => {
+  const { id, guest } = await push(shop, { callback_result_code: '1032' });
+  await orderIn(shop.karibu, id, 'failed');
+  expect(promptOf(shop, guest).callbacks).toHaveLength(1);
+  await paid(id, 20);
+  return 'asked about once more, then granted';
+});
+
 scenario(12, 'the query gives noise for a while', async () => {
   const noises: Partial<Knobs>[] = [
     { query_error: 'processing_empty' },
