@@ -263,6 +263,17 @@ export async function decideReversal(
   });
 }
 
+/** How many statuses were asked about since then. */
+export async function countStatuses(db: Db, since: number): Promise<number> {
+  const { asked } = await db
+    .selectFrom('mpesa_requests')
+    .select((eb) => eb.fn.countAll<number>().as('asked'))
+    .where('id', '>=', idAt(since))
+    .where('kind', '=', 'transaction_status')
+    .executeTakeFirstOrThrow();
+  return Number(asked);
+}
+
 /** Whether M-PESA refused our initiator since its password was set: asking again could lock it, and tells nothing. */
 export async function isInitiatorRefused(db: Db, since: number): Promise<boolean> {
   const failed = await db

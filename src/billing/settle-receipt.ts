@@ -43,7 +43,8 @@ export async function settleReceipt(tx: Db, vault: Vault, evidence: Evidence, no
     .selectAll()
     .where('receipt', '=', money.receipt)
     .executeTakeFirst();
-  if (evidence.doubt && !known) {
+  // Money that nobody could match may be told more of here: that too is believed only when M-PESA says so.
+  if (evidence.doubt && (!known || isFree(known))) {
     await closeEvidence(tx, evidence.id, 'waiting', `${evidence.doubt} M-PESA is asked first.`, now);
     await enqueueTask(tx, 'confirm_evidence', { evidence_id: evidence.id }, now);
     return { order_id: null, granted: false };
@@ -83,7 +84,7 @@ async function settleKnown(
 ): Promise<Settled> {
   // One that is doubted adds nothing: it could say who paid, or for what.
   const payment = evidence.doubt ? known : await completePayment(tx, known, sum);
-  if (!evidence.doubt && isFree(payment) && payment.amount_cents === sum.amount_cents) {
+  if (isFree(payment) && payment.amount_cents === sum.amount_cents) {
     const told: Sum = {
       ...readPayer(payment.msisdn ?? payment.payer ?? ''),
       ...sum,

@@ -143,6 +143,8 @@ onEveryStore('money that came before its order', (store) => {
     expect((await books(store())).payments).toMatchObject([
       { state: 'unmatched', payer: null, payer_name: 'ACHIENG' },
     ]);
+    const waiting = (await books(store())).evidence.find(({ kind }) => kind === 'c2b');
+    expect(waiting).toMatchObject({ state: 'waiting' });
   });
 });
 

@@ -30,7 +30,7 @@ onEveryStore('confirming a claim', (store) => {
   const claimed = (receipt = CODE) =>
     startClaim(store(), vault, { receipt, mac: MAC, ip: null, router_id: null }, NOW);
 
-  const confirm = (id: string, now: number) => {
+  const gatewayOf = () => {
     const { gateway } = scriptedGateway(accepted('1'));
     gateway.pullMoney = async (from, to) => {
       asked.pulls.push([from, to]);
@@ -40,6 +40,10 @@ onEveryStore('confirming a claim', (store) => {
       asked.statuses.push(result_url.split('/').at(-1) as string);
       return { outcome: 'asked', conversation_id: 'AG_1' };
     };
+    return gateway;
+  };
+
+  const confirm = (id: string, now: number, gateway = gatewayOf()) => {
     const clock = { now: () => now, monotonic: () => now };
     const gateways = { mpesa: async () => gateway };
     return confirmClaim(
@@ -154,6 +158,32 @@ onEveryStore('confirming a claim', (store) => {
     await updateInitiator(store(), vault, { password: 'y' }, NOW + 60_000);
     await confirm(other.id, NOW + 90_000);
     expect(asked.statuses).toHaveLength(2);
+  });
+
+  it('looks at one pull for many who ask at once, and asks about thirty codes a minute', async () => {
+    const gateway = gatewayOf();
+    const ids: string[] = [];
+    for (let n = 10; n < 50; n++) {
+      const about = { receipt: `VAF12${n}XYZ`, mac: `AA:BB:CC:00:01:${n}`, ip: null, router_id: null };
+      ids.push((await startClaim(store(), vault, about, NOW)).id);
+    }
+    for (const id of ids) await confirm(id, NOW, gateway);
+    expect([asked.pulls.length, asked.statuses.length]).toEqual([1, 30]);
+    await confirm(ids[0] as string, NOW + 1999, gateway);
+    expect(asked.pulls).toHaveLength(1);
+    await confirm(ids[0] as string, NOW + 2000, gateway);
+    expect(asked.pulls).toHaveLength(2);
+    const before = asked.statuses.length;
+    const late = await startClaim(
+      store(),
+      vault,
+      { receipt: 'VAF1299XYZ', mac: null, ip: null, router_id: null },
+      NOW,
+    );
+    await confirm(late.id, NOW + 3000, gateway);
+    expect(asked.statuses).toHaveLength(before);
+    await confirm(late.id, NOW + 63_000, gateway);
+    expect(asked.statuses).toHaveLength(before + 1);
   });
 
   it('takes three codes of a phone that nothing confirms, no more', async () => {
