@@ -82,7 +82,12 @@ function moneyOfRow(
   };
 }
 
-export const moneyOfPullRow = (row: PullRow): Money => moneyOfRow(row, row.sender, row.transaction_at);
+/** No document names a row of money that went back (UNCONFIRMED); one that does is never money that came in. */
+export function moneyOfPullRow(row: PullRow): Money {
+  const money = moneyOfRow(row, row.sender, row.transaction_at);
+  return /revers/i.test(row.transaction_type) ? { ...money, went_back: true } : money;
+}
+
 export const moneyOfStatement = (row: StatementPayment): Money => moneyOfRow(row, row.payer_name, row.at);
 
 /** Numbers stand there as `0712***678` too. A sum with cents is money like any other: a person sees it. */

@@ -11,7 +11,6 @@ type Asking = Pick<JobContext, 'db' | 'clock' | 'gateways' | 'kick' | 'noticeBas
 const MINUTE_MS = 60_000;
 /** Questions for a status within a minute: codes that are made up must not use up what Daraja bears (payments.md §1.4). */
 const MOST_STATUSES = 30;
-const SHARED_MS = 2000;
 /** Around the time of a notice: M-PESA's clock may differ, and a guest pastes a code from an hour ago. */
 const BEFORE_MS = 3 * 3600_000;
 
@@ -29,24 +28,33 @@ export async function keepPulled(
   return fresh;
 }
 
-interface Look {
-  from: number;
-  at: number;
-  pulled: Promise<Pulled>;
+interface Line {
+  /** Settled when the pull under way has ended. */
+  idle: Promise<unknown>;
+  next?: { from: number; pulled: Promise<Pulled> } | undefined;
 }
 
-/** The last pull of a gateway: whoever asks within moments of another looks at the same one. */
-const looks = new WeakMap<PaymentGateway, Look>();
+const lines = new WeakMap<PaymentGateway, Line>();
 
+/** One pull at a time: all who ask while one is under way share the next, which begins after each of them asked. */
 function pullSince(ctx: Asking, gateway: PaymentGateway, from: number): Promise<Pulled> {
-  const now = ctx.clock.now();
-  const last = looks.get(gateway);
-  if (last && last.from <= from && now >= last.at && now - last.at < SHARED_MS) return last.pulled;
-  const pulled = gateway.pullMoney(from, now).then(async (found) => {
-    await keepPulled(ctx, found.money);
-    return found;
-  });
-  looks.set(gateway, { from, at: now, pulled });
+  const line = lines.get(gateway) ?? { idle: Promise.resolve() };
+  lines.set(gateway, line);
+  if (line.next) {
+    line.next.from = Math.min(line.next.from, from);
+    return line.next.pulled;
+  }
+  const pull = async () => {
+    const since = line.next?.from ?? from;
+    line.next = undefined;
+    const pulled = await gateway.pullMoney(since, ctx.clock.now());
+    await keepPulled(ctx, pulled.money);
+    return pulled;
+  };
+  const pulled = line.idle.then(pull);
+  line.next = { from, pulled };
+  // What went wrong is told to those who asked; the line goes on.
+  line.idle = Promise.allSettled([pulled]);
   return pulled;
 }
 
