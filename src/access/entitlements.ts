@@ -313,8 +313,16 @@ export async function revokeEntitlement(
   return revoked;
 }
 
-/** Ends what is due by the clock; returns how many. One short transaction for each batch of them. */
+const anyDue = statement(
+  sql<{ id: string }>`select id from entitlements where state = 'active' and ends_at <= ${0} limit 1`,
+);
+
+/**
+ * Ends what is due by the clock; returns how many. One short transaction for each batch of them, and none where there is
+ * nothing to end.
+ */
 export async function endDueEntitlements(db: Db, now: number, limit = 500): Promise<number> {
+  if ((await anyDue(db, [now])).length === 0) return 0;
   return db.transaction().execute(async (tx) => {
     const due = await tx
       .selectFrom('entitlements')

@@ -47,10 +47,12 @@ export async function writeTrustedSources(
   return trusted;
 }
 
+const owns = (keys: Keys | undefined, shortcode: string) =>
+  !keys || shortcode === keys.shortcode || shortcode === keys.till_number;
+
 /** Whether a shortcode or till number is the operator's. Without keys stored nobody can say, and nothing is doubted. */
 export async function isOwnShortcode(db: Db, shortcode: string): Promise<boolean> {
-  const keys = await readSetting<Keys>(db, 'mpesa');
-  return !keys || shortcode === keys.shortcode || shortcode === keys.till_number;
+  return owns(await readSetting<Keys>(db, 'mpesa'), shortcode);
 }
 
 /**
@@ -59,7 +61,7 @@ export async function isOwnShortcode(db: Db, shortcode: string): Promise<boolean
  */
 export async function doubtAbout(db: Db, origin: NoticeOrigin): Promise<string | undefined> {
   const keys = await readSetting<Keys>(db, 'mpesa');
-  if (origin.shortcode && !(await isOwnShortcode(db, origin.shortcode))) {
+  if (origin.shortcode && !owns(keys, origin.shortcode)) {
     return `It is for the shortcode ${origin.shortcode}.`;
   }
   const address = origin.source_address?.replace(/^::ffff:/, '') ?? '';

@@ -2,7 +2,7 @@
 
 /** `KES 1,250`; cents are shown only when there are any. */
 export function formatMoney(cents: number, currency = 'KES'): string {
-  const whole = Math.trunc(Math.abs(cents) / 100).toLocaleString('en-US');
+  const whole = String(Math.trunc(Math.abs(cents) / 100)).replace(/\B(?=(\d{3})+$)/g, ',');
   const rest = Math.abs(cents) % 100;
   return `${cents < 0 ? '-' : ''}${currency} ${whole}${rest ? `.${String(rest).padStart(2, '0')}` : ''}`;
 }

@@ -17,6 +17,11 @@ export interface LoopWatch {
   take(): LongTurn[];
 }
 
+/** Time that this process's main thread has had on the processor, as watchEventLoop knows it. */
+export function mainThreadMs(): number {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+}
+
 /** On Linux, from the scheduler's own figures (/proc/PID/task/TID/schedstat: nanoseconds run, nanoseconds waited). */
 export function watchEventLoop(): LoopWatch {
   const file = `/proc/self/task/${process.pid}/schedstat`;
