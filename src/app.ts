@@ -1,7 +1,11 @@
 // The program: opens the store, builds servers and jobs, starts and stops them.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createJournaledAccounting, type JournaledAccounting } from './access/journaled-accounting.ts';
+import {
+  createJournaledAccounting,
+  JOURNAL_FILE,
+  type JournaledAccounting,
+} from './access/journaled-accounting.ts';
 import { createGateways, type GatewayOutside } from './billing/gateways.ts';
 import { mpesaGateway } from './billing/mpesa.ts';
 import type { MpesaSettings } from './billing/mpesa-settings.ts';
@@ -186,7 +190,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   if (copier) handCheckpointsTo(db, () => copier.run('checkpoint', {}));
   const signIns = createSignInLog();
   if (isFile) {
-    accounting = createJournaledAccounting(store, join(config.data_dir, 'accounting.journal'), {
+    accounting = createJournaledAccounting(store, join(config.data_dir, JOURNAL_FILE), {
       clock,
       log,
       diskRefuses: () => disk.refuses(),

@@ -16,6 +16,9 @@ import {
 import type { AccessRecord } from './entitlements.ts';
 import type { Session } from './sessions.ts';
 
+/** Its file in the data folder; it goes with the database that stands beside it. */
+export const JOURNAL_FILE = 'accounting.journal';
+
 export interface JournaledAccounting {
   /** Stores what a power cut left in the journal, and makes it ready for more. */
   start(): Promise<void>;

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
+import { JOURNAL_FILE } from '../access/journaled-accounting.ts';
 import type { Config } from '../config.ts';
 import { knownMigrations } from '../db/migrate.ts';
 import { openSqlite } from '../db/open.ts';
@@ -173,6 +174,7 @@ export async function restoreBackup(
     const keySnapshot = opened.key === undefined ? undefined : installKey(config, opened.key, options.now);
     // A journal of the old database would be taken for the new one's.
     for (const tail of ['-wal', '-shm', '-journal']) rmSync(`${place}${tail}`, { force: true });
+    rmSync(join(config.data_dir, JOURNAL_FILE), { force: true });
     renameSync(draft, place);
     flushFolder(dirname(place));
     return {

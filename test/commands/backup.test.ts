@@ -138,7 +138,10 @@ describe('a restore', () => {
     });
     expect(await planNames(config)).toEqual(['newer']);
 
+    // What a power cut left for the store that goes is nothing to the one that comes.
+    writeFileSync(join(config.data_dir, 'accounting.journal'), 'reports');
     const restored = await restoreBackup(config, file, { force: true, now: NOW });
+    expect(existsSync(join(config.data_dir, 'accounting.journal'))).toBe(false);
     expect(await planNames(config)).toEqual(['1 hour']);
     expect(restored.key_snapshot).toBeUndefined();
     expect(await planNames({ ...config, database: restored.snapshot as string })).toEqual(['newer']);
