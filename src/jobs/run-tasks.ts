@@ -5,6 +5,7 @@ import { getVoucherBatch, makeVouchers } from '../access/vouchers.ts';
 import { findOrder } from '../billing/orders.ts';
 import { type Settled, settleEvidence, settleIn } from '../billing/settle.ts';
 import { continueImport } from '../billing/statement-import.ts';
+import { diskTrouble } from '../db/disk.ts';
 import type { Db } from '../db/schema.ts';
 import {
   claimTasks,
@@ -224,7 +225,9 @@ export async function settleWaiting(ctx: JobContext): Promise<void> {
       await setTimeout(GATHER_MS);
     }
   } catch (error) {
-    ctx.log.warn('a group was not settled', { error: errorText(error) });
+    // Alone they would meet the same disk.
+    if (diskTrouble(error)) throw error;
+    ctx.log.warn('a group was not settled', { error });
     await runTasks(['settle_evidence'])(ctx);
   }
 }
@@ -250,7 +253,7 @@ function keepClaims(ctx: JobContext, underWay: ReadonlyMap<Task, unknown>): { st
   let renewal: Promise<void> | undefined;
   const timer = setInterval(() => {
     renewal = renewTasks(ctx.db, [...underWay.keys()], ctx.clock.now()).catch((error: unknown) =>
-      ctx.log.warn('tasks not renewed', { error: errorText(error) }),
+      ctx.log.warn('tasks not renewed', { error }),
     );
   }, RENEW_MS);
   return {
