@@ -7,10 +7,10 @@ import * as devices from './0004-devices.ts';
 import * as usage from './0005-usage.ts';
 import * as evidence from './0007-evidence.ts';
 import * as ledger from './0008-ledger.ts';
-import * as match from './0009-match.ts';
-import * as settle from './0010-settle.ts';
-import * as statements from './0010-statements.ts';
-import * as desk from './0011-desk.ts';
+import * as orderWishes from './0009-order-wishes.ts';
+import * as readyTasks from './0010-ready-tasks.ts';
+import * as tillEvents from './0011-till-events.ts';
+import * as statements from './0012-statements.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
@@ -20,8 +20,8 @@ export const migrations: Record<string, Migration> = {
   '0005-usage': usage,
   '0007-evidence': evidence,
   '0008-ledger': ledger,
-  '0009-match': match,
-  '0010-settle': settle,
-  '0010-statements': statements,
-  '0011-desk': desk,
+  '0009-order-wishes': orderWishes,
+  '0010-ready-tasks': readyTasks,
+  '0011-till-events': tillEvents,
+  '0012-statements': statements,
 };
