@@ -1,24 +1,24 @@
 // Has the write-ahead log copied into the database by another thread, so that nobody on this one waits for it.
 
-/** As many writes make a log of some thousand pages, 4 KiB each: read again in a moment after a power cut. */
-const WRITES = 2000;
+/** As many rows make a log of some thousand pages, 4 KiB each: read again in a moment after a power cut. */
+const ROWS = 2000;
 
 export interface Checkpoints {
-  /** Call it for each statement that writes. */
-  wrote(): void;
-  /** From now on `work` does the copying. It may reject; then it is asked again after as many writes. */
+  /** Call it for each statement that writes, with the rows it changed. */
+  wrote(rows: number): void;
+  /** From now on `work` does the copying. It may reject; then it is asked again after as many rows. */
   handTo(work: () => Promise<void>): void;
 }
 
 /** Until the copying is handed to somebody SQLite does it itself, where the log has grown to 1,000 pages. */
 export function createCheckpoints(): Checkpoints {
   let work: (() => Promise<void>) | undefined;
-  let writes = 0;
+  let changed = 0;
   let running = false;
 
   async function run(copy: () => Promise<void>): Promise<void> {
     running = true;
-    writes = 0;
+    changed = 0;
     try {
       await copy();
     } finally {
@@ -27,9 +27,9 @@ export function createCheckpoints(): Checkpoints {
   }
 
   return {
-    wrote() {
-      writes++;
-      if (work && writes >= WRITES && !running) run(work).catch(() => undefined);
+    wrote(rows) {
+      changed += rows;
+      if (work && changed >= ROWS && !running) run(work).catch(() => undefined);
     },
     handTo(copy) {
       work = copy;

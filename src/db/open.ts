@@ -92,7 +92,7 @@ export async function openSqlite(path: string): Promise<Db> {
  */
 export function handCheckpointsTo(db: Db, work: () => Promise<void>): void {
   const { adapter } = db.getExecutor();
-  if (adapter instanceof DirectSqliteAdapter) adapter.direct.handCheckpointsTo(work);
+  if (adapter instanceof DirectSqliteAdapter) adapter.store.handCheckpointsTo(work);
 }
 
 /** Copies all of the log into the database, flushing both; throws when it cannot. */

@@ -1,4 +1,5 @@
 // SQLite behind Kysely: one connection that writes, one that reads for the packets, commits told when they are on disk.
+import { setTimeout } from 'node:timers/promises';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -67,6 +68,8 @@ export interface SqliteParts {
 
 /** 80 MB. */
 const PAGES_OF_A_LOST_LOG = 20_000;
+/** A thread that takes longer for a few pages has lost its disk, or itself: then writing goes on without it. */
+const LONGEST_PAUSE_MS = 2000;
 
 /**
  * Runs statements without Kysely's journey, for the few that run for every packet. Reads outside a transaction share a
@@ -87,17 +90,11 @@ export class DirectStatements {
   /** On the writing connection, whose transaction must be the caller's. */
   inTransaction(sql: string, parameters: readonly unknown[]): unknown[] {
     const statement = this.#parts.writer.prepare(sql);
-    if (!statement.readonly) this.#checkpoints.wrote();
     // better-sqlite3 refuses all() for what returns no rows.
-    if (statement.reader) return statement.all(parameters);
-    statement.run(parameters);
-    return [];
-  }
-
-  /** Has another thread copy the log from now on; what SQLite still does here is for when that thread fails. */
-  handCheckpointsTo(work: () => Promise<void>): void {
-    this.#parts.writer.prepare(`pragma wal_autocheckpoint = ${PAGES_OF_A_LOST_LOG}`).all([]);
-    this.#checkpoints.handTo(work);
+    const rows = statement.reader ? statement.all(parameters) : [];
+    const changes = statement.reader ? rows.length : Number(statement.run(parameters).changes);
+    if (!statement.readonly) this.#checkpoints.wrote(changes);
+    return rows;
   }
 
   /** Whether the statement can be run by `read`. */
@@ -182,6 +179,23 @@ export class SqliteStore {
     await this.parts.flush?.flushed();
   }
 
+  /** Has another thread copy the log from now on; what SQLite still does here is for when that thread fails. */
+  handCheckpointsTo(work: () => Promise<void>): void {
+    this.parts.writer.prepare(`pragma wal_autocheckpoint = ${PAGES_OF_A_LOST_LOG}`).all([]);
+    this.checkpoints.handTo(async () => {
+      await work();
+      // What was written meanwhile, a little, is copied while nobody writes: only a log that is copied to its end, and that
+      // nobody reads, begins again at its front (sqlite.org/wal.html §6). Otherwise a storm makes it ever longer.
+      await this.takeTurn();
+      try {
+        await Promise.race([work(), setTimeout(LONGEST_PAUSE_MS, undefined, { ref: false })]);
+      } finally {
+        this.direct.endSnapshot();
+        this.endTurn();
+      }
+    });
+  }
+
   async close(): Promise<void> {
     this.direct.close();
     this.parts.writer.close();
@@ -202,14 +216,17 @@ class Hold implements DatabaseConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#driver.writer.prepare(sql);
-    if (!statement.readonly) this.#driver.checkpoints.wrote();
     let result: QueryResult<R>;
+    let changes: number | bigint;
     if (statement.reader) {
       result = { rows: statement.all(parameters) as R[] };
+      changes = result.rows.length;
     } else {
-      const { changes, lastInsertRowid } = statement.run(parameters);
-      result = { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+      const outcome = statement.run(parameters);
+      changes = outcome.changes;
+      result = { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(outcome.lastInsertRowid) };
     }
+    if (!statement.readonly) this.#driver.checkpoints.wrote(Number(changes));
     if (!this.inTransaction && !statement.readonly) await this.#driver.acknowledge(this);
     return result;
   }

@@ -12,10 +12,10 @@ import { createVault } from '../../src/lib/secrets.ts';
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function write(checkpoints: ReturnType<typeof createCheckpoints>, times: number): void {
-  for (let n = 0; n < times; n++) checkpoints.wrote();
+  for (let n = 0; n < times; n++) checkpoints.wrote(1);
 }
 
-it('is asked for after two thousand writes, and not again while it is under way', async () => {
+it('is asked for after two thousand rows, and not again while it is under way', async () => {
   const checkpoints = createCheckpoints();
   let asked = 0;
   let done = () => {};
@@ -31,7 +31,7 @@ it('is asked for after two thousand writes, and not again while it is under way'
   expect(asked).toBe(1);
   done();
   await settle();
-  write(checkpoints, 1);
+  checkpoints.wrote(1);
   expect(asked).toBe(2);
 });
 
@@ -69,5 +69,42 @@ it('copies what was written into the database through another connection', async
   });
   await expect.poll(() => copied).toBeGreaterThan(0);
   expect(statSync(file).size).toBeGreaterThan(before);
+  await db.destroy();
+});
+
+it('is done a second time while nobody writes, so that the log begins again', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'karibu-checkpoint-')), 'karibu.db');
+  const db = await openSqlite(file);
+  await sql`create table rows (id integer primary key, text text)`.execute(db);
+  const passes: (() => Promise<void>)[] = [];
+  handCheckpointsTo(db, () => {
+    return new Promise<void>((resolve) => {
+      passes.push(async () => {
+        const reader = await openReader(file);
+        await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {});
+        await reader.destroy();
+        resolve();
+      });
+    });
+  });
+  const long = 'x'.repeat(2000);
+  await db.transaction().execute(async (tx) => {
+    for (let id = 0; id < 2100; id++) await sql`insert into rows values (${id}, ${long})`.execute(tx);
+  });
+  await expect.poll(() => passes.length).toBe(1);
+  // While the first is under way everybody writes.
+  await sql`insert into rows values (3000, '')`.execute(db);
+  await passes[0]?.();
+  await expect.poll(() => passes.length).toBe(2);
+  let written = false;
+  const write = sql`insert into rows values (3001, '')`.execute(db).then(() => {
+    written = true;
+  });
+  await settle();
+  expect(written).toBe(false);
+  await passes[1]?.();
+  await write;
+  const { rows } = await sql<{ log: number }>`pragma wal_checkpoint(passive)`.execute(db);
+  expect(rows[0]?.log).toBeLessThan(10);
   await db.destroy();
 });
