@@ -88,9 +88,9 @@ export async function openSqlite(path: string): Promise<Db> {
 
 /**
  * Has the write-ahead log of a SQLite store copied by `work` from now on: on another thread, through a connection of its
- * own, since the copying takes as long as the card takes. A store on PostgreSQL looks after itself.
+ * own, since the copying takes as long as the card takes. It gives the length of the log in pages. A store on PostgreSQL looks after itself.
  */
-export function handCheckpointsTo(db: Db, work: () => Promise<void>): void {
+export function handCheckpointsTo(db: Db, work: () => Promise<number>): void {
   const { adapter } = db.getExecutor();
   if (adapter instanceof DirectSqliteAdapter) adapter.store.handCheckpointsTo(work);
 }

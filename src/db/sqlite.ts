@@ -66,8 +66,10 @@ export interface SqliteParts {
   flush?: Flush;
 }
 
-/** 80 MB. */
-const PAGES_OF_A_LOST_LOG = 20_000;
+/** Of 4 KiB. A log of so many begins again at its front: 16 MB. */
+const PAGES_OF_A_LONG_LOG = 4000;
+/** With so many the other thread has failed, and SQLite copies them where they are written: 120 MB. */
+const PAGES_OF_A_LOST_LOG = 30_000;
 /** A thread that takes longer for a few pages has lost its disk, or itself: then writing goes on without it. */
 const LONGEST_PAUSE_MS = 2000;
 
@@ -179,11 +181,14 @@ export class SqliteStore {
     await this.parts.flush?.flushed();
   }
 
-  /** Has another thread copy the log from now on; what SQLite still does here is for when that thread fails. */
-  handCheckpointsTo(work: () => Promise<void>): void {
+  /**
+   * Has another thread copy the log from now on; what SQLite still does here is for when that thread fails. `work` gives
+   * the length of the log in pages.
+   */
+  handCheckpointsTo(work: () => Promise<number>): void {
     this.parts.writer.prepare(`pragma wal_autocheckpoint = ${PAGES_OF_A_LOST_LOG}`).all([]);
     this.checkpoints.handTo(async () => {
-      await work();
+      if ((await work()) < PAGES_OF_A_LONG_LOG) return;
       // What was written meanwhile, a little, is copied while nobody writes: only a log that is copied to its end, and that
       // nobody reads, begins again at its front (sqlite.org/wal.html §6). Otherwise a storm makes it ever longer.
       await this.takeTurn();

@@ -21,7 +21,8 @@ export interface HeavyContext {
 export const heavyFunctions = {
   // Passive: it waits for nobody and nobody waits for it.
   checkpoint: async ({ db }: HeavyContext, _: Record<string, never>) => {
-    await sql`pragma wal_checkpoint(passive)`.execute(db);
+    const { rows } = await sql<{ log: number }>`pragma wal_checkpoint(passive)`.execute(db);
+    return rows[0]?.log ?? 0;
   },
   seal_codes: async ({ vault }: HeavyContext, { count }: { count: number }) => sealCodes(vault, count),
   voucher_sheet: (ctx: HeavyContext, { batch_id }: { batch_id: string }) => voucherSheetOf(ctx, batch_id),

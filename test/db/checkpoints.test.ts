@@ -57,9 +57,10 @@ it('copies what was written into the database through another connection', async
   let copied = 0;
   handCheckpointsTo(db, async () => {
     const reader = await openReader(file);
-    await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {});
+    const pages = await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {});
     await reader.destroy();
     copied++;
+    return pages;
   });
   await db.transaction().execute(async (tx) => {
     for (let id = 0; id < 2100; id++) await sql`insert into rows values (${id})`.execute(tx);
@@ -72,38 +73,46 @@ it('copies what was written into the database through another connection', async
   await db.destroy();
 });
 
-it('is done a second time while nobody writes, so that the log begins again', async () => {
+it('is done once more where the log is long, while nobody writes, so that it begins again', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'karibu-checkpoint-')), 'karibu.db');
   const db = await openSqlite(file);
   await sql`create table rows (id integer primary key, text text)`.execute(db);
   const passes: (() => Promise<void>)[] = [];
   handCheckpointsTo(db, () => {
-    return new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       passes.push(async () => {
         const reader = await openReader(file);
-        await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {});
+        resolve(await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {}));
         await reader.destroy();
-        resolve();
       });
     });
   });
-  const long = 'x'.repeat(2000);
-  await db.transaction().execute(async (tx) => {
-    for (let id = 0; id < 2100; id++) await sql`insert into rows values (${id}, ${long})`.execute(tx);
-  });
+  const write = (from: number, count: number, length: number) =>
+    db.transaction().execute(async (tx) => {
+      const text = 'x'.repeat(length);
+      for (let id = from; id < from + count; id++)
+        await sql`insert into rows values (${id}, ${text})`.execute(tx);
+    });
+  await write(0, 2100, 100);
   await expect.poll(() => passes.length).toBe(1);
-  // While the first is under way everybody writes.
-  await sql`insert into rows values (3000, '')`.execute(db);
   await passes[0]?.();
+  await settle();
+  expect(passes).toHaveLength(1);
+
+  await write(5000, 2100, 20_000);
   await expect.poll(() => passes.length).toBe(2);
+  // While it is copied everybody writes.
+  await write(10_000, 1, 1);
+  await passes[1]?.();
+  await expect.poll(() => passes.length).toBe(3);
   let written = false;
-  const write = sql`insert into rows values (3001, '')`.execute(db).then(() => {
+  const writing = write(10_001, 1, 1).then(() => {
     written = true;
   });
   await settle();
   expect(written).toBe(false);
-  await passes[1]?.();
-  await write;
+  await passes[2]?.();
+  await writing;
   const { rows } = await sql<{ log: number }>`pragma wal_checkpoint(passive)`.execute(db);
   expect(rows[0]?.log).toBeLessThan(10);
   await db.destroy();
