@@ -62,6 +62,13 @@ interface Waiting {
   reports: SessionReport[];
 }
 
+/** Whether it is the rows themselves that the store refuses, so that no later time would be a better one. */
+function isUnfit(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError) return true;
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(code);
+}
+
 /** Whose session a report is of, as far as that can be told without the store. */
 function ownerOf(report: SessionReport): string {
   return report.reference?.credential_id ?? nameOwner(report.username);
@@ -167,17 +174,17 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
         sessions.flatMap((session) => session.reports),
         (tx) => writeSetting(tx, KEY, { stored }, clock.now()),
       );
-      refused = undefined;
     } catch (error) {
-      if (diskTrouble(error)) throw error;
-      // One that the store refuses must not keep the others from it.
+      if (!isUnfit(error)) throw error;
+      // One that the store can never take must not keep the others from it.
       for (const { reports } of sessions) {
         await record(reports).catch((reason: unknown) => {
-          if (diskTrouble(reason)) throw reason;
+          if (!isUnfit(reason)) throw reason;
           log.error('accounting lost: the store does not take it', { error: reason, reports });
         });
       }
     }
+    refused = undefined;
   }
 
   /** Stores some of what waits, chosen when its turn comes. */

@@ -178,6 +178,25 @@ describe('a store that takes nothing', () => {
     expect((await sessionsOf(store)).map((one) => one.acct_session_id)).toContain('100');
   });
 
+  it('because another program writes is asked again, and loses nothing', async () => {
+    const { folder, store, accounting, published } = await open(newFolder());
+    await accounting.add(report());
+    await sql`pragma busy_timeout = 0`.execute(store);
+    const other = await openSqlite(join(folder, 'karibu.db'));
+    await other.transaction().execute(async (tx) => {
+      await tx.updateTable('settings').set({ updated_at: 0 }).execute();
+      await expect(
+        accounting.add(report({ acct_session_id: 'b' })).then(() => accounting.caughtUp()),
+      ).resolves.toBeUndefined();
+      await expect(accounting.add(report({ acct_session_id: 'c' }))).rejects.toMatchObject({
+        code: 'SQLITE_BUSY',
+      });
+    });
+    await other.destroy();
+    while (published.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect((await sessionsOf(store)).map((one) => one.acct_session_id).sort()).toEqual(['80100014', 'b']);
+  });
+
   it('for one report takes the others, and says which is lost', async () => {
     const { db, accounting, lost } = await open(newFolder());
     const broken = report({ acct_session_id: 'b', session_seconds: {} as number });
