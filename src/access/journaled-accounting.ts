@@ -97,6 +97,8 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
   /** Ends when what is being stored is stored; one transaction follows the other. */
   let storing: Promise<void> = Promise.resolve();
   let journal: Promise<Journal<SessionReport>> | undefined;
+  /** Of what an earlier run left in the journal: once, however often the store then refuses it. */
+  let reading: Promise<void> | undefined;
   /** The newest frame whose reports wait here or are stored. */
   let newest = 0;
   /** Why the store does not take what waits. Nothing more is acknowledged until it does. */
@@ -245,13 +247,21 @@ export function createJournaledAccounting(store: Db, path: string, outside: Outs
     await storeFlushed(store);
   }
 
-  async function open(): Promise<Journal<SessionReport>> {
+  async function readLeft(): Promise<void> {
     const known = (await readSetting<{ stored: number }>(store, KEY))?.stored ?? 0;
     const left = readJournal<SessionReport>(path, known);
+    newest = known;
     for (const frame of left) take(frame);
-    newest = Math.max(newest, known);
-    await storeOnDisk();
     if (left.length > 0) log.info('accounting read from the journal', { frames: left.length });
+  }
+
+  async function open(): Promise<Journal<SessionReport>> {
+    reading ??= readLeft().catch((error: unknown) => {
+      reading = undefined;
+      throw error;
+    });
+    await reading;
+    await storeOnDisk();
     return createJournal<SessionReport>({ path, last: newest, onDisk: take, store: storeOnDisk });
   }
 

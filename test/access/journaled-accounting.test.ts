@@ -29,8 +29,9 @@ async function openStore(folder: string) {
 }
 
 /** Karibu on a data folder: `db` is what everybody uses, `store` the store behind it. */
-async function open(folder: string) {
+async function open(folder: string, before = async (_: Db): Promise<unknown> => undefined) {
   const store = await openStore(folder);
+  await before(store);
   const disk = { refuses: false };
   const published: Session[] = [];
   const lost: unknown[] = [];
@@ -164,6 +165,18 @@ describe('a store that takes nothing', () => {
     await first.accounting.stop();
     const second = await open(afterPowerCut(first.folder));
     expect(await sessionsOf(second.store)).toHaveLength(60);
+  });
+
+  it('at the start as well gets what the journal held as soon as it takes something', async () => {
+    const first = await open(newFolder());
+    await Promise.all(many.map((one) => first.accounting.add(one)));
+    const second = await open(afterPowerCut(first.folder), fill);
+    await expect(second.accounting.add(big(100))).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+    await expect(second.accounting.add(big(100))).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+    await empty(second.store);
+    await second.accounting.add(big(101));
+    expect(await sessionsOf(second.db)).toHaveLength(61);
+    expect(second.published).toHaveLength(61);
   });
 
   it('has nothing acknowledged from the journal alone once the disk is known to refuse', async () => {
