@@ -78,6 +78,7 @@ test('notices that came while the box was cut off are there once it is back, onc
     (await api.get<{ door: { counts: { quarantined: number } } }>('/tunnel')).door.counts.quarantined;
   await post(1);
   await until('the first is in', async () => (await kept()) === 1);
+  await until('the relay knows', () => relay.waiting('kiosk') === 0);
   await karibu.kill9();
   for (const n of [2, 3, 4]) await post(n);
   expect(relay.waiting('kiosk')).toBe(3);
