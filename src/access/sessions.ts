@@ -11,6 +11,26 @@ import { closedAt } from './hours.ts';
 
 export type Session = Row<'sessions'>;
 
+/** How the reason begins why a person of the operator's ended a session. */
+export const DISCONNECTED_BY = 'Disconnected by ';
+/** RFC 2866 §5.10; of a hotspot, that its logout page was used (routeros.md §1.5). */
+const USER_REQUEST = 1;
+
+/**
+ * Whether the device that had this session is to stay out until somebody signs in on it again: it gave its place up, a
+ * person ended the session, or its own person signed out.
+ */
+export function isSignedOut(
+  session: Pick<Session, 'gave_way_at' | 'terminate_cause' | 'disconnect_detail'>,
+): boolean {
+  const { gave_way_at, terminate_cause, disconnect_detail } = session;
+  return (
+    gave_way_at !== null ||
+    terminate_cause === USER_REQUEST ||
+    disconnect_detail?.startsWith(DISCONNECTED_BY) === true
+  );
+}
+
 /** Has a live session ended for the sake of another device; from now on it holds no place. */
 export async function giveWay(tx: Db, id: string, reason: string, now: number): Promise<void> {
   await tx.updateTable('sessions').set({ gave_way_at: now }).where('id', '=', id).execute();

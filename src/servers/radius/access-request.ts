@@ -1,6 +1,6 @@
 // Answers Access-Requests.
 import { authorize, type Decision, REJECT_MESSAGES, type RejectReason } from '../../access/authorize.ts';
-import { currentDeviceAccess } from '../../access/device-access.ts';
+import { currentDeviceAccess, currentSharedAccess, hasFreePlace } from '../../access/device-access.ts';
 import { type AccessRecord, currentAccess, startEntitlement } from '../../access/entitlements.ts';
 import { devicesBeside, replaceOldestDevices } from '../../access/places.ts';
 import { closeSilentSessions, openSessions, type Session } from '../../access/sessions.ts';
@@ -69,10 +69,13 @@ async function identifyDevice(context: RadiusContext, request: Packet, mac: stri
   const method = passwordMethod(request);
   if (method === 'mschap1' || method === 'mschap2') return 'unsupported_method';
   const { db, clock } = context;
-  const access = await upToDate(context, () =>
-    currentDeviceAccess(db, mac, clock.now(), context.clockTrusted()),
-  );
-  return access ? { access, reply: [] } : 'no_entitlement';
+  const find = (which: typeof currentDeviceAccess) =>
+    upToDate(context, () => which(db, mac, clock.now(), context.clockTrusted()));
+  const own = await find(currentDeviceAccess);
+  if (own) return { access: own, reply: [] };
+  const shared = await find(currentSharedAccess);
+  // No person knocks here: the plan's other devices, and its dead sessions, are left alone for the sake of it.
+  return shared && hasFreePlace(shared) ? { access: shared, reply: [] } : 'no_entitlement';
 }
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */

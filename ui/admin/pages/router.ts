@@ -190,8 +190,9 @@ function RouterFields({ form: plain, router }: { form: Form; router?: Router }) 
         onChange=${(event: Event) =>
           form.set('mac_login', (event.target as HTMLInputElement).checked ? 'yes' : 'no')} />
           Let a device with a plan in by its MAC address</label>
-      <p class="hint" id="mac-login-hint">For TVs and consoles that cannot open the login page. A MAC address is no secret: whoever
-        copies it uses that device's plan. The router needs login-by=mac in its hotspot profile.</p>
+      <p class="hint" id="mac-login-hint">For TVs and consoles that cannot open the login page, and for a plan’s other
+        devices once they have signed in, while it has room. A MAC address is no secret: whoever copies it uses that
+        device’s plan. The router needs login-by=mac in its hotspot profile.</p>
     </details>`;
 }
 

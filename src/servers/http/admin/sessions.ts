@@ -1,6 +1,12 @@
 // /api/v1/sessions
 import * as z from 'zod';
-import { getSession, listSessions, type SessionFilter, type SessionView } from '../../../access/sessions.ts';
+import {
+  DISCONNECTED_BY,
+  getSession,
+  listSessions,
+  type SessionFilter,
+  type SessionView,
+} from '../../../access/sessions.ts';
 import { listSubscribers } from '../../../access/subscribers.ts';
 import type { Db } from '../../../db/schema.ts';
 import { AppError } from '../../../errors.ts';
@@ -70,7 +76,7 @@ export const sessionRoutes = [
     async handle({ ctx, actor, params, now }) {
       const session = await getSession(ctx.db, params.id as string);
       if (session.state !== 'open') throw new AppError('conflict', 'This session is over already.');
-      const ended = await disconnectSession(ctx.enforcement, session, `Disconnected by ${actor.name}`);
+      const ended = await disconnectSession(ctx.enforcement, session, `${DISCONNECTED_BY}${actor.name}`);
       const entry = {
         action: 'disconnect',
         entity: 'session',
