@@ -8,6 +8,7 @@ import { heldStatement, statement } from '../db/statement.ts';
 import { newId } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
+import { coveredSeconds } from './online-time.ts';
 import { giveWay, openSessions, type Session } from './sessions.ts';
 import { addDailyUsage } from './usage.ts';
 
@@ -397,6 +398,10 @@ const useEntitlement = statement(
     where id = ${''} returning *`,
 );
 
+const takeOffSeconds = statement(
+  sql`update entitlements set used_seconds = used_seconds - ${0} where id = ${''}`,
+);
+
 async function addUsage(tx: Db, before: Session, after: Session, now: number): Promise<void> {
   if (!after.entitlement_id) return;
   const seconds = after.session_seconds - before.session_seconds;
@@ -405,6 +410,11 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
   if (seconds === 0 && upload === 0 && download === 0) return;
   const [entitlement] = await useEntitlement(tx, [seconds, upload, download, after.entitlement_id]);
   if (!entitlement) return;
+  const covered = await coveredSeconds(tx, entitlement, before, after);
+  if (covered > 0) {
+    await takeOffSeconds(tx, [covered, entitlement.id]);
+    entitlement.used_seconds -= covered;
+  }
   await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
   const unused = {
     ...entitlement,

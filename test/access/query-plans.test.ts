@@ -112,6 +112,14 @@ describe('without a whole table read', () => {
     ['an order by its token', () => findOrderByToken(db, 'token')],
     ['accounting', () => recordAccounting(db, [report({ username: access.credential.username })], NOW)],
     [
+      'accounting of online time',
+      async () => {
+        const { credential, entitlement } = await someAccess(db, { online_seconds: 3600 });
+        const reference = { credential_id: credential.id, entitlement_id: entitlement.id, accept_id: 'o' };
+        await recordAccounting(db, [report({ reference, session_seconds: 60 })], NOW);
+      },
+    ],
+    [
       'accounting of a restart',
       () => recordAccounting(db, [{ kind: 'router_restart', router_id: 'r', at: NOW }], NOW),
     ],
