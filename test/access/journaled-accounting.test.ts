@@ -226,7 +226,10 @@ describe('a storm of reports', () => {
     const by = chance(seed * 104_729);
     const plain = await openStore(newFolder());
     const accesses: Awaited<ReturnType<typeof someAccess>>[] = [];
-    for (let n = 0; n < 20; n++) accesses.push(await someAccess(plain, { max_devices: 9 }));
+    for (let n = 0; n < 20; n++) {
+      // Some sell online time, which sessions of one device share.
+      accesses.push(await someAccess(plain, { max_devices: 9, online_seconds: n % 2 === 0 ? null : 1e6 }));
+    }
     let box = await open(await copyOf(plain));
     const sessions = Array.from({ length: 600 }, (_, n) => ({ n, id: '', told: 0, over: false }));
     let at = 0;

@@ -18,14 +18,18 @@ afterEach(() => wire.close());
 
 describe('a guest who walks to the next router', () => {
   /** Online at the first router; the voucher is for one device. */
-  async function walker(mac_login: 'yes' | 'no') {
-    const first = await wire.addRouter('127.0.0.1');
-    const second = await wire.addRouter('127.0.0.2', {}, { mac_login });
+  async function walker(
+    mac_login: 'yes' | 'no',
+    plan: Parameters<typeof someVouchers>[2] = {},
+    options: Parameters<Wire['addRouter']>[1] = {},
+  ) {
+    const first = await wire.addRouter('127.0.0.1', options);
+    const second = await wire.addRouter('127.0.0.2', options, { mac_login });
     for (const router of [first, second]) {
       router.addPhone({ mac: MAC });
       router.addPhone({ mac: OTHER });
     }
-    const { codes } = await someVouchers(wire.db, 1);
+    const { codes } = await someVouchers(wire.db, 1, plan);
     const code = codes[0] as string;
     expect(await first.login(MAC, code, code)).toMatchObject(ONLINE);
     await first.idle();
@@ -71,6 +75,45 @@ describe('a guest who walks to the next router', () => {
     expect(await wire.db.selectFrom('entitlements').selectAll().execute()).toMatchObject([
       { used_upload_octets: 120, used_download_octets: 1200 },
     ]);
+  });
+
+  it.each([
+    ['keep to their Session-Timeout', false],
+    ['leave it to Karibu', true],
+  ])('has all of the online time and no more, where routers %s', async (_, ignoreLimits) => {
+    const plan = { online_seconds: 1200, validity_seconds: 86_400 };
+    const { first, second, code } = await walker('no', plan, { ignoreLimits });
+    const minutes = async (count: number) => {
+      for (let minute = 0; minute < count; minute++) {
+        wire.ahead.ms += 60_000;
+        for (const router of [first, second]) router.tick();
+        await Promise.all([first.idle(), second.idle()]);
+      }
+    };
+    const entitlement = () => wire.db.selectFrom('entitlements').selectAll().executeTakeFirstOrThrow();
+    await minutes(10);
+    const outcome = await second.login(MAC, code, code);
+    if (!('session' in outcome)) throw new Error(outcome.error);
+    await second.idle();
+    const { startedAt, endsAt = Number.NaN } = outcome.session;
+    expect((endsAt - startedAt) / 1000).toBe(1200 - (await entitlement()).used_seconds);
+    // The first router does not notice and goes on telling of the same minutes.
+    await minutes(9);
+    expect([first, second].map((router) => router.sessions().length)).toEqual([1, 1]);
+    const { state, used_seconds } = await entitlement();
+    expect(state).toBe('active');
+    expect(Math.abs(used_seconds - 1140)).toBeLessThan(10);
+    await minutes(1);
+    await until(() => second.sessions().length === 0);
+    await until(() => first.sessions().length === 0);
+    await until(async () => (await wire.sessions()).every((session) => session.state === 'closed'));
+    expect(await entitlement()).toMatchObject({ state: 'ended', end_reason: 'online_time_used' });
+    expect(Math.abs((await entitlement()).used_seconds - 1200)).toBeLessThan(10);
+    for (const router of [first, second]) {
+      expect(await router.login(MAC, code, code)).toEqual({
+        error: expect.stringContaining('online time is used up'),
+      });
+    }
   });
 });
 
