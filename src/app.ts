@@ -18,7 +18,7 @@ import { createDiskWatch } from './db/disk-watch.ts';
 import { openVault } from './db/key-file.ts';
 import { createKnownTime, type KnownTime } from './db/known-time.ts';
 import { migrate } from './db/migrate.ts';
-import { handCheckpointsTo, openStore, withManners } from './db/open.ts';
+import { handCheckpointsTo, openForSignIns, openStore, withManners, withTimeToMigrate } from './db/open.ts';
 import type { Db } from './db/schema.ts';
 import { openSignals } from './db/signals.ts';
 import { releaseTasks, type TaskKind } from './db/tasks.ts';
@@ -159,10 +159,9 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
   const db = withManners(store, { before: () => accounting?.caughtUp() });
   const disk = createDiskWatch(db, config.data_dir, system, out);
   const { log } = disk;
-  const migrated = await migrate(db, {
-    now: system.now(),
-    ...(isFile ? { file: config.database } : {}),
-  }).catch((error: unknown) => {
+  const migrated = await withTimeToMigrate(config.database, db, (patient) =>
+    migrate(patient, { now: system.now(), ...(isFile ? { file: config.database } : {}) }),
+  ).catch((error: unknown) => {
     throw cannotOpen(config.database, error);
   });
   if (migrated.applied.length > 0) log.info('database migrated', { ...migrated });
@@ -199,9 +198,10 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       },
     });
   }
+  const signInStore = await openForSignIns(config.database, store);
   const radius = createRadiusListeners(
     {
-      db: store,
+      db: signInStore,
       accounting,
       vault,
       clock,
@@ -351,6 +351,7 @@ export async function createApp(config: Config, outside: Partial<Outside> = {}):
       await heavy.stop();
       await copier?.stop();
       await signals.stop();
+      if (signInStore !== store) await signInStore.destroy();
       await db.destroy();
     },
   };

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { type Migrated, migrate } from '../db/migrate.ts';
-import { openStore } from '../db/open.ts';
+import { openStore, withTimeToMigrate } from '../db/open.ts';
 import type { Db } from '../db/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isPostgresUrl } from '../lib/database-url.ts';
@@ -16,7 +16,8 @@ export async function withStore<T>(
   const db = await openStore(config.database);
   try {
     const file = isPostgresUrl(config.database) ? {} : { file: config.database };
-    return await work(db, await migrate(db, { now: systemClock.now(), ...file }));
+    const options = { now: systemClock.now(), ...file };
+    return await work(db, await withTimeToMigrate(config.database, db, (store) => migrate(store, options)));
   } finally {
     await db.destroy();
   }

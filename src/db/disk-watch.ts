@@ -1,4 +1,4 @@
-// Watches the disk that the store is on: says once that it refuses to be written, and once that it is written again.
+// Watches what the store is on, a disk or a server: says once that nothing is written, and once that it is again.
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../log.ts';
 import {
@@ -7,6 +7,7 @@ import {
   type DiskTrouble,
   diskTrouble,
   GOOD_FREE,
+  isStale,
   lookAtDisk,
   megabytes,
 } from './disk.ts';
@@ -56,6 +57,8 @@ export function createDiskWatch(
 ): DiskWatch {
   let trouble: Trouble | undefined;
   let low: number | undefined;
+  /** When a write last ended a trouble, of `performance.now()`. */
+  let wellAt = Number.NEGATIVE_INFINITY;
 
   /** What the system tells, or that it no longer does. */
   function lookNow(): DiskLook | { error: unknown } {
@@ -79,14 +82,21 @@ export function createDiskWatch(
     const kind = diskTrouble(error);
     if (!kind) return false;
     if (trouble) trouble.refused += 1;
-    else begin(kind, error);
+    // Whoever asked while the server was away may hear of it after it has come back.
+    else if (!isStale(error, wellAt)) begin(kind, error);
     return true;
   }
 
-  async function tryAgain(was: Trouble): Promise<void> {
+  /** Whether the disk looks as if it could be written; how a server is cannot be seen from here. */
+  function looksWell({ kind }: Trouble): boolean {
+    if (kind === 'away') return true;
     const now = lookNow();
-    if ('error' in now || now.read_only) return;
-    if (was.kind === 'full' && now.free_octets < ROOM_AGAIN) return;
+    if ('error' in now || now.read_only) return false;
+    return kind !== 'full' || now.free_octets >= ROOM_AGAIN;
+  }
+
+  async function tryAgain(was: Trouble): Promise<void> {
+    if (!looksWell(was)) return;
     try {
       await db.transaction().execute((tx) => writeSetting(tx, KEY, { written_at: clock.now() }, clock.now()));
     } catch (error) {
@@ -94,7 +104,8 @@ export function createDiskWatch(
       throw error;
     }
     trouble = undefined;
-    out.info('The disk is written again.', {
+    wellAt = performance.now();
+    out.info(was.kind === 'away' ? 'The database answers again.' : 'The disk is written again.', {
       problem: was.kind,
       seconds: Math.round((clock.monotonic() - was.since) / 1000),
       refused: was.refused,

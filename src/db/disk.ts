@@ -1,9 +1,12 @@
-// What is wrong with the disk that the store is on, read from an error or seen by looking.
+// What is wrong with what the store is on, its disk or the way to its server, read from an error or seen by looking.
 import { accessSync, constants, statfsSync } from 'node:fs';
 import { AppError } from '../errors.ts';
 
-/** `failing`: it takes writes and does not keep them, or no longer answers. */
-export type DiskTrouble = 'full' | 'read_only' | 'failing';
+/**
+ * `failing`: it takes writes and does not keep them, or no longer answers. `away`: the store is a PostgreSQL that does
+ * not answer, which is the same to all who write: it is nobody's fault here, and passes.
+ */
+export type DiskTrouble = 'full' | 'read_only' | 'failing' | 'away';
 
 /**
  * Codes by which SQLite (result codes, sqlite.org/rescode.html), the system (errno) and PostgreSQL (appendix A) say that
@@ -13,14 +16,30 @@ const CODES: [RegExp, DiskTrouble][] = [
   [/^(SQLITE_FULL|ENOSPC|EDQUOT|53100)$/, 'full'],
   [/^(SQLITE_READONLY.*|EROFS|25006)$/, 'read_only'],
   [/^(SQLITE_IOERR.*|EIO|58030)$/, 'failing'],
+  // Our own words: see patience.ts.
+  [/^DATABASE_AWAY(_AT_COMMIT)?$/, 'away'],
 ];
+
+/** An error of the store; `asked_at` (of `performance.now()`) is when a server that is away was asked. */
+type StoreError = Error & { code: string; asked_at?: number };
+
+/** The error, or the one of its causes, that tells of a trouble. */
+function troubleIn(error: unknown): { kind: DiskTrouble; error: StoreError } | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as { code?: unknown };
+  const found = typeof code === 'string' ? CODES.find(([pattern]) => pattern.test(code)) : undefined;
+  return found ? { kind: found[1], error: error as StoreError } : troubleIn(error.cause);
+}
 
 /** What an error, or one of its causes, says about the disk; undefined when it is about something else. */
 export function diskTrouble(error: unknown): DiskTrouble | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const code = (error as { code?: unknown }).code;
-  const found = typeof code === 'string' ? CODES.find(([pattern]) => pattern.test(code)) : undefined;
-  return found?.[1] ?? diskTrouble(error.cause);
+  return troubleIn(error)?.kind;
+}
+
+/** Whether it tells of a server that was asked before `at` (of `performance.now()`): how it was then is no news. */
+export function isStale(error: unknown, at: number): boolean {
+  const asked = troubleIn(error)?.error.asked_at;
+  return asked !== undefined && asked < at;
 }
 
 const MB = 1_000_000;
@@ -68,12 +87,23 @@ export const DISK_WORDS: Record<DiskTrouble, { message: string; hint: string }> 
     message: 'The disk fails: nothing can be sold or counted.',
     hint: 'The SD card or its reader is failing. Copy the data folder to another one, and change the card.',
   },
+  away: {
+    message: 'The database does not answer: nothing can be sold or counted.',
+    hint: 'Look whether PostgreSQL runs, and the network to it. When it answers, Karibu goes on by itself.',
+  },
 };
 
 /** An error that the disk is to blame for, in words for people; undefined for any other. */
 export function asDiskError(error: unknown): AppError | undefined {
-  const trouble = diskTrouble(error);
+  const trouble = troubleIn(error);
   if (!trouble) return undefined;
-  const { message, hint } = DISK_WORDS[trouble];
+  // The answer to a commit got lost.
+  if (trouble.error.code === 'DATABASE_AWAY_AT_COMMIT') {
+    return new AppError('unavailable', 'The database stopped answering: this may be done, or not.', {
+      cause: error,
+      hint: 'When it answers again, look whether it is done before you do it once more.',
+    });
+  }
+  const { message, hint } = DISK_WORDS[trouble.kind];
   return new AppError('unavailable', message, { cause: error, hint });
 }

@@ -3,6 +3,13 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { isPostgresUrl } from '../lib/database-url.ts';
 import { cannotOpen } from './cannot-open.ts';
 import { createFlush } from './flush.ts';
+import {
+  MIGRATION_PATIENCE,
+  patientPool,
+  REPORT_PATIENCE,
+  SIGN_IN_PATIENCE,
+  WORK_PATIENCE,
+} from './patience.ts';
 import type { Db, Tables } from './schema.ts';
 import { PersistentKysely } from './several-nodes.ts';
 import {
@@ -32,9 +39,6 @@ const WRITER = ['cache_size = -4096'];
 const READER = ['cache_size = -2048', `mmap_size = ${4 * 2 ** 30}`, 'query_only = ON'];
 
 type Connect = (path: string, pragmas: readonly string[]) => SqliteConnection;
-
-/** How long a query waits for a connection: a router asks again after 3 s, and gives up after three times. */
-const CONNECT_MS = 5000;
 
 async function loadDriver(): Promise<Connect> {
   if ('Bun' in globalThis) {
@@ -114,14 +118,17 @@ interface Checkpoint {
  * pages in memory. The store must exist and be migrated.
  */
 export async function openReader(location: string): Promise<Db> {
-  if (isPostgresUrl(location)) return openPostgres(location, 2);
+  if (isPostgresUrl(location)) return openPostgres(location, 2, REPORT_PATIENCE);
   const connect = await loadDriver();
   const pragmas = ['busy_timeout = 5000', 'query_only = ON', 'temp_store = MEMORY'];
   return onSqlite({ writer: connect(location, pragmas) });
 }
 
+/** How long nothing may come on a connection before TCP asks whether the other end is there. */
+const KEEP_ALIVE_MS = 10_000;
+
 /** A store on PostgreSQL. int8 is read as a number: every counter and time here fits in 2^53. */
-export async function openPostgres(url: string, connections = 10): Promise<Db> {
+export async function openPostgres(url: string, connections = 10, patience = WORK_PATIENCE): Promise<Db> {
   const { default: pg } = await import('pg');
   const types = new pg.TypeOverrides();
   for (const numeric of [pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
@@ -130,14 +137,38 @@ export async function openPostgres(url: string, connections = 10): Promise<Db> {
     connectionString: url,
     max: connections,
     types,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: patience.connect,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   });
   // A connection that breaks, idle or between two statements, must not end the program: the query that needs it fails,
   // and the next one opens another.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return new PersistentKysely({ dialect: new PostgresDialect({ pool }) });
+  return new PersistentKysely({ dialect: new PostgresDialect({ pool: patientPool(pool, patience) }) });
+}
+
+/**
+ * The store as those who sign in are answered from: on PostgreSQL through connections of their own, so that they wait
+ * neither for other work nor for an answer that would come too late. On SQLite it is `db` itself. Close both.
+ */
+export async function openForSignIns(location: string, db: Db): Promise<Db> {
+  return isPostgresUrl(location) ? openPostgres(location, 10, SIGN_IN_PATIENCE) : db;
+}
+
+/** Runs `migrate` on the store, on PostgreSQL through a connection that lets a statement take its time. */
+export async function withTimeToMigrate<T>(
+  location: string,
+  db: Db,
+  migrate: (db: Db) => Promise<T>,
+): Promise<T> {
+  if (!isPostgresUrl(location)) return migrate(db);
+  const patient = await openPostgres(location, 2, MIGRATION_PATIENCE);
+  try {
+    return await migrate(patient);
+  } finally {
+    await patient.destroy();
+  }
 }
 
 /**

@@ -21,10 +21,13 @@ const GATHER_MS = 300;
 const MOST_OCTETS = 7000;
 const MOST_PACKETS = 8;
 const AGAIN_MS = 1000;
+/** Nothing may come for hours: how often the server is asked whether it is there. */
+const PULSE_MS = 10_000;
+const ANSWER_MS = 5000;
 
 /** On SQLite there is no other node: nothing is sent, nothing comes. */
-export function openSignals<T>(location: string): Signals<T> {
-  if (isPostgresUrl(location)) return signalsThrough(location);
+export function openSignals<T>(location: string, pulseMs = PULSE_MS): Signals<T> {
+  if (isPostgresUrl(location)) return signalsThrough(location, pulseMs);
   return { send() {}, async start() {}, async stop() {} };
 }
 
@@ -46,17 +49,31 @@ function pack(from: string, messages: Iterable<string>): string[] {
   return packets.map((texts) => `${from} [${texts.join()}]`);
 }
 
-function signalsThrough<T>(url: string): Signals<T> {
+function signalsThrough<T>(url: string, pulseMs: number): Signals<T> {
   const self = newToken();
   const waiting = new Map<string, string>();
   let client: pg.Client | undefined;
   let listener: (message: T | undefined) => void = () => {};
   let gather: ReturnType<typeof setTimeout> | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
+  let pulse: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
 
+  /** Asks now and then: a server that vanished says nothing, like one that has no news. */
+  function feel(from: pg.Client): void {
+    pulse = setTimeout(() => {
+      from.query('select 1').then(
+        () => client === from && feel(from),
+        () => lost(from),
+      );
+    }, pulseMs);
+  }
+
   function lost(from: pg.Client): void {
-    if (client === from) client = undefined;
+    if (client === from) {
+      client = undefined;
+      clearTimeout(pulse);
+    }
     from.end().catch(() => undefined);
     if (stopped) return;
     clearTimeout(again);
@@ -68,7 +85,8 @@ function signalsThrough<T>(url: string): Signals<T> {
     const { default: driver } = await import('pg');
     const fresh = new driver.Client({
       connectionString: url,
-      connectionTimeoutMillis: 5000,
+      connectionTimeoutMillis: ANSWER_MS,
+      query_timeout: ANSWER_MS,
       keepAlive: true,
       application_name: 'karibu signals',
     });
@@ -87,8 +105,19 @@ function signalsThrough<T>(url: string): Signals<T> {
       return false;
     }
     client = fresh;
-    if (stopped) await fresh.end();
+    if (stopped) await leave(fresh);
+    else feel(fresh);
     return !stopped;
+  }
+
+  /** Says goodbye, and does not wait long for a server that does not hear it. */
+  async function leave(from: pg.Client): Promise<void> {
+    let patience: ReturnType<typeof setTimeout> | undefined;
+    const long = new Promise<void>((resolve) => {
+      patience = setTimeout(resolve, ANSWER_MS);
+    });
+    await Promise.race([from.end().catch(() => undefined), long]);
+    clearTimeout(patience);
   }
 
   async function flush(): Promise<void> {
@@ -117,7 +146,8 @@ function signalsThrough<T>(url: string): Signals<T> {
       stopped = true;
       clearTimeout(gather);
       clearTimeout(again);
-      await client?.end().catch(() => undefined);
+      clearTimeout(pulse);
+      if (client) await leave(client);
     },
   };
 }

@@ -14,7 +14,7 @@ export interface Me {
   clock: ClockState;
   disk: {
     ok: boolean;
-    problem?: 'full' | 'read_only' | 'failing' | 'low';
+    problem?: 'full' | 'read_only' | 'failing' | 'away' | 'low';
     message?: string;
     hint?: string;
   };

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { sql } from 'kysely';
 import { readMpesaSettings } from '../../billing/mpesa-settings.ts';
 import type { Config } from '../../config.ts';
+import { asDiskError } from '../../db/disk.ts';
 import { createKnownTime, FIRST_BUILD_AT } from '../../db/known-time.ts';
 import { appliedMigrations, knownMigrations } from '../../db/migrate.ts';
 import { openStore } from '../../db/open.ts';
@@ -109,7 +110,9 @@ async function guarded(name: string, run: () => Promise<Check>): Promise<Check> 
   try {
     return await run();
   } catch (error) {
-    return fail(name, errorText(error), 'Look at the log, or restore the last backup.');
+    const known = asDiskError(error);
+    const hint = known?.hint ?? 'Look at the log, or restore the last backup.';
+    return fail(name, known?.message ?? errorText(error), hint);
   }
 }
 

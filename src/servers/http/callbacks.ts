@@ -55,6 +55,8 @@ export function createCallbacks(ctx: HttpContext, bodyMs?: number): Hono<{ Bindi
       ...{ about, token: c.req.param('token') ?? '', body: await c.req.text() },
       ...{ source_address: c.env.address, shortcode: c.req.header('businessshortcode') ?? null, at: now },
     };
+    // A server that is known not to answer is not waited for by each notice anew: M-PESA does not wait as long.
+    if (ctx.diskState().problem === 'away' && ctx.spool.keep(notice)) return;
     try {
       // Counted as a stranger's until it is known: anyone can send any amount of those.
       const { doubt, stranger } = await takeNotice(ctx.db, ctx.vault, notice, strangers.take('all', now));

@@ -418,7 +418,7 @@ export const meAnswer = z.strictObject({
   clock: clockAnswer,
   disk: z.strictObject({
     ok: z.boolean(),
-    problem: z.enum(['full', 'read_only', 'failing', 'low']).optional(),
+    problem: z.enum(['full', 'read_only', 'failing', 'away', 'low']).optional(),
     message: z.string().optional(),
     hint: z.string().optional(),
   }),
