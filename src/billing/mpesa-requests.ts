@@ -326,7 +326,7 @@ export async function keepAnswer(
   const told = request.kind === 'transaction_status' && request.payment_id && readTransactionStatus(result);
   // No document names this status (UNCONFIRMED); any other says nothing about a reversal.
   if (told && /^revers/i.test(told.status_raw))
-    await writeReversal(tx, request.payment_id as string, true, now, BACK);
+    await writeReversal(tx, request.payment_id as string, true, now, WHATEVER);
   if (request.kind === 'reversal') {
     await closeReversal(tx, request, evidence, readReversal(result), now);
     return evidence;
@@ -391,26 +391,34 @@ async function closeReversal(
   const summary = back ? 'The money went back.' : `M-PESA did not send it back (${code}).`;
   await closeEvidence(tx, evidence.id, 'used', summary, now, request.payment_id);
   // A no that comes late says nothing about what was asked since; a yes is true whatever was thought.
-  const known = back ? BACK : awaited ? (['asked', 'unknown'] as const) : (['unknown'] as const);
+  const known = back ? WHATEVER : awaited ? (['asked', 'unknown'] as const) : (['unknown'] as const);
   await writeReversal(tx, request.payment_id, back, now, known);
 }
 
-const BACK = ['asked', 'unknown', 'refused'] as const;
+/**
+ * M-PESA says that it went back: then it did, whatever was thought of it. The payment may have taken in the one that was
+ * asked about, and know of no reversal.
+ */
+const WHATEVER = undefined;
 
-/** Writes what came of a reversal, once; false when that was known before. What the payment gave ends with it. */
+/**
+ * Writes what came of a reversal, once; false when that was known before: `known` is what may have been thought of it
+ * until now. What the payment gave ends with it.
+ */
 async function writeReversal(
   tx: Db,
   paymentId: string,
   back: boolean,
   now: number,
-  known: readonly ('asked' | 'unknown' | 'refused')[],
+  known: readonly ('asked' | 'unknown' | 'refused')[] | undefined,
   by: Partial<Pick<Payment, 'resolved_by' | 'resolved_at'>> = {},
 ): Promise<boolean> {
   const payment = await tx
     .updateTable('payments')
     .set(back ? { ...by, state: 'reversed', reversal: null } : { ...by, reversal: 'refused' })
     .where('id', '=', paymentId)
-    .where('reversal', 'in', known)
+    .where('state', '<>', 'reversed')
+    .$if(known !== undefined, (query) => query.where('reversal', 'in', known ?? []))
     .returningAll()
     .executeTakeFirst();
   if (!payment) return false;
