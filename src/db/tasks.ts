@@ -173,7 +173,10 @@ export async function finishTask(db: Db, id: string, outcome: string, now: numbe
   await endTask(db, [outcome, now, id]);
 }
 
-/** Gives a task back to run again at `runAt`, or ends it as failed when `runAt` is null. */
+/**
+ * Gives a task back to run again at `runAt`, or ends it as failed when `runAt` is null. One that another node has done
+ * since, when the claim was over, stays done.
+ */
 export async function postponeTask(
   db: Db,
   id: string,
@@ -189,6 +192,7 @@ export async function postponeTask(
         : { outcome, leased_until: null, run_at: runAt },
     )
     .where('id', '=', id)
+    .where('state', '=', 'ready')
     .execute();
 }
 

@@ -1,6 +1,7 @@
 // The portal's statement beside the payments: what was lost, what went back, what was never there.
 import { expect, it } from 'vitest';
 import { keepEvidence } from '../../src/billing/evidence.ts';
+import { proveLedger } from '../../src/billing/ledger-proof.ts';
 import { moneyOfStatement } from '../../src/billing/money.ts';
 import { readStatement } from '../../src/billing/statement.ts';
 import { continueImport, getImport, prepareImport, startImport } from '../../src/billing/statement-import.ts';
@@ -9,7 +10,7 @@ import { writeSetting } from '../../src/db/settings.ts';
 import { formatEatTimestamp } from '../../src/protocols/mpesa/index.ts';
 import { NOW, somePlan, vault } from '../access/fixtures.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { answerQuery, books, callBack, callback, MSISDN, sentOrder } from './fixtures.ts';
+import { answerQuery, balance, books, callBack, callback, MSISDN, sentOrder } from './fixtures.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -28,7 +29,17 @@ function statement(rows: Row[], shortcode = '600100', period?: string): string {
     const t = formatEatTimestamp(at);
     const when = `${t.slice(6, 8)}-${t.slice(4, 6)}-${t.slice(0, 4)} ${t.slice(8, 10)}:${t.slice(10, 12)}:${t.slice(12)}`;
     const reason = back ? 'Transaction Reversal' : 'Pay Utility';
-    return [receipt, when, 'Completed', paid, back, reason, `${MSISDN} - Achieng`, linked, account].join(',');
+    return [
+      receipt,
+      when,
+      'Completed',
+      `"${paid}"`,
+      `"${back}"`,
+      reason,
+      `${MSISDN} - Achieng`,
+      linked,
+      account,
+    ].join(',');
   });
   const head =
     'Receipt No.,Completion Time,Transaction Status,Paid In,Withdrawn,Reason Type,Other Party Info,Linked Transaction ID,A/C No.';
@@ -199,6 +210,56 @@ onEveryStore('a statement', (store) => {
       .execute();
     expect(left).toEqual([]);
     expect(await continueImport(store(), vault, id, () => NOW + 3 * HOUR)).toEqual(end);
+  });
+
+  it('that two nodes work off at the same moment has each line settled and counted once', async () => {
+    const db = store();
+    await twoPaid(db);
+    const plan = await somePlan(db);
+    const lost = [];
+    for (const n of [3, 4]) {
+      const change = { msisdn: `25471200000${n}`, mac: `AA:BB:CC:00:00:0${n}` };
+      lost.push(await sentOrder(db, plan.id, `${n}`, change));
+    }
+    const rows: Row[] = Array.from({ length: 240 }, (_, n) => ({
+      receipt: `VAG${String(n).padStart(7, '0')}`,
+      ...{ paid: '1,733.00', account: 'nobody', at: NOW + n * 1000 },
+    }));
+    for (const [n, order] of lost.entries()) {
+      rows[n * 120] = { ...(rows[n * 120] as Row), paid: '20.00', account: `1hour${order.short_code}` };
+    }
+    // Came and went back before it was known; was known, and went back.
+    rows.push({ receipt: 'VAH0000001', back: '1733.00', linked: 'VAG0000007' });
+    rows.push({ receipt: 'VAH0000002', back: '20.00', linked: 'VAF0000001' });
+    rows.push({ receipt: 'VAF0000002', paid: '20.00' });
+    const { id, lines } = await started(db, statement(rows));
+    expect(lines).toBe(241);
+
+    const done: number[] = [];
+    const node = async () => {
+      const end = await continueImport(db, vault, id, () => NOW + HOUR);
+      done.push(end.done);
+      return end;
+    };
+    const [one, other] = await Promise.all([node(), node()]);
+    expect(one).toMatchObject({
+      ...{ state: 'ready', lines: 241, done: 241, new: 239, settled: 2, unmatched: 237 },
+      ...{ reversed: 1, returned: 1, to_check: [], missing: [] },
+    });
+    expect(other).toEqual(one);
+    expect(done).toEqual([241, 241]);
+    const { payments, entitlements, evidence, activations } = await sorted(db);
+    const states = (state: string) => payments.filter((payment) => payment.state === state).length;
+    expect([states('settled'), states('unmatched'), states('reversed')]).toEqual([3, 237, 1]);
+    expect(new Set(payments.map(({ receipt }) => receipt)).size).toBe(241);
+    expect(entitlements.map(({ state }) => state).sort()).toEqual(['revoked', ...Array(3).fill('waiting')]);
+    expect(activations).toHaveLength(4);
+    // Two callbacks, each line once.
+    expect(evidence).toHaveLength(2 + 241);
+    expect(await proveLedger(db, NOW)).toMatchObject({ ok: true, problems: [] });
+    expect(await balance(db, 'unmatched')).toBe(-237 * 173_300);
+    const parts = await db.selectFrom('statement_parts').selectAll().execute();
+    expect(parts).toEqual([]);
   });
 
   it('a line that cannot be settled is told, and holds up no other', async () => {

@@ -9,10 +9,18 @@ import { createVoucherBatch, getVoucherBatch } from '../../src/access/vouchers.t
 import type { PaymentGateway } from '../../src/billing/gateways.ts';
 import { getOrder, LIVE_MS } from '../../src/billing/orders.ts';
 import { openSpool } from '../../src/billing/spool.ts';
+import { continueImport, getImport, startImport } from '../../src/billing/statement-import.ts';
 import { createDiskWatch } from '../../src/db/disk-watch.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db } from '../../src/db/schema.ts';
-import { claimTasks, enqueueTask, LEASE_MS, RENEW_MS, type TaskKind } from '../../src/db/tasks.ts';
+import {
+  claimTasks,
+  enqueueTask,
+  LEASE_MS,
+  postponeTask,
+  RENEW_MS,
+  type TaskKind,
+} from '../../src/db/tasks.ts';
 import { heavyHere } from '../../src/heavy/run.ts';
 import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
@@ -142,6 +150,49 @@ describe('tasks', () => {
     expect([payments.length, entitlements.length, activations.length]).toEqual([3, 3, 3]);
     expect(new Set(payments.map(({ receipt }) => receipt)).size).toBe(3);
     expect(published).toHaveLength(3);
+  });
+
+  it('whose claim is over are done by another node too; what the slow one says then changes nothing', async () => {
+    const line = (n: number) => ({
+      paid: {
+        ...{
+          receipt: `VAG${String(n).padStart(7, '0')}`,
+          amount_cents: 173_300,
+          account_reference: 'nobody',
+        },
+        ...{ payer_name: '', msisdn: '254799999999', at: NOW },
+      },
+    });
+    const parts = [0, 1].map((part) =>
+      JSON.stringify(Array.from({ length: 50 }, (_, n) => line(part * 50 + n))),
+    );
+    const nothing = { rows: 100, matched: 0, returned: 0, others: 0, unreadable: 0, missing_count: 0 };
+    const { id } = await startImport(
+      db,
+      {
+        ...nothing,
+        found: 100,
+        lines: 100,
+        to_check: '[]',
+        missing: '[]',
+        from_at: null,
+        to_at: null,
+        parts,
+      },
+      'Asha',
+      NOW,
+    );
+    const [slow] = await claimTasks(db, NOW, ['settle_statement']);
+    time.now += LEASE_MS;
+    await Promise.all([continueImport(db, vault, id, () => time.now), run(['settle_statement'])]);
+    expect(await getImport(db, id)).toMatchObject({ state: 'ready', done: 100, settled: 0, unmatched: 100 });
+    for (const again of [time.now + 1000, null]) {
+      await postponeTask(db, slow?.id as string, 'It failed here.', again, time.now);
+      expect((await tasks()).filter(({ kind }) => kind === 'settle_statement')).toMatchObject([
+        { state: 'done', attempts: 2, outcome: '100 lines' },
+      ]);
+    }
+    expect((await books(db)).payments).toHaveLength(100);
   });
 
   it('interrupted by a power cut run again when the lease is over, and grant once', async () => {

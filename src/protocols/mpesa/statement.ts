@@ -159,7 +159,16 @@ export function parseStatement(text: string): Statement {
   return { ok: false, problem: 'no_columns' };
 }
 
+/**
+ * Whether a line has more cells than there are columns: some program wrote `1,020.00` without its quotes, and what stands
+ * under Paid In is one shilling.
+ */
+function isShifted(row: readonly string[], columns: number): boolean {
+  return row.slice(columns).some((cell) => cell !== '');
+}
+
 function readLines(cells: readonly string[][], head: number): Statement {
+  const width = cells[head]?.length ?? 0;
   const columns = findColumns(cells[head] ?? []) ?? {};
   const named = cells.slice(0, head).find((line) => /^short\s*code:?$/i.test(line[0] ?? ''));
   const shortcode = /\d{5,8}/.exec(named?.slice(1).join(' ') ?? '')?.[0];
@@ -173,7 +182,9 @@ function readLines(cells: readonly string[][], head: number): Statement {
     const receipt = readReceipt(line('receipt'));
     const [paid, withdrawn] = [readSum(line('paid_in')), readSum(line('withdrawn'))];
     const back = /\brevers(al|ed)\b/i.test(nameOf(line));
-    if (!receipt || (!paid && !withdrawn && /[1-9]/.test(line('paid_in') + line('withdrawn')))) unreadable++;
+    const noSum = !paid && !withdrawn && /[1-9]/.test(line('paid_in') + line('withdrawn'));
+    // Money came or went: a line that has it both ways is not in its columns either.
+    if (!receipt || noSum || (paid && withdrawn) || isShifted(row, width)) unreadable++;
     else if (line('status') && !/^completed$/i.test(line('status'))) others++;
     else if (paid && !back) {
       if (!payments.has(receipt)) payments.set(receipt, readPaidIn(line, receipt, paid));

@@ -40,6 +40,16 @@ describe('a statement', () => {
     });
   });
 
+  it('takes no line for money whose thousands some program left without quotes', () => {
+    const loose = PAID.replaceAll('"', '');
+    const short = 'Receipt No.,Completion Time,Paid In,Withdrawn';
+    expect(parsed(HEAD, loose)).toMatchObject({ rows: 1, unreadable: 1, payments: [] });
+    expect(parsed(short, 'VAF1234XYZ,15-01-2027 11:00:00,1,020.00')).toMatchObject({
+      unreadable: 1,
+      payments: [],
+    });
+  });
+
   it('is read with its columns in another order, fewer, and under other names', () => {
     const statement = parsed(
       'Paid In;DETAILS;receipt number;Completion Time',
