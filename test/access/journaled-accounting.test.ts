@@ -221,6 +221,130 @@ describe('a store that takes nothing', () => {
   });
 });
 
+/** Holds the turn to write, as long work does: whoever wants to store something waits until it is let go. */
+async function holdTurn(store: Db): Promise<() => Promise<void>> {
+  let letGo = () => {};
+  let begun = () => {};
+  const until = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const inside = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const held = store.connection().execute(async () => {
+    begun();
+    await until;
+  });
+  await inside;
+  return async () => {
+    letGo();
+    await held;
+  };
+}
+
+describe('the order in which a session was told of', () => {
+  /**
+   * The nth report of a session. It has another address than the one before, and counters that begin again every few
+   * reports, so that what is stored tells in which order it was taken, and whether one is missing.
+   */
+  const nth = (name: string, n: number) =>
+    report({
+      kind: n === 0 ? 'start' : 'interim',
+      ...{ acct_session_id: name, username: name, mac: null, session_seconds: n, ip: `10.5.48.${n}` },
+      ...{ upload_octets: (n * 1.5e9) % 2 ** 32, download_octets: 0, counters_wrap: true, at: NOW + n },
+    });
+
+  /** A box whose store another program can keep from being written. */
+  async function openBesideAnother() {
+    const box = await open(newFolder());
+    await sql`pragma busy_timeout = 0`.execute(box.store);
+    const other = await openSqlite(join(box.folder, 'karibu.db'));
+    opened.push(other);
+    return {
+      ...box,
+      /** Has the store refuse what waits for its turn, which `turn` then gives. */
+      async refuse(turn: () => Promise<void>, told: () => Promise<unknown>) {
+        await other.transaction().execute(async () => {
+          await turn();
+          await told();
+        });
+      },
+    };
+  }
+
+  async function plainly(events: Parameters<typeof recordAccounting>[1]) {
+    const store = await openStore(newFolder());
+    for (const event of events) await recordAccounting(store, [event], NOW);
+    return (await everything(store)).sessions;
+  }
+
+  it('is kept when the store refuses what was told while more is told', async () => {
+    const { db, store, accounting, lost, refuse } = await openBesideAnother();
+    for (const name of ['a', 'b']) for (const n of [0, 1, 2]) await accounting.add(nth(name, n));
+    const turn = await holdTurn(store);
+    const storing = accounting.caughtUp();
+    // On disk, and behind what is about to be refused.
+    for (const n of [3, 4, 5]) for (const name of ['a', 'b', 'c']) await accounting.add(nth(name, n));
+    await refuse(turn, async () => storing);
+    expect(lost).toMatchObject([{ message: 'accounting waits for the store' }]);
+    for (const _ of [1, 2]) {
+      await refuse(
+        async () => {},
+        () => expect(accounting.add(nth('a', 6))).rejects.toMatchObject({ code: 'SQLITE_BUSY' }),
+      );
+    }
+    for (const n of [6, 7]) for (const name of ['a', 'b', 'c']) await accounting.add(nth(name, n));
+    const events = ['a', 'b', 'c'].flatMap((name) =>
+      Array.from({ length: 8 }, (_, n) => nth(name, n)).slice(name === 'c' ? 3 : 0),
+    );
+    expect((await everything(db)).sessions).toEqual(await plainly(events));
+  });
+
+  it.each([1, 2, 3])('is kept in a storm that the store refuses again and again (seed %i)', async (seed) => {
+    const by = chance(seed * 7919);
+    const { db, store, accounting, lost, refuse } = await openBesideAnother();
+    const told = Array.from({ length: 100 }, () => 0);
+    let refusedAdds = 0;
+    /** The next report of each of some sessions; one that was not acknowledged comes again before any later one. */
+    const tell = (sessions: Iterable<number>) =>
+      Promise.all(
+        [...sessions].map((session) =>
+          accounting.add(nth(`s${session}`, told[session] ?? 0)).then(
+            () => {
+              told[session] = (told[session] ?? 0) + 1;
+            },
+            () => {
+              refusedAdds++;
+            },
+          ),
+        ),
+      );
+    for (let turn = 0; turn < 60; turn++) {
+      const some = new Set(Array.from({ length: 1 + by.below(60) }, () => by.below(told.length)));
+      const refuses = by.below(2) === 0;
+      const go = await holdTurn(store);
+      const storing = accounting.caughtUp();
+      const telling = tell(some);
+      // Those that wait for the store get no answer before it has its turn; the others have theirs before or after.
+      const turns = by.below(40);
+      for (let waited = 0; waited < turns; waited++) await new Promise((resolve) => setImmediate(resolve));
+      if (refuses) await refuse(go, () => Promise.all([telling, storing]));
+      else {
+        await go();
+        await Promise.all([telling, storing]);
+      }
+    }
+    expect(lost.length).toBeGreaterThan(5);
+    expect(refusedAdds).toBeGreaterThan(5);
+    // Those that got no answer send it again.
+    await tell(told.keys());
+    const events = told.flatMap((count, session) =>
+      Array.from({ length: count }, (_, n) => nth(`s${session}`, n)),
+    );
+    expect((await everything(db)).sessions).toEqual(await plainly(events));
+  });
+});
+
 describe('a storm of reports', () => {
   it.each([1, 2, 3, 4])('with power cuts leaves what plain accounting leaves (seed %i)', async (seed) => {
     const by = chance(seed * 104_729);
