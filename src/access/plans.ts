@@ -10,6 +10,28 @@ import { checkTerms, NO_FINER_TERMS } from './terms.ts';
 
 export type Plan = Row<'plans'>;
 
+/** The kind of plan that a credential can use: homes on PPPoE have plans of their own. */
+export function kindFor(credential: Pick<Row<'credentials'>, 'kind'>): Plan['kind'] {
+  return credential.kind === 'pppoe' ? 'pppoe' : 'hotspot';
+}
+
+/** @throws `conflict` for a plan of the kind that this credential cannot use. Call it before anything is granted. */
+export function checkFits(
+  plan: Pick<Plan, 'kind' | 'name'>,
+  credential: Pick<Row<'credentials'>, 'kind' | 'username'>,
+): void {
+  if (plan.kind === kindFor(credential)) return;
+  const [whom, whose, hint] =
+    plan.kind === 'pppoe'
+      ? ['homes on PPPoE', 'a hotspot login', 'Choose a hotspot plan, or a PPPoE credential.']
+      : ['hotspot guests', 'a home on PPPoE', 'Choose a plan for PPPoE homes, or a hotspot credential.'];
+  throw new AppError(
+    'conflict',
+    `“${plan.name}” is a plan for ${whom}, and ${credential.username} is ${whose}.`,
+    { hint, fields: { plan_id: `This plan is for ${whom}.` } },
+  );
+}
+
 /** The finer terms may be left out: then the plan has none of them. */
 export interface PlanInput extends Omit<Terms, keyof FinerTerms>, Partial<FinerTerms> {
   name: string;
@@ -31,12 +53,30 @@ export async function createPlan(db: Db, input: PlanInput, now: number): Promise
     .executeTakeFirstOrThrow();
 }
 
+/** Whom a plan is for stands once somebody has it, or a voucher that opens it. */
+async function checkKind(db: Db, id: string, kind: Plan['kind']): Promise<void> {
+  const plan = await getPlan(db, id);
+  if (plan.kind === kind) return;
+  const batch = await db
+    .selectFrom('voucher_batches')
+    .select('id')
+    .where('plan_id', '=', id)
+    .limit(1)
+    .executeTakeFirst();
+  if (plan.sold === 0 && !batch) return;
+  throw new AppError('conflict', `“${plan.name}” has been sold, so it stays for whom it is.`, {
+    hint: 'Make another plan, and archive this one.',
+    fields: { kind: 'It has been sold.' },
+  });
+}
+
 /**
  * Changes what is sold from now on; entitlements already granted keep their own copy of the terms (followPlan gives
- * them the speeds). Throws `invalid` for
- * terms that contradict each other; call it in a transaction, which then undoes the change.
+ * them the speeds). Throws `invalid` for terms that contradict each other, `conflict` for another kind of a plan that
+ * was sold; call it in a transaction, which then undoes the change.
  */
 export async function updatePlan(db: Db, id: string, change: Partial<PlanInput>, now: number): Promise<Plan> {
+  if (change.kind) await checkKind(db, id, change.kind);
   const plan = await db
     .updateTable('plans')
     .set({ ...change, updated_at: now })

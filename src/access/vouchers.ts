@@ -44,6 +44,16 @@ export async function createVoucherBatch(db: Db, input: BatchInput, now: number)
       hint: 'Restore it, or choose another.',
     });
   }
+  if (plan.kind !== 'hotspot') {
+    throw new AppError(
+      'conflict',
+      `“${plan.name}” is a plan for homes on PPPoE, and vouchers open the hotspot.`,
+      {
+        hint: 'Choose a hotspot plan.',
+        fields: { plan_id: 'This plan is for homes on PPPoE.' },
+      },
+    );
+  }
   return db.transaction().execute(async (tx) => {
     const batch = await tx
       .insertInto('voucher_batches')

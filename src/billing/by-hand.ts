@@ -1,6 +1,6 @@
 // Finds out what money is for, from what the payer typed and who paid.
 import { type Credential, credentialForDevice } from '../access/credentials.ts';
-import { listPlansOnSale, type Plan } from '../access/plans.ts';
+import { kindFor, listPlansOnSale, type Plan } from '../access/plans.ts';
 import { createSubscriber, findSubscriberByHash, subscriberForMsisdn } from '../access/subscribers.ts';
 import type { Db } from '../db/schema.ts';
 import { normalizeCode } from '../lib/codes.ts';
@@ -80,12 +80,11 @@ async function findAccount(tx: Db, reference: string): Promise<Credential | unde
 
 /** The one plan on sale at this price; the one this credential had last, where there are several. */
 export async function planAt(tx: Db, cents: number, credential: Credential): Promise<Plan | undefined> {
-  const kind = credential.kind === 'pppoe' ? 'pppoe' : 'hotspot';
   const fitting = await tx
     .selectFrom('plans')
     .selectAll()
     .where('state', '=', 'on_sale')
-    .where('kind', '=', kind)
+    .where('kind', '=', kindFor(credential))
     .where('price_cents', '=', cents)
     .execute();
   if (fitting.length < 2) return fitting[0];

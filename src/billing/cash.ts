@@ -1,7 +1,7 @@
 // Cash: a plan or a voucher sold at the counter, and the sale taken back when it was a mistake.
 import { type Credential, getCredential } from '../access/credentials.ts';
 import { revokeEntitlement } from '../access/entitlements.ts';
-import { getPlan, type Plan } from '../access/plans.ts';
+import { checkFits, getPlan, type Plan } from '../access/plans.ts';
 import {
   findVoucher,
   holdUnusedVoucher,
@@ -174,15 +174,21 @@ async function takeGoods(tx: Db, vault: Vault, input: CashSaleInput, now: number
   if (plan.price_cents <= 0) throw new AppError('conflict', `“${plan.name}” costs nothing.`);
   const goods = { plan, amount_cents: plan.price_cents };
   if (input.credential_id !== undefined) {
-    return { ...goods, credential: await getCredential(tx, input.credential_id) };
+    const credential = await getCredential(tx, input.credential_id);
+    checkFits(plan, credential);
+    return { ...goods, credential };
   }
-  if (plan.kind !== 'hotspot') {
-    throw new AppError('conflict', `“${plan.name}” is sold to a home.`, {
-      hint: 'Sell it on the page of its subscriber.',
-    });
-  }
+  checkNoHomePlan(plan);
   const voucher = await makeCounterVoucher(tx, vault, plan, dayOf(now), now);
   return { ...goods, voucher, voucher_made: true };
+}
+
+/** A voucher opens the hotspot. @throws `conflict` */
+function checkNoHomePlan(plan: Plan): void {
+  if (plan.kind === 'hotspot') return;
+  throw new AppError('conflict', `“${plan.name}” is sold to a home.`, {
+    hint: 'Sell it on the page of its subscriber.',
+  });
 }
 
 async function takePrinted(tx: Db, vault: Vault, code: string): Promise<Sold> {
@@ -201,7 +207,9 @@ async function takePrinted(tx: Db, vault: Vault, code: string): Promise<Sold> {
     .where('id', '=', voucher.batch_id)
     .executeTakeFirstOrThrow();
   if (batch.price_cents <= 0) throw new AppError('conflict', 'This voucher costs nothing.');
-  return { plan: await getPlan(tx, voucher.plan_id), amount_cents: batch.price_cents, voucher };
+  const plan = await getPlan(tx, voucher.plan_id);
+  checkNoHomePlan(plan);
+  return { plan, amount_cents: batch.price_cents, voucher };
 }
 
 /** A home's plan begins with the sale; a voucher is itself what gives access. */

@@ -3,6 +3,7 @@ import { unindexed } from '../db/page.ts';
 import type { Db } from '../db/schema.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { readPayer } from '../protocols/mpesa/index.ts';
+import { whyItWaits } from './fit.ts';
 import { CLOCKS_DIFFER_MS } from './match-order.ts';
 import { canBePayer } from './money.ts';
 import { holdOrder, type Order } from './orders.ts';
@@ -59,7 +60,8 @@ export async function payWithEarlyMoney(
 ): Promise<Payment | undefined> {
   return db.transaction().execute(async (tx) => {
     const order = await holdOrder(tx, orderId);
-    const money = order.state === 'paid' ? undefined : await findEarlyMoney(tx, order, now);
+    if (order.state === 'paid' || (await whyItWaits(tx, order, order.price_cents))) return undefined;
+    const money = await findEarlyMoney(tx, order, now);
     return money && payWith(tx, vault, order, money, now);
   });
 }

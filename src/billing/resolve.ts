@@ -1,6 +1,6 @@
 // What a person decides about a payment that nobody could match.
 import { credentialForDevice, getCredential } from '../access/credentials.ts';
-import { getPlan } from '../access/plans.ts';
+import { checkFits, getPlan } from '../access/plans.ts';
 import { getSubscriber } from '../access/subscribers.ts';
 import type { Db } from '../db/schema.ts';
 import { AppError } from '../errors.ts';
@@ -61,6 +61,12 @@ async function attachToOrder(
   now: number,
 ): Promise<Payment> {
   const order = await holdOrder(tx, orderId);
+  const plan = await getPlan(tx, order.plan_id);
+  if (plan.kind !== 'hotspot') {
+    throw new AppError('conflict', `“${plan.name}” was ordered, and is a plan for homes on PPPoE by now.`, {
+      hint: 'Attach the payment to the subscriber, with the plan they get.',
+    });
+  }
   const about = { order_id: order.id, subscriber_id: order.subscriber_id, plan_id: order.plan_id };
   const attached = await tx
     .updateTable('payments')
@@ -88,6 +94,7 @@ async function attachToSubscriber(
       fields: { credential_id: 'Choose one of this subscriber’s.' },
     });
   }
+  checkFits(plan, credential);
   const grant = { subscriber_id: subscriber.id, credential, plan };
   const entitlement = await grantPayment(tx, payment, grant, now);
   return tx

@@ -8,6 +8,7 @@ import { readPayer } from '../protocols/mpesa/index.ts';
 import { findPurpose, type Purpose } from './by-hand.ts';
 import { refuseClaim, settleClaim } from './claims.ts';
 import { closeEvidence, type Evidence } from './evidence.ts';
+import { leaveToPerson, whyItWaits } from './fit.ts';
 import { grantPayment } from './grant-payment.ts';
 import { bookPayment } from './ledger.ts';
 import { pendingReceipt, type Sum } from './match-order.ts';
@@ -15,7 +16,6 @@ import { canBePayer, isOver, type Money, readMoney } from './money.ts';
 import type { Order } from './orders.ts';
 import { payOrder } from './pay-order.ts';
 import type { Payment } from './payments.ts';
-import { SECOND_WAITS, secondWaits } from './policy.ts';
 import type { Settled } from './settle.ts';
 import { isOwnShortcode } from './trust.ts';
 import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
@@ -219,20 +219,10 @@ async function settleForOrder(
     ...{ order_id: order.id, subscriber_id: order.subscriber_id, plan_id: order.plan_id },
     ...(canBePayer(money, order.msisdn) ? { msisdn: order.msisdn } : {}),
   };
-  if (money.amount_cents !== order.price_cents) {
-    const note = `Paid ${formatMoney(money.amount_cents)} for an order of ${formatMoney(order.price_cents)}.`;
-    const payment = await place(tx, money, held, { ...about, state: 'unmatched', note }, now);
-    await tx
-      .updateTable('orders')
-      .set({ state: 'checking', problem: note, live_key: null, next_poll_at: null, updated_at: now })
-      .where('id', '=', order.id)
-      .where('state', '<>', 'paid')
-      .execute();
-    return { payment, fresh: true };
-  }
-  if (await secondWaits(tx, order)) {
-    const waits = { ...about, state: 'unmatched' as const, note: SECOND_WAITS };
-    const payment = await place(tx, money, held, waits, now);
+  const why = await whyItWaits(tx, order, money.amount_cents);
+  if (why !== undefined) {
+    const payment = await place(tx, money, held, { ...about, state: 'unmatched', note: why }, now);
+    await leaveToPerson(tx, order.id, why, now);
     return { payment, fresh: true };
   }
   const payment = await place(tx, money, held, { ...about, state: 'settled', note: null }, now);

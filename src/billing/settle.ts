@@ -12,13 +12,13 @@ import { describeResult } from '../protocols/mpesa/index.ts';
 import { settleClaim } from './claims.ts';
 import { findEarlyMoney } from './early-money.ts';
 import { BY_RECEIPT, closeEvidence, type Evidence, takeEvidence } from './evidence.ts';
+import { leaveToPerson, whyItWaits } from './fit.ts';
 import type { Notice } from './gateways.ts';
 import { bookPayment } from './ledger.ts';
 import { readMpesaCallback } from './mpesa.ts';
 import { holdOrder, nextPollAt, type Order } from './orders.ts';
 import { payOrder, payWith } from './pay-order.ts';
 import type { Payment } from './payments.ts';
-import { SECOND_WAITS, secondWaits } from './policy.ts';
 import { settleReceipt } from './settle-receipt.ts';
 import { absorbPayment, holdUnmatched, isFree } from './unmatched.ts';
 
@@ -312,12 +312,7 @@ async function settleMoney(
   const early = notice.receipt ? undefined : await findEarlyMoney(tx, order, now);
   if (early) return settleEarly(tx, vault, evidence, order, undefined, early, notice, now);
 
-  const matches = amount === order.price_cents;
-  const note = !matches
-    ? `Paid ${formatMoney(amount)} for an order of ${formatMoney(order.price_cents)}.`
-    : (await secondWaits(tx, order))
-      ? SECOND_WAITS
-      : null;
+  const note = (await whyItWaits(tx, order, amount)) ?? null;
   const [payment] = (await insertPayment(tx, {
     id: newId(now),
     // Whatever told of it, the money came by M-PESA.
@@ -338,13 +333,8 @@ async function settleMoney(
   await settleClaim(tx, vault, payment, now);
   if (note !== null) {
     await bookPayment(tx, payment.id, now);
-    await tx
-      .updateTable('orders')
-      .set({ state: 'checking', problem: payment.note, live_key: null, next_poll_at: null, updated_at: now })
-      .where('id', '=', order.id)
-      .where('state', '<>', 'paid')
-      .execute();
-    await closeEvidence(tx, evidence.id, 'used', payment.note as string, now, payment.id);
+    await leaveToPerson(tx, order.id, note, now);
+    await closeEvidence(tx, evidence.id, 'used', note, now, payment.id);
     return { order_id: order.id, payment, granted: false };
   }
 
@@ -370,15 +360,17 @@ async function settleEarly(
   };
   if (known) return closed(await absorbPayment(tx, known, early, now), false);
   const { checkout_request_id } = notice;
-  if (!(await secondWaits(tx, order))) {
+  const why = await whyItWaits(tx, order, early.amount_cents);
+  if (why === undefined) {
     return closed(await payWith(tx, vault, order, { ...early, checkout_request_id }, now), true);
   }
   const payment = await tx
     .updateTable('payments')
-    .set({ order_id: order.id, checkout_request_id, note: SECOND_WAITS })
+    .set({ order_id: order.id, checkout_request_id, note: why })
     .where('id', '=', early.id)
     .returningAll()
     .executeTakeFirstOrThrow();
+  await leaveToPerson(tx, order.id, why, now);
   return closed(payment, false);
 }
 

@@ -166,7 +166,7 @@ describe('the next one in line', () => {
       rate_down_kbps: 5000,
       rate_up_kbps: 2000,
     });
-    const next = await site.sell({ validity_seconds: 7200, rate_down_kbps: 3000, rate_up_kbps: 1000 });
+    const next = await site.sellHomes({ validity_seconds: 7200, rate_down_kbps: 3000, rate_up_kbps: 1000 });
     const queued = await grant(next.id);
     await device.interim(60, GIB, 0);
     site.time.now = NOW + HOUR - 20_000;
@@ -220,7 +220,7 @@ describe('the next one in line', () => {
     'with %j has the session begin anew, for no CoA changes that',
     async (terms) => {
       const { credential, grant, device, logIn } = await someOnline({});
-      await grant((await site.sell(terms)).id);
+      await grant((await site.sellHomes(terms)).id);
       site.time.now = NOW + HOUR;
       await disconnectOf(credential.username);
       await device.stop(3600);
@@ -239,7 +239,7 @@ describe('the next one in line', () => {
     await device.stop(60);
     site.time.now = NOW + 20 * HOUR;
     expect(why(await logIn(device))).toContain('works from');
-    const day = await site.sell({ validity_seconds: 86_400, rate_down_kbps: 3000, rate_up_kbps: 1000 });
+    const day = await site.sellHomes({ validity_seconds: 86_400, rate_down_kbps: 3000, rate_up_kbps: 1000 });
     const granted = await grant(day.id);
     expect(getString(await logIn(device), 'Mikrotik-Rate-Limit')).toBe('1M/3M');
     await device.start();

@@ -140,7 +140,7 @@ export async function startSite() {
 
   /** A home with a PPPoE credential under a plan of these terms; more entitlements come by `grant`. */
   async function home(terms: Record<string, unknown>, more: Record<string, unknown> = {}) {
-    const plan = await sell(terms);
+    const plan = await sellHomes(terms);
     const subscriber = await ok('POST', '/subscribers', { name: `Home ${++sessions}` });
     const credential = await ok('POST', '/credentials', {
       subscriber_id: subscriber.id,
@@ -157,6 +157,11 @@ export async function startSite() {
     const entitlement = await grant(plan.id);
     const logIn = (at: ReturnType<typeof device>) => at.logIn(credential.username, credential.password);
     return { plan, subscriber, credential, entitlement, grant, logIn };
+  }
+
+  /** A plan for homes. */
+  function sellHomes(terms: Record<string, unknown>): Promise<Json> {
+    return sell({ kind: 'pppoe', ...terms });
   }
 
   function sell(terms: Record<string, unknown>): Promise<Json> {
@@ -181,6 +186,7 @@ export async function startSite() {
     device,
     home,
     sell,
+    sellHomes,
     async close() {
       await requester.close();
       await app.stop();

@@ -46,14 +46,23 @@ it('it goes to a home’s PPPoE credential, and to nobody else’s', async () =>
     return { subscriber, credential: (await owner.call('POST', '/credentials', body)).json.id };
   };
   const [wanjiku, otieno] = [await home('wanjiku', '0722000111'), await home('otieno', '0722000222')];
-  const attach = (credential: string) =>
+  const month = { ...HOUR_PLAN, name: 'Month', kind: 'pppoe' };
+  const homePlan = (await owner.call('POST', '/plans', month)).json.id;
+  const attach = (credential_id: string | undefined, plan_id = homePlan) =>
     cashier.call('POST', `/payments/${id}/attach`, {
-      ...{ subscriber_id: wanjiku.subscriber, plan_id: plan, credential_id: credential },
+      ...{ subscriber_id: wanjiku.subscriber, plan_id, credential_id },
     });
   expect(await attach(otieno.credential)).toMatchObject({
     status: 400,
     json: { fields: { credential_id: expect.any(String) } },
   });
+  // A home has a home's plan, and the hotspot one of its own; what is refused stays unmatched.
+  const misfit = { status: 409, json: { code: 'conflict', fields: { plan_id: expect.any(String) } } };
+  expect(await attach(wanjiku.credential, plan)).toMatchObject(misfit);
+  expect(await attach(undefined)).toMatchObject(misfit);
+  const { items: credentials } = (await owner.call('GET', `/subscribers/${wanjiku.subscriber}/credentials`))
+    .json;
+  expect(credentials).toMatchObject([{ kind: 'pppoe' }]);
   expect((await attach(wanjiku.credential)).json).toMatchObject({
     ...{ state: 'settled', subscriber_id: wanjiku.subscriber },
   });

@@ -102,11 +102,10 @@ export function AttachToSubscriber({ payment, onClose }: AttachProps) {
 
 function SubscriberForm(props: AttachProps & { subscribers: Subscriber[]; plans: Plan[] }) {
   const { payment, onClose, subscribers, plans } = props;
-  const ofAmount = plans.find((plan) => plan.price_cents === payment.amount_cents);
   const form = useForm({
     subscriber_id: (subscribers.length === 1 && subscribers[0]?.id) || '',
     credential_id: '',
-    plan_id: ofAmount?.id ?? '',
+    plan_id: '',
   });
   const whom = form.values.subscriber_id;
   const known = useLoad<Page<Credential>>(whom ? `/subscribers/${whom}/credentials` : undefined);
@@ -117,7 +116,10 @@ function SubscriberForm(props: AttachProps & { subscribers: Subscriber[]; plans:
   // Who has a line at home most likely pays for it; a line of the subscriber chosen before is nobody's now.
   useEffect(() => form.set('credential_id', line), [line]);
   const credential = credentials.find(({ id }) => id === form.values.credential_id);
-  const plan = plans.find(({ id }) => id === form.values.plan_id);
+  const choice = fitting(plans, credential);
+  const plan = choice.find(({ id }) => id === form.values.plan_id);
+  const ofAmount = choice.find((one) => one.price_cents === payment.amount_cents)?.id ?? '';
+  useEffect(() => form.set('plan_id', ofAmount), [credential?.id]);
   const save = async ({ subscriber_id, plan_id }: Values) => {
     const to: Values = { subscriber_id: subscriber_id ?? '', plan_id: plan_id ?? '' };
     if (credential) to.credential_id = credential.id;
@@ -141,10 +143,7 @@ function SubscriberForm(props: AttachProps & { subscribers: Subscriber[]; plans:
     <${Field} form=${form} name="plan_id" label="Plan" hint=${difference(payment, plan?.price_cents)}
       options=${[
         CHOOSE,
-        ...fitting(plans, credential).map((one) => [
-          one.id,
-          `${one.name} · ${formatMoney(one.price_cents)}${one.kind === 'pppoe' ? ' · PPPoE' : ''}`,
-        ]),
+        ...choice.map((one) => [one.id, `${one.name} · ${formatMoney(one.price_cents)}`]),
       ]} />
     <${Foot} busy=${form.busy || known.loading} onClose=${onClose} />
   <//>`;

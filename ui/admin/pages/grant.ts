@@ -1,5 +1,5 @@
 // Granting a plan by hand.
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { formatMoney } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
 import { post } from '../api.ts';
@@ -30,12 +30,16 @@ export function Grant(props: GrantProps) {
   return html`<${Dialog} title="Grant a plan" onClose=${() => props.onClose()}>${body}<//>`;
 }
 
-/** The plans that fit a credential stand first: a home's for PPPoE. */
+/** The plans that a credential can use, the cheapest first: a home's for PPPoE. */
 export function fitting(plans: Plan[], credential: Credential | undefined): Plan[] {
   const kind = credential?.kind === 'pppoe' ? 'pppoe' : 'hotspot';
-  return plans.toSorted(
-    (a, b) => Number(b.kind === kind) - Number(a.kind === kind) || a.price_cents - b.price_cents,
-  );
+  return plans.filter((plan) => plan.kind === kind).sort((a, b) => a.price_cents - b.price_cents);
+}
+
+function noPlan(credential: Credential | undefined): string {
+  return credential?.kind === 'pppoe'
+    ? 'There is no plan for homes.'
+    : 'There is no plan for hotspot guests.';
 }
 
 function GrantForm({ subscriberId, credentials, onClose, plans }: GrantProps & { plans: Plan[] }) {
@@ -49,6 +53,10 @@ function GrantForm({ subscriberId, credentials, onClose, plans }: GrantProps & {
     reason: '',
   });
   const chosen = active.find((credential) => credential.id === form.values.credential_id);
+  const choice = fitting(plans, chosen);
+  const plan = choice.find(({ id }) => id === form.values.plan_id)?.id ?? choice[0]?.id ?? '';
+  // Another credential may be of another kind.
+  useEffect(() => form.set('plan_id', plan), [plan]);
   const save = async ({ credential_id, plan_id, not_before_at, reason }: Values) => {
     const from = not_before_at ? new Date(not_before_at).getTime() : null;
     if (Number.isNaN(from)) throw invalid({ not_before_at: 'Write a day and a time.' });
@@ -64,16 +72,18 @@ function GrantForm({ subscriberId, credentials, onClose, plans }: GrantProps & {
       html`<${Field} form=${form} name="credential_id" label="For"
         options=${active.map((one) => [one.id, `${one.username} (${one.kind === 'pppoe' ? 'PPPoE' : one.kind})`])} />`
     }
-    <${Field} form=${form} name="plan_id" label="Plan"
-      options=${fitting(plans, chosen).map((plan) => [
-        plan.id,
-        `${plan.name} · ${formatMoney(plan.price_cents)}${plan.kind === 'pppoe' ? ' · PPPoE' : ''}`,
-      ])} />
+    ${
+      choice.length === 0
+        ? html`<${Empty} icon="plans" title=${noPlan(chosen)}><a href="/plans/new">Make a plan</a><//>`
+        : html`<${Field} form=${form} name="plan_id" label="Plan"
+          options=${choice.map((one) => [one.id, `${one.name} · ${formatMoney(one.price_cents)}`])} />`
+    }
     <${Field} form=${form} name="not_before_at" label="Start not before" type="datetime-local" required=${false}
       hint="Empty: it starts with the next sign-in, or when what runs now ends" />
     <${Field} form=${form} name="reason" label="Reason, for the audit" placeholder="Paid in cash at the office"
       maxlength=${200} />
-    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}>Grant<//>
+    <div class="form-foot"><${Button} type="submit" look="primary" busy=${form.busy}
+      disabled=${choice.length === 0}>Grant<//>
     <${Button} look="quiet" onClick=${() => onClose()}>Cancel<//></div>
   <//>`;
 }

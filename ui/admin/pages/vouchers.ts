@@ -98,10 +98,12 @@ function NewBatch({ onClose }: { onClose: () => void }) {
   const plans = useList<Plan>('/plans', { state: 'on_sale' });
   const key = useRef(newKey());
   const form = useForm({ plan_id: '', count: '50', name: '' });
-  const planId = form.values.plan_id || plans.items[0]?.id || '';
+  // Vouchers open the hotspot.
+  const choice = plans.items.filter((plan) => plan.kind === 'hotspot');
+  const planId = form.values.plan_id || choice[0]?.id || '';
   const make = async (values: Values) => {
     const count = parseNumber(values.count ?? '');
-    if (!planId) throw invalid({ plan_id: 'Put a plan on sale first.' });
+    if (!planId) throw invalid({ plan_id: 'Put a plan for hotspot guests on sale first.' });
     if (!count || !Number.isInteger(count) || count < 1 || count > MOST_IN_A_BATCH) {
       throw invalid({ count: `From 1 to ${formatCount(MOST_IN_A_BATCH)}.` });
     }
@@ -113,12 +115,12 @@ function NewBatch({ onClose }: { onClose: () => void }) {
     );
     go(`/vouchers/${batch.id}`);
   };
-  const plan = plans.items.find(({ id }) => id === planId);
+  const plan = choice.find(({ id }) => id === planId);
   const worth = plan && parseNumber(form.values.count ?? '');
   return html`<${Dialog} title="New voucher batch" onClose=${onClose}>
     <${FormBox} form=${form} act=${make}>
       <${Field} form=${{ ...form, values: { ...form.values, plan_id: planId } }} name="plan_id" label="Plan"
-        options=${plans.items.map((item) => [item.id, `${item.name} · ${formatMoney(item.price_cents)}`])} />
+        options=${choice.map((item) => [item.id, `${item.name} · ${formatMoney(item.price_cents)}`])} />
       <${Field} form=${form} name="count" label="How many" inputmode="numeric"
         hint=${worth ? `Worth ${formatMoney(worth * plan.price_cents)} when all are sold` : undefined} />
       <${Field} form=${form} name="name" label="Name" required=${false} placeholder="Kiosk, November"

@@ -14,7 +14,7 @@ import {
   listEntitlements,
   revokeEntitlement,
 } from '../../../access/entitlements.ts';
-import { getPlan } from '../../../access/plans.ts';
+import { checkFits, getPlan } from '../../../access/plans.ts';
 import { getSubscriber } from '../../../access/subscribers.ts';
 import type { Db } from '../../../db/schema.ts';
 import { enqueueTask } from '../../../db/tasks.ts';
@@ -101,6 +101,7 @@ export const entitlementRoutes = [
         if (before) return before.id;
         const plan = await getPlan(tx, body.plan_id);
         const credential = await credentialFor(tx, ctx.vault, body, now);
+        checkFits(plan, credential);
         const granted = await grantEntitlement(
           tx,
           {
