@@ -1,4 +1,4 @@
-// Money for an order whose plan became one for homes on PPPoE: a person decides about it, and nothing is lost.
+// Money that does not fit its order, by its amount or its plan: a person decides about it, and nothing is lost.
 import { expect, it } from 'vitest';
 import { addSubscriber } from '../../src/access/subscribers.ts';
 import { payWithEarlyMoney } from '../../src/billing/early-money.ts';
@@ -23,9 +23,9 @@ async function misfit(db: Db) {
   return order;
 }
 
-async function pulled(db: Db, account_reference: string, at = NOW + MINUTE) {
+async function pulled(db: Db, account_reference: string, at = NOW + MINUTE, amount_cents = 2000) {
   const row = {
-    ...{ receipt: 'UK1234ABCD', amount_cents: 2000, payer_name: 'ACHIENG', msisdn: MSISDN },
+    ...{ receipt: 'UK1234ABCD', amount_cents, payer_name: 'ACHIENG', msisdn: MSISDN },
     ...{ account_reference, at },
   };
   const about = { kind: 'pull' as const, order_id: null, receipt: row.receipt, source_address: null };
@@ -90,5 +90,20 @@ onEveryStore('money for an order whose plan fits no guest', (store) => {
     expect((await books(store())).payments).toMatchObject([{ state: 'unmatched', order_id: null }]);
     await callBack(store(), order.id, callback('1'));
     await expectKept(store(), order.id);
+  });
+
+  it('and money of another amount that came before its callback waits as any other', async () => {
+    await pulled(store(), 'KODI', NOW - MINUTE, 3000);
+    const plan = await somePlan(store());
+    const order = await sentOrder(store(), plan.id, '1');
+    await callBack(store(), order.id, callback('1', { amount: 30 }));
+    await answerQuery(store(), order.id, '0', NOW + 1);
+    const why = 'Paid KES 30 for an order of KES 20.';
+    const { payments, entitlements } = await books(store());
+    expect(payments).toMatchObject([{ state: 'unmatched', order_id: order.id, note: why }]);
+    expect(entitlements).toEqual([]);
+    expect(await getOrder(store(), order.id)).toMatchObject({ state: 'checking', problem: why });
+    await attach(store(), payments[0]?.id as string, { order_id: order.id });
+    expect(await getOrder(store(), order.id)).toMatchObject({ state: 'paid' });
   });
 });
