@@ -100,6 +100,10 @@ function left(quota: number | null, used: number): number | null {
   return quota === null ? null : quota - used;
 }
 
+function usedUp(octetsLeft: number | null): boolean {
+  return octetsLeft !== null && octetsLeft <= 0;
+}
+
 /** What is left of each quota. */
 function quotasLeft(entitlement: EntitlementFacts) {
   const { used_upload_octets: up, used_download_octets: down } = entitlement;
@@ -112,7 +116,8 @@ function quotasLeft(entitlement: EntitlementFacts) {
 
 /** Whether one of the quotas is used up. */
 export function quotaReached(entitlement: EntitlementFacts): boolean {
-  return Object.values(quotasLeft(entitlement)).some((octets) => octets !== null && octets <= 0);
+  const { octets_left, upload_octets_left, download_octets_left } = quotasLeft(entitlement);
+  return usedUp(octets_left) || usedUp(upload_octets_left) || usedUp(download_octets_left);
 }
 
 /** Why an entitlement that still counts as running is over at this instant; undefined while it is not. */

@@ -6,7 +6,7 @@ import { idAt, isId, newId } from '../../src/lib/ids.ts';
 import { normalizeMac } from '../../src/lib/mac.ts';
 import { formatMoney, isWholeShillings } from '../../src/lib/money.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../src/lib/msisdn.ts';
-import { createVault, hashToken, newToken, sameText } from '../../src/lib/secrets.ts';
+import { createVault, hashToken, newToken, rememberOpened, sameText } from '../../src/lib/secrets.ts';
 
 describe('a phone number', () => {
   it.each([
@@ -223,6 +223,23 @@ describe('the vault', () => {
 
   it('wants a key of 32 octets', () => {
     expect(() => createVault(Buffer.alloc(16))).toThrow();
+  });
+
+  test('what was opened is remembered for a while, and no more of it than asked for', () => {
+    const opened: string[] = [];
+    const open = (sealed: string) => {
+      opened.push(sealed);
+      return vault.open(sealed);
+    };
+    const remembering = rememberOpened({ ...vault, open }, 4);
+    const sealed = ['a', 'b', 'c', 'd', 'e'].map((text) => vault.seal(text));
+    const [first = ''] = sealed;
+    expect([first, first, first].map(remembering.open)).toEqual(['a', 'a', 'a']);
+    expect(opened).toEqual([first]);
+    expect(sealed.map(remembering.open)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(remembering.open(first)).toBe('a');
+    expect(opened).toEqual([...sealed, first]);
+    expect(() => remembering.open(other.seal('x'))).toThrow();
   });
 
   it('has tokens that are never stored themselves', () => {

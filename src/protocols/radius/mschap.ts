@@ -2,6 +2,7 @@
 import { createCipheriv, createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { attribute, getOctets, type WithAttributes } from './attributes.ts';
 import { Vendor } from './dictionary.ts';
+import { md5 } from './digests.ts';
 import { md4 } from './md4.ts';
 import type { Attribute } from './packet.ts';
 
@@ -196,7 +197,7 @@ function hide(plain: Buffer, secret: Buffer, first: Buffer): Buffer {
   const hidden = Buffer.from(plain);
   let previous = first;
   for (let at = 0; at < hidden.length; at += 16) {
-    const mask = createHash('md5').update(secret).update(previous).digest();
+    const mask = md5(secret, previous);
     for (let i = 0; i < 16; i++) hidden[at + i]! ^= mask[i]!;
     previous = hidden.subarray(at, at + 16);
   }

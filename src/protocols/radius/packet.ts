@@ -1,5 +1,6 @@
 // The RADIUS packet: octets to attributes, attributes to signed octets.
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { hmacMd5, md5 } from './digests.ts';
 
 /** Packet codes (RFC 2865 §3, RFC 2866 §3, RFC 5176 §2.3, RFC 5997 §2). */
 export const Code = {
@@ -66,13 +67,33 @@ export interface VerifyReplyOptions {
   requireMessageAuthenticator?: boolean;
 }
 
+/** An attribute of a packet that was read: few of them are looked at, so the view is made when it is asked for. */
+class WireAttribute implements Attribute {
+  readonly type: number;
+  readonly vendor: number;
+  readonly #packet: Buffer;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(type: number, vendor: number, packet: Buffer, start: number, end: number) {
+    this.type = type;
+    this.vendor = vendor;
+    this.#packet = packet;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get value(): Buffer {
+    return this.#packet.subarray(this.#start, this.#end);
+  }
+}
+
 const headerLength = 20;
 const largestPacket = 4096;
 const vendorSpecific = 26;
 const messageAuthenticator = 80;
 const proxyState = 33;
 const zero16 = Buffer.alloc(16);
-const headOfMessageAuthenticator = Buffer.from([messageAuthenticator, 18]);
 
 /** A fresh Request Authenticator: 16 unpredictable octets (RFC 2865 §3). */
 export function newAuthenticator(): Buffer {
@@ -108,7 +129,7 @@ export function decodePacket(datagram: Uint8Array): Packet | undefined {
     if (type === messageAuthenticator) {
       messageAuthenticatorAt = messageAuthenticatorAt === 0 && end - at === 18 ? at + 2 : -1;
     }
-    attributes.push({ type, vendor: 0, value: bytes.subarray(at + 2, end) });
+    attributes.push(new WireAttribute(type, 0, bytes, at + 2, end));
     at = end;
   }
   return {
@@ -134,7 +155,7 @@ function readVendorAttributes(bytes: Buffer, start: number, end: number, into: A
     at += length;
   }
   for (at = start + 4; at < end; at += bytes[at + 1]!) {
-    into.push({ type: bytes[at]!, vendor, value: bytes.subarray(at + 2, at + bytes[at + 1]!) });
+    into.push(new WireAttribute(bytes[at]!, vendor, bytes, at + 2, at + bytes[at + 1]!));
   }
   return true;
 }
@@ -162,7 +183,7 @@ export function encodeRequest(
     position,
   );
   if (messageAuthenticatorAt > 0) sign(bytes, messageAuthenticatorAt, secret);
-  if (!randomlySigned) createHash('md5').update(bytes).update(secret).digest().copy(bytes, 4);
+  if (!randomlySigned) bytes.set(md5(bytes, secret), 4);
   const packet = decodePacket(bytes);
   if (!packet) throw new Error('An encoded request could not be read back');
   return packet;
@@ -193,7 +214,7 @@ export function encodeReply(
     signed ? 'first' : 'none',
   );
   if (messageAuthenticatorAt > 0) sign(bytes, messageAuthenticatorAt, secret);
-  createHash('md5').update(bytes).update(secret).digest().copy(bytes, 4);
+  bytes.set(md5(bytes, secret), 4);
   return bytes;
 }
 
@@ -215,7 +236,7 @@ function layOut(
   bytes[0] = code;
   bytes[1] = identifier;
   bytes.writeUInt16BE(length, 2);
-  authenticator.copy(bytes, 4);
+  bytes.set(authenticator, 4);
   let at = headerLength;
   let messageAuthenticatorAt = 0;
   if (position === 'first') {
@@ -260,8 +281,9 @@ function writeAttribute(bytes: Buffer, at: number, attribute: Attribute): number
 }
 
 function writeZeroMessageAuthenticator(bytes: Buffer, at: number): number {
-  headOfMessageAuthenticator.copy(bytes, at);
-  bytes.fill(0, at + 2, at + 18);
+  bytes[at] = messageAuthenticator;
+  bytes[at + 1] = 18;
+  bytes.set(zero16, at + 2);
   return at + 18;
 }
 
@@ -275,7 +297,17 @@ function isProxyState(attribute: Attribute): boolean {
 
 /** Puts HMAC-MD5 over the packet, whose Message-Authenticator is zero so far, in its place (RFC 2869 §5.14). */
 function sign(bytes: Buffer, at: number, secret: Buffer): void {
-  createHmac('md5', secret).update(bytes).digest().copy(bytes, at);
+  bytes.set(hmacMd5(secret, bytes), at);
+}
+
+/** A packet to be hashed is hashed at once, so that one piece of memory serves them all. */
+const draft = Buffer.alloc(largestPacket);
+
+/** A packet with another authenticator, until the next one is asked for. */
+function draftOf(bytes: Buffer, authenticator: Buffer): Buffer {
+  draft.set(bytes);
+  draft.set(authenticator, 4);
+  return draft.subarray(0, bytes.length);
 }
 
 /**
@@ -283,14 +315,7 @@ function sign(bytes: Buffer, at: number, secret: Buffer): void {
  * MD5(code, id, length, 16 zero octets, attributes, secret) (RFC 2866 §3, RFC 5176 §2.3).
  */
 export function verifyRequestAuthenticator(packet: Packet, secret: Buffer): boolean {
-  const { bytes } = packet;
-  const expected = createHash('md5')
-    .update(bytes.subarray(0, 4))
-    .update(zero16)
-    .update(bytes.subarray(headerLength))
-    .update(secret)
-    .digest();
-  return timingSafeEqual(expected, packet.authenticator);
+  return timingSafeEqual(md5(draftOf(packet.bytes, zero16), secret), packet.authenticator);
 }
 
 /**
@@ -305,14 +330,9 @@ export function verifyMessageAuthenticator(packet: Packet, secret: Buffer): bool
 function messageAuthenticatorFits(packet: Packet, authenticator: Buffer, secret: Buffer): boolean {
   const { bytes, messageAuthenticatorAt: at } = packet;
   if (at <= 0) return false;
-  const expected = createHmac('md5', secret)
-    .update(bytes.subarray(0, 4))
-    .update(authenticator)
-    .update(bytes.subarray(headerLength, at))
-    .update(zero16)
-    .update(bytes.subarray(at + 16))
-    .digest();
-  return timingSafeEqual(expected, bytes.subarray(at, at + 16));
+  const unsigned = draftOf(bytes, authenticator);
+  unsigned.set(zero16, at);
+  return timingSafeEqual(hmacMd5(secret, unsigned), bytes.subarray(at, at + 16));
 }
 
 /**
@@ -329,12 +349,7 @@ export function verifyReply(
   const reply = decodePacket(replyBytes);
   if (!reply || reply.identifier !== request.identifier || !answers(reply.code, request.code))
     return undefined;
-  const expected = createHash('md5')
-    .update(reply.bytes.subarray(0, 4))
-    .update(request.authenticator)
-    .update(reply.bytes.subarray(headerLength))
-    .update(secret)
-    .digest();
+  const expected = md5(draftOf(reply.bytes, request.authenticator), secret);
   if (!timingSafeEqual(expected, reply.authenticator)) return undefined;
   if (reply.messageAuthenticatorAt === 0) return options.requireMessageAuthenticator ? undefined : reply;
   return messageAuthenticatorFits(reply, request.authenticator, secret) ? reply : undefined;

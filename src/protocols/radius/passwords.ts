@@ -1,8 +1,9 @@
 // Passwords in an Access-Request: how they are hidden, what makes one right.
 import { isUtf8 } from 'node:buffer';
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { getOctets, type WithAttributes } from './attributes.ts';
 import { dictionary, Vendor } from './dictionary.ts';
+import { md5 } from './digests.ts';
 import { verifyMsChap } from './mschap.ts';
 import type { Attribute } from './packet.ts';
 
@@ -70,7 +71,7 @@ export function hidePassword(password: string | Buffer, secret: Buffer, authenti
   plain.copy(hidden);
   let previous = authenticator;
   for (let at = 0; at < hidden.length; at += 16) {
-    const mask = createHash('md5').update(secret).update(previous).digest();
+    const mask = md5(secret, previous);
     for (let i = 0; i < 16; i++) hidden[at + i]! ^= mask[i]!;
     previous = hidden.subarray(at, at + 16);
   }
@@ -95,7 +96,7 @@ function revealPadded(request: PasswordRequest, secret: Buffer): Buffer | undefi
   const plain = Buffer.from(hidden);
   let previous = request.authenticator;
   for (let at = 0; at < plain.length; at += 16) {
-    const mask = createHash('md5').update(secret).update(previous).digest();
+    const mask = md5(secret, previous);
     for (let i = 0; i < 16; i++) plain[at + i]! ^= mask[i]!;
     previous = hidden.subarray(at, at + 16);
   }
@@ -112,11 +113,11 @@ function checkPap(request: PasswordRequest, secret: Buffer, expected: Buffer): b
 
 /** The 16 octets a CHAP peer answers: MD5(id, password, challenge) (RFC 1994 §4.1). */
 export function chapResponse(identifier: number, password: string | Buffer, challenge: Uint8Array): Buffer {
-  return createHash('md5')
-    .update(Buffer.from([identifier]))
-    .update(password)
-    .update(challenge)
-    .digest();
+  return md5(
+    Buffer.from([identifier]),
+    typeof password === 'string' ? Buffer.from(password) : password,
+    challenge,
+  );
 }
 
 /** The value of CHAP-Password: the identifier, then the response (RFC 2865 §5.3). */

@@ -285,7 +285,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
 
     try {
       const outcome = handler(request, client, sender);
-      if (outcome instanceof Promise) track(outcome.then(finish).catch(giveUp));
+      if (outcome instanceof Promise) void track(outcome, finish, giveUp);
       else finish(outcome);
     } catch (error) {
       giveUp(error);
@@ -311,12 +311,20 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   }
 
   /** Counts a request as under way until its answer is out. */
-  function track(answered: Promise<void>): void {
+  async function track(
+    outcome: Promise<Reply | undefined>,
+    finish: (reply: Reply | undefined) => void,
+    giveUp: (error: unknown) => void,
+  ): Promise<void> {
     inFlight++;
-    answered.finally(() => {
+    try {
+      finish(await outcome);
+    } catch (error) {
+      giveUp(error);
+    } finally {
       inFlight--;
       if (inFlight === 0) whenIdle?.();
-    });
+    }
   }
 
   function count(code: number): void {

@@ -36,9 +36,11 @@ function proveAccess(
   access: AccessRecord,
   typed: string,
 ): Proof {
-  const proof = provePassword(request, nas.secret, [context.vault.open(access.password_sealed)]);
-  if (proof.proved || access.credential_kind !== 'voucher') return proof;
-  return proveVoucher(request, nas, access.username, typed);
+  if (access.credential_kind === 'voucher') {
+    const proof = proveVoucher(request, nas, access.username, typed);
+    if (proof.proved) return proof;
+  }
+  return provePassword(request, nas.secret, [context.vault.open(access.password_sealed)]);
 }
 
 /** Finds access as it is when all that was acknowledged of its sessions counts. */
@@ -91,13 +93,14 @@ async function identify(
   const { db, vault, clock } = context;
   const find = (name: string) =>
     upToDate(context, () => currentAccess(db, name, mac, clock.now(), context.clockTrusted()));
-  const code = normalizeCode(typed);
-  const known = (await find(typed)) ?? (code !== typed && code !== '' ? await find(code) : undefined);
+  const findCode = async (code: string) => (code !== typed && code !== '' ? find(code) : undefined);
+  const known = (await find(typed)) ?? (await findCode(normalizeCode(typed)));
   if (known) {
     const proof = proveAccess(context, request, nas, known, typed);
     return proof.proved ? { access: known, reply: proof.reply } : 'bad_password';
   }
 
+  const code = normalizeCode(typed);
   const voucher = await findVoucher(db, vault, code);
   if (!voucher) return 'unknown_user';
   const proof = proveVoucher(request, nas, code, typed);

@@ -1,6 +1,7 @@
 // The RADIUS listeners: which source is which router, which packet goes to which handler.
 import { type AccountingEvent, recordAccounting } from '../../access/accounting.ts';
 import { AppError } from '../../errors.ts';
+import { rememberOpened } from '../../lib/secrets.ts';
 import { createAddressTable, isPrefix } from '../../network/addresses.ts';
 import { allRouters, routerHeard } from '../../network/routers.ts';
 import { Code } from '../../protocols/radius/packet.ts';
@@ -36,6 +37,9 @@ export interface RadiusListeners {
 /** Too short for a guest who mistyped to mind, long enough to slow a guesser who waits for each answer. */
 const REJECT_DELAY_MS = 1000;
 
+/** The guests of a busy day at a large site, in 1 MB. */
+const PASSWORDS_REMEMBERED = 4096;
+
 /** More strangers than this are not told apart: the table must not grow with forged sources. */
 const MOST_UNKNOWN = 200;
 
@@ -45,6 +49,7 @@ export function createRadiusListeners(
   limits = { rejectDelayMs: REJECT_DELAY_MS, lockout: LOCKOUT_LIMITS },
 ): RadiusListeners {
   const { db, vault, clock, log, live } = context;
+  const signingIn = { ...context, vault: rememberOpened(vault, PASSWORDS_REMEMBERED) };
   let routers = new Map<string, Nas>();
   let table = createAddressTable<Nas>([]);
   const lockout = createLockout(clock, limits.lockout);
@@ -67,7 +72,7 @@ export function createRadiusListeners(
     signing,
     async onAccess(request, nas) {
       heard.set(nas.id, clock.now());
-      return handleAccessRequest(context, lockout, request, nas);
+      return handleAccessRequest(signingIn, lockout, request, nas);
     },
     async onAccounting(request, nas, sender) {
       const now = clock.now();

@@ -1,7 +1,7 @@
 // What the RADIUS tests share: vectors from files, seeded chance, a peer on a bare socket.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodePacket, type Packet } from '../../../src/protocols/radius/packet.ts';
+import { type Attribute, decodePacket, type Packet } from '../../../src/protocols/radius/packet.ts';
 import { openUdp } from '../../../src/protocols/radius/udp.ts';
 
 const folder = join(import.meta.dirname, '../../vectors/radius');
@@ -22,6 +22,11 @@ export function read(bytes: Buffer): Packet {
   const packet = decodePacket(bytes);
   if (!packet) throw new Error('The packet of the test is malformed');
   return packet;
+}
+
+/** The attributes of a packet as plain values, to compare with. */
+export function attributesOf(packet: Packet): Attribute[] {
+  return packet.attributes.map(({ type, vendor, value }) => ({ type, vendor, value }));
 }
 
 export interface Chance {
