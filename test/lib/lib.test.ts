@@ -225,7 +225,7 @@ describe('the vault', () => {
     expect(() => createVault(Buffer.alloc(16))).toThrow();
   });
 
-  test('what was opened is remembered for a while, and no more of it than asked for', () => {
+  it('remembers what it opened last, and no more of it than asked for', () => {
     const opened: string[] = [];
     const open = (sealed: string) => {
       opened.push(sealed);
