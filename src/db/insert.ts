@@ -10,7 +10,7 @@ import { type Statement, statement } from './statement.ts';
 export function insertStatement<T extends keyof Tables & string>(
   table: T,
   ending: RawBuilder<unknown> = sql``,
-): (db: Db, row: Insertable<Tables[T]>) => Promise<Row<T>[]> {
+): (db: Db, row: Insertable<Tables[T]>) => ReturnType<Statement<Row<T>>> {
   const made = new Map<string, Statement<Row<T>>>();
   return (db, row) => {
     const columns = Object.keys(row);

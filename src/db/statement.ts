@@ -3,8 +3,11 @@ import { type CompiledQuery, type DialectAdapter, PostgresAdapter, type RawBuild
 import type { Db } from './schema.ts';
 import { DirectSqliteAdapter } from './sqlite.ts';
 
-/** Runs in a store or a transaction; the values stand in the order of the parameters. */
-export type Statement<R> = (db: Db, values: readonly unknown[]) => Promise<R[]>;
+/**
+ * Runs in a store or a transaction; the values stand in the order of the parameters. What SQLite answers without waiting is
+ * returned as it is: a promise for each statement of each packet would cost as much as finding its row.
+ */
+export type Statement<R> = (db: Db, values: readonly unknown[]) => R[] | Promise<R[]>;
 
 /**
  * Makes a statement of a text whose parameters stand for any value of their kind. For the few statements where
@@ -25,7 +28,7 @@ export function heldStatement<R>(text: RawBuilder<R>): Statement<R> {
 function compileOnce<R>(textFor: (adapter: DialectAdapter) => RawBuilder<R>): Statement<R> {
   // A transaction has the adapter of its store.
   const compiled = new WeakMap<DialectAdapter, { query: CompiledQuery<R>; reads: boolean }>();
-  return async (db, values) => {
+  return (db, values) => {
     const { adapter } = db.getExecutor();
     const direct = adapter instanceof DirectSqliteAdapter ? adapter.direct : undefined;
     let known = compiled.get(adapter);
@@ -37,10 +40,10 @@ function compileOnce<R>(textFor: (adapter: DialectAdapter) => RawBuilder<R>): St
     const { query, reads } = known;
     if (direct && db.isTransaction) return direct.inTransaction(query.sql, values) as R[];
     if (direct && reads) {
+      const read = () => direct.read(query.sql, values) as R[];
       const waiting = (adapter as DirectSqliteAdapter).manners.before?.();
-      if (waiting) await waiting;
-      return direct.read(query.sql, values) as R[];
+      return waiting ? waiting.then(read) : read();
     }
-    return (await db.executeQuery<R>({ ...query, parameters: values })).rows;
+    return db.executeQuery<R>({ ...query, parameters: values }).then(({ rows }) => rows);
   };
 }

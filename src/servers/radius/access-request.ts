@@ -19,28 +19,34 @@ import { type Proof, provePassword } from './proof.ts';
 import { acceptReply, rejectReply } from './reply.ts';
 import { newSessionReference } from './session-class.ts';
 
+/** An Access-Request under consideration. */
+interface Asked {
+  request: Packet;
+  nas: Nas;
+  /** The user name as it was typed. */
+  typed: string;
+  /** Of the device; `''` where the router does not name it. */
+  mac: string;
+  now: number;
+  clockTrusted: boolean;
+}
+
 /**
  * A voucher is its own password; people leave the field empty or repeat the code as they typed it. An empty
  * User-Password may also be left out altogether: FreeRADIUS's radclient does, since an attribute without octets is not
  * to be sent (RFC 2865 §5).
  */
-function proveVoucher(request: Packet, nas: Nas, code: string, typed: string): Proof {
+function proveVoucher({ request, nas, typed }: Asked, code: string): Proof {
   if (passwordMethod(request) === 'none') return { proved: true, reply: [] };
   return provePassword(request, nas.secret, [code, '', typed, code.toLowerCase()]);
 }
 
-function proveAccess(
-  context: RadiusContext,
-  request: Packet,
-  nas: Nas,
-  access: AccessRecord,
-  typed: string,
-): Proof {
+function proveAccess(context: RadiusContext, asked: Asked, access: AccessRecord): Proof {
   if (access.credential_kind === 'voucher') {
-    const proof = proveVoucher(request, nas, access.username, typed);
+    const proof = proveVoucher(asked, access.username);
     if (proof.proved) return proof;
   }
-  return provePassword(request, nas.secret, [context.vault.open(access.password_sealed)]);
+  return provePassword(asked.request, asked.nas.secret, [context.vault.open(access.password_sealed)]);
 }
 
 /** Finds access as it is when all that was acknowledged of its sessions counts. */
@@ -67,12 +73,12 @@ type Identity = { access: AccessRecord; reply: Attribute[] } | RejectReason;
  * the address again or a text of the router's profile (routeros.md §1.2, §2.2). None of these is a secret, so none is
  * looked at: the router's own secret vouches for which device asks.
  */
-async function identifyDevice(context: RadiusContext, request: Packet, mac: string): Promise<Identity> {
+async function identifyDevice(context: RadiusContext, asked: Asked): Promise<Identity> {
+  const { request, mac, now, clockTrusted } = asked;
   const method = passwordMethod(request);
   if (method === 'mschap1' || method === 'mschap2') return 'unsupported_method';
-  const { db, clock } = context;
   const find = (which: typeof currentDeviceAccess) =>
-    upToDate(context, () => which(db, mac, clock.now(), context.clockTrusted()));
+    upToDate(context, () => which(context.db, mac, now, clockTrusted));
   const own = await find(currentDeviceAccess);
   if (own) return { access: own, reply: [] };
   const shared = await find(currentSharedAccess);
@@ -81,32 +87,26 @@ async function identifyDevice(context: RadiusContext, request: Packet, mac: stri
 }
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
-async function identify(
-  context: RadiusContext,
-  request: Packet,
-  nas: Nas,
-  typed: string,
-  mac: string,
-): Promise<Identity> {
+async function identify(context: RadiusContext, asked: Asked): Promise<Identity> {
+  const { request, nas, typed, mac, now, clockTrusted } = asked;
   if (passwordMethod(request) === 'eap') return 'unsupported_method';
-  if (nas.macLogin && isDevice(typed, mac)) return identifyDevice(context, request, mac);
-  const { db, vault, clock } = context;
-  const find = (name: string) =>
-    upToDate(context, () => currentAccess(db, name, mac, clock.now(), context.clockTrusted()));
+  if (nas.macLogin && isDevice(typed, mac)) return identifyDevice(context, asked);
+  const { db, vault } = context;
+  const find = (name: string) => upToDate(context, () => currentAccess(db, name, mac, now, clockTrusted));
   const findCode = async (code: string) => (code !== typed && code !== '' ? find(code) : undefined);
   const known = (await find(typed)) ?? (await findCode(normalizeCode(typed)));
   if (known) {
-    const proof = proveAccess(context, request, nas, known, typed);
+    const proof = proveAccess(context, asked, known);
     return proof.proved ? { access: known, reply: proof.reply } : 'bad_password';
   }
 
   const code = normalizeCode(typed);
   const voucher = await findVoucher(db, vault, code);
   if (!voucher) return 'unknown_user';
-  const proof = proveVoucher(request, nas, code, typed);
+  const proof = proveVoucher(asked, code);
   if (!proof.proved) return 'bad_password';
   if (voucher.state === 'cancelled') return 'disabled';
-  await redeemVoucher(db, vault, code, mac || null, clock.now());
+  await redeemVoucher(db, vault, code, mac || null, now);
   const access = await find(code);
   return access ? { access, reply: proof.reply } : 'unknown_user';
 }
@@ -124,25 +124,25 @@ const MISSED = 3;
  */
 async function decide(
   context: RadiusContext,
+  { nas, mac, now, clockTrusted }: Asked,
   access: AccessRecord,
-  mac: string,
-  routerId: string,
 ): Promise<{ access: AccessRecord; decision: Decision }> {
-  const { db, clock, live } = context;
-  const trusted = context.clockTrusted();
-  const now = clock.now();
-  const decision = authorize(access, now, trusted, routerId);
+  const { db, live } = context;
+  const decision = authorize(access, now, clockTrusted, nas.id);
   const full = decision.accept
     ? decision.devices_beside !== undefined
     : decision.reason === 'too_many_devices';
   // By a clock that may be wrong, nothing is known to be late.
-  if (!full || !trusted) return { access, decision };
+  if (!full || !clockTrusted) return { access, decision };
   const before = now - MISSED * context.interimSeconds * 1000;
   const silent = await closeSilentSessions(db, access.credential_id, before);
   const closed = silent.length > 0 ? silent : await askRouters(context, access.credential_id, mac);
   for (const session of closed) live.publish('session', session);
-  const again = closed.length > 0 ? await currentAccess(db, access.username, mac, now, trusted) : undefined;
-  return again ? { access: again, decision: authorize(again, now, trusted, routerId) } : { access, decision };
+  const again =
+    closed.length > 0 ? await currentAccess(db, access.username, mac, now, clockTrusted) : undefined;
+  return again
+    ? { access: again, decision: authorize(again, now, clockTrusted, nas.id) }
+    : { access, decision };
 }
 
 /** Within the 3 s that a router waits for us. A later answer still counts for the next try. */
@@ -188,11 +188,13 @@ export async function handleAccessRequest(
   const station = getString(request, 'Calling-Station-Id') ?? '';
   const mac = normalizeMac(station) ?? '';
   const device = mac || station.slice(0, 64);
+  const now = context.clock.now();
+  const asked: Asked = { request, nas, typed, mac, now, clockTrusted: context.clockTrusted() };
   // A hotspot that tries each new device by its MAC address guesses nothing.
   const guesses = !isDevice(typed, mac);
   const note = (result: 'accept' | 'reject', reason: string, message: string) =>
     context.signIns.add({
-      at: context.clock.now(),
+      at: now,
       username: typed.slice(0, 64),
       mac,
       router_id: nas.id,
@@ -207,17 +209,16 @@ export async function handleAccessRequest(
   };
 
   if (guesses && lockout.isLockedOut(nas.id, device)) return reject('locked_out');
-  const identity = await identify(context, request, nas, typed, mac);
+  const identity = await identify(context, asked);
   if (typeof identity === 'string') {
     const wrong = guesses && (identity === 'unknown_user' || identity === 'bad_password');
     const slow = wrong && lockout.failed(nas, device);
     return slow ? { ...reject(identity), delayMs: SLOW_REJECT_MS } : reject(identity);
   }
-  const { access, decision } = await decide(context, identity.access, mac, nas.id);
-  const now = context.clock.now();
+  const { access, decision } = await decide(context, asked, identity.access);
   if (!decision.accept) return reject(decision.reason, decision.message);
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
-  if (access.entitlement?.state === 'waiting' && context.clockTrusted()) {
+  if (access.entitlement?.state === 'waiting' && asked.clockTrusted) {
     await startEntitlement(context.db, decision.entitlement_id, now);
   }
   if (decision.devices_beside !== undefined) {
