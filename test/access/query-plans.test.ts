@@ -226,3 +226,10 @@ describe('without a whole table read', () => {
     expect(scans(seen?.sql ?? '', seen?.plan ?? [])).toEqual(['SCAN sessions']);
   });
 });
+
+it('looks in the indexes of open sessions and suspended subscribers alone for an Access-Request', async () => {
+  const [first] = await plansOf(() => findAccess(db, access.credential.username, 'AA:BB:CC:00:00:01'));
+  const plan = first?.plan.join('\n');
+  expect(plan).toMatch(/SEARCH x USING COVERING INDEX sessions_open \(credential_id=/);
+  expect(plan).toMatch(/SEARCH s USING INDEX subscribers_suspended \(<expr>=/);
+});
