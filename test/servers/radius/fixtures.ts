@@ -25,8 +25,8 @@ export interface Login {
   mac?: string;
 }
 
-export async function startRadius(lockout: LockoutLimits = LOCKOUT_LIMITS) {
-  const db = await memoryStore();
+export async function startRadius(lockout: LockoutLimits = LOCKOUT_LIMITS, store?: Db) {
+  const db = store ?? (await memoryStore());
   const time = { now: NOW, trusted: true };
   const signIns = createSignInLog();
   const live = createLive();
