@@ -17,7 +17,7 @@ const CODES: [RegExp, DiskTrouble][] = [
   [/^(SQLITE_READONLY.*|EROFS|25006)$/, 'read_only'],
   [/^(SQLITE_IOERR.*|EIO|58030)$/, 'failing'],
   // Our own words: see patience.ts.
-  [/^DATABASE_AWAY(_AT_COMMIT)?$/, 'away'],
+  [/^DATABASE_AWAY(_MAYBE_DONE)?$/, 'away'],
 ];
 
 /** An error of the store; `asked_at` (of `performance.now()`) is when a server that is away was asked. */
@@ -97,8 +97,8 @@ export const DISK_WORDS: Record<DiskTrouble, { message: string; hint: string }> 
 export function asDiskError(error: unknown): AppError | undefined {
   const trouble = troubleIn(error);
   if (!trouble) return undefined;
-  // The answer to a commit got lost.
-  if (trouble.error.code === 'DATABASE_AWAY_AT_COMMIT') {
+  // The answer to a commit, or to a write of its own, got lost.
+  if (trouble.error.code === 'DATABASE_AWAY_MAYBE_DONE') {
     return new AppError('unavailable', 'The database stopped answering: this may be done, or not.', {
       cause: error,
       hint: 'When it answers again, look whether it is done before you do it once more.',

@@ -40,9 +40,14 @@ const isAnswer = (error: unknown): error is Error & { severity: string; code?: s
 
 const saysAway = (error: unknown): boolean => isAnswer(error) && SERVER_AWAY.test(error.code ?? '');
 
-function away(cause: unknown, asked_at: number, atCommit = false): Error {
-  const code = atCommit ? 'DATABASE_AWAY_AT_COMMIT' : 'DATABASE_AWAY';
+function away(cause: unknown, asked_at: number, mayBeDone = false): Error {
+  const code = mayBeDone ? 'DATABASE_AWAY_MAYBE_DONE' : 'DATABASE_AWAY';
   return Object.assign(new Error('The database does not answer.', { cause }), { code, asked_at });
+}
+
+/** Whether the store changes by this statement alone, so that it may have changed though no answer came. */
+function changes(text: string, inTransaction: boolean): boolean {
+  return text === 'commit' || (!inTransaction && !/^\s*(select|begin|start|rollback)\b/i.test(text));
 }
 
 interface Connection {
@@ -54,7 +59,7 @@ interface Connection {
 /**
  * A pool whose every wait ends. A connection whose answer does not come in time is closed, never given to the next; the
  * others are not believed in either as soon as they are free, since what took one may have taken them all. That the
- * server is away comes as the error `DATABASE_AWAY`, and `DATABASE_AWAY_AT_COMMIT` where nobody knows what it still did.
+ * server is away comes as the error `DATABASE_AWAY`, and `DATABASE_AWAY_MAYBE_DONE` where nobody knows what it still did.
  */
 export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
   const connections = new WeakMap<pg.PoolClient, Connection>();
@@ -71,8 +76,10 @@ export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
       lost ??= error;
     });
 
-    function tell(askedAt: number, atCommit: boolean): Error {
-      told ??= away(lost, askedAt, atCommit);
+    let inTransaction = false;
+
+    function tell(askedAt: number, mayBeDone: boolean): Error {
+      told ??= away(lost, askedAt, mayBeDone);
       return told;
     }
 
@@ -85,12 +92,15 @@ export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
         // While a statement is under way this takes no leave of the server, and the statement fails.
         client.end().catch(() => undefined);
       }, patience.answer);
+      const mayBeDone = changes(text, inTransaction);
+      if (/^(begin|start transaction)\b/.test(text)) inTransaction = true;
+      else if (text === 'commit' || text === 'rollback') inTransaction = false;
       try {
         return await client.query(text, values);
       } catch (error) {
         if (saysAway(error)) lost ??= error;
         if (!lost) throw error;
-        throw tell(askedAt, text === 'commit');
+        throw tell(askedAt, mayBeDone);
       } finally {
         clearTimeout(timer);
       }

@@ -21,13 +21,12 @@ const GATHER_MS = 300;
 const MOST_OCTETS = 7000;
 const MOST_PACKETS = 8;
 const AGAIN_MS = 1000;
-/** Nothing may come for hours: how often the server is asked whether it is there. */
-const PULSE_MS = 10_000;
-const ANSWER_MS = 5000;
+/** In milliseconds. Nothing may come for hours: how often the server is asked whether it is there, and waited for. */
+const PATIENCE = { pulse: 10_000, answer: 5000 };
 
 /** On SQLite there is no other node: nothing is sent, nothing comes. */
-export function openSignals<T>(location: string, pulseMs = PULSE_MS): Signals<T> {
-  if (isPostgresUrl(location)) return signalsThrough(location, pulseMs);
+export function openSignals<T>(location: string, patience = PATIENCE): Signals<T> {
+  if (isPostgresUrl(location)) return signalsThrough(location, patience);
   return { send() {}, async start() {}, async stop() {} };
 }
 
@@ -49,7 +48,7 @@ function pack(from: string, messages: Iterable<string>): string[] {
   return packets.map((texts) => `${from} [${texts.join()}]`);
 }
 
-function signalsThrough<T>(url: string, pulseMs: number): Signals<T> {
+function signalsThrough<T>(url: string, patience: typeof PATIENCE): Signals<T> {
   const self = newToken();
   const waiting = new Map<string, string>();
   let client: pg.Client | undefined;
@@ -66,7 +65,7 @@ function signalsThrough<T>(url: string, pulseMs: number): Signals<T> {
         () => client === from && feel(from),
         () => lost(from),
       );
-    }, pulseMs);
+    }, patience.pulse);
   }
 
   function lost(from: pg.Client): void {
@@ -85,8 +84,8 @@ function signalsThrough<T>(url: string, pulseMs: number): Signals<T> {
     const { default: driver } = await import('pg');
     const fresh = new driver.Client({
       connectionString: url,
-      connectionTimeoutMillis: ANSWER_MS,
-      query_timeout: ANSWER_MS,
+      connectionTimeoutMillis: patience.answer,
+      query_timeout: patience.answer,
       keepAlive: true,
       application_name: 'karibu signals',
     });
@@ -112,12 +111,12 @@ function signalsThrough<T>(url: string, pulseMs: number): Signals<T> {
 
   /** Says goodbye, and does not wait long for a server that does not hear it. */
   async function leave(from: pg.Client): Promise<void> {
-    let patience: ReturnType<typeof setTimeout> | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const long = new Promise<void>((resolve) => {
-      patience = setTimeout(resolve, ANSWER_MS);
+      timer = setTimeout(resolve, patience.answer);
     });
     await Promise.race([from.end().catch(() => undefined), long]);
-    clearTimeout(patience);
+    clearTimeout(timer);
   }
 
   async function flush(): Promise<void> {

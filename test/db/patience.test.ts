@@ -115,6 +115,20 @@ describe.runIf(isPostgresInstalled())('a PostgreSQL that vanishes without a word
     expect(await readSetting(db, 'lost answer')).toBe(1);
   });
 
+  test('leaves a single write unknown too, but no look', async () => {
+    await pid();
+    hole.swallowAnswers();
+    const lookedAt = await failureOf(readSetting(db, 'single'));
+    expect(asDiskError(lookedAt)?.message).toMatch(/nothing can be sold/);
+    hole.reopen();
+    await pid();
+    hole.swallowAnswers();
+    const written = await failureOf(writeSetting(db, 'single', 1, NOW));
+    expect(asDiskError(written)?.message).toMatch(/may be done, or not/);
+    hole.reopen();
+    expect(await readSetting(db, 'single')).toBe(1);
+  });
+
   test('gives up the transactions of whoever vanished, so that their rows are free again', async () => {
     await writeSetting(db, 'wanted', 1, NOW);
     await failureOf(
