@@ -1,7 +1,7 @@
 // Says in words for people why the store cannot be opened.
 import { dirname } from 'node:path';
 import { AppError } from '../errors.ts';
-import { asDiskError, DISK_WORDS, type DiskLook, diskTrouble, lookAtDisk } from './disk.ts';
+import { DISK_WORDS, type DiskLook, diskTrouble, lookAtDisk } from './disk.ts';
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
 
@@ -34,7 +34,12 @@ export function cannotOpen(path: string, error: unknown): unknown {
     return say(`${path} may not be written.`, 'It must belong to the user that Karibu runs as.');
   }
   const trouble = diskTrouble(error);
-  if (trouble === 'away') return asDiskError(error);
+  if (trouble === 'away') {
+    return say(
+      'The database does not answer.',
+      'Look whether PostgreSQL runs, and the network to it, then start Karibu again.',
+    );
+  }
   if (!trouble && !code.startsWith('SQLITE_CANTOPEN')) return error;
   // SQLite names the step that failed; why it did is seen by looking.
   const disk = lookNear(path);
