@@ -7,6 +7,8 @@ export interface BlackHole {
   swallow(): void;
   /** Swallows only what the server answers: what was asked of it is done, and nobody hears. */
   swallowAnswers(): void;
+  /** The same from the next statement on that ends with these words: it is done, and nobody hears of it. */
+  swallowAnswersTo(words: string): void;
   /** What comes from now on passes on new connections; on those there were, nothing ever does again. */
   reopen(): void;
   /** How many connections were opened so far. */
@@ -22,6 +24,7 @@ export async function openBlackHole(to: number): Promise<BlackHole> {
   /** Connections of an earlier one have nothing to say. */
   let age = 0;
   let attempts = 0;
+  let awaited: string | undefined;
 
   function keep(socket: net.Socket): void {
     sockets.add(socket);
@@ -37,7 +40,13 @@ export async function openBlackHole(to: number): Promise<BlackHole> {
     if (!asks) return void guest.resume();
     const host = net.connect({ port: to, host: '127.0.0.1', allowHalfOpen: true });
     keep(host);
-    guest.on('data', (data) => alive() && asks && host.write(data));
+    guest.on('data', (data) => {
+      if (awaited !== undefined && alive() && data.includes(`${awaited}\0`)) {
+        answers = false;
+        awaited = undefined;
+      }
+      if (alive() && asks) host.write(data);
+    });
     guest.on('end', () => alive() && asks && host.end());
     guest.on('close', () => alive() && asks && host.destroy());
     host.on('data', (data) => alive() && answers && guest.write(data));
@@ -53,7 +62,11 @@ export async function openBlackHole(to: number): Promise<BlackHole> {
     swallowAnswers() {
       answers = false;
     },
+    swallowAnswersTo(words) {
+      awaited = words;
+    },
     reopen() {
+      awaited = undefined;
       age += 1;
       asks = true;
       answers = true;
