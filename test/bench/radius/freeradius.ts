@@ -8,7 +8,8 @@ import { type Mariadb, startMariadb } from './mariadb.ts';
 import type { Guest } from './requests.ts';
 
 const PROGRAM = '/usr/sbin/freeradius';
-const CONFIG = '/etc/freeradius/3.0/mods-config/sql/main';
+const PACKAGED = '/etc/freeradius/3.0';
+const CONFIG = `${PACKAGED}/mods-config/sql/main`;
 const PLUGINS = '/usr/lib/freeradius';
 
 export function hasFreeradius(): boolean {
@@ -32,6 +33,11 @@ export interface Peer {
   store: 'sqlite' | 'sqlite_as_packaged' | 'mariadb';
   /** What an operator configures for what Karibu checks: an end, the devices at once, the plan as a group. */
   checks: boolean;
+  /**
+   * The modules that Debian's site asks for each request, and SQL with its settings as they are packaged, groups included.
+   * Without its log of each sign-in, a commit for each answer; otherwise only what the measurement needs is asked.
+   */
+  site?: 'as_packaged';
   /** Sessions that are over, in the table beforehand. */
   sessions: number;
 }
@@ -137,8 +143,14 @@ function configuration(
   peer: Peer,
 ): string {
   const dialect = peer.store === 'mariadb' ? 'mysql' : 'sqlite';
+  const packaged = peer.site === 'as_packaged';
   return `
 prefix = /usr
+confdir = ${PACKAGED}
+modconfdir = ${PACKAGED}/mods-config
+certdir = ${PACKAGED}/certs
+cadir = ${PACKAGED}/certs
+radacctdir = ${folder}
 logdir = ${folder}
 raddbdir = ${folder}
 run_dir = ${folder}
@@ -163,11 +175,9 @@ client loopback { ipaddr = 127.0.0.1
 instantiate {
   expr
 }
+${packaged ? `$INCLUDE ${PACKAGED}/proxy.conf` : ''}
 modules {
-  expr { }
-  pap { }
-  chap { }
-  expiration { }
+  ${packaged ? `$INCLUDE ${PACKAGED}/mods-enabled/` : 'expr { }\n  pap { }\n  chap { }\n  expiration { }'}
   sql {
     ${driverOf(folder, peer.store, sqlPort)}
     radius_db = "radius"
@@ -180,7 +190,7 @@ modules {
     groupcheck_table = "radgroupcheck"
     groupreply_table = "radgroupreply"
     usergroup_table = "radusergroup"
-    read_groups = ${peer.checks ? 'yes' : 'no'}
+    read_groups = ${peer.checks || packaged ? 'yes' : 'no'}
     read_profiles = no
     delete_stale_sessions = yes
     pool { start = 8
@@ -194,6 +204,7 @@ modules {
     $INCLUDE ${CONFIG}/${dialect}/queries.conf
   }
 }
+${packaged ? `policy {\n  $INCLUDE ${PACKAGED}/policy.d/\n}` : ''}
 server bench {
   listen { type = auth
     ipaddr = 127.0.0.1
@@ -202,9 +213,12 @@ server bench {
     ipaddr = 127.0.0.1
     port = ${acct} }
   authorize {
+    ${packaged ? 'filter_username\n    preprocess' : ''}
     chap
+    ${packaged ? 'mschap\n    digest\n    suffix\n    eap {\n      ok = return\n    }\n    files' : ''}
     sql
-    ${peer.checks ? 'expiration' : ''}
+    ${peer.checks || packaged ? 'expiration' : ''}
+    ${packaged ? 'logintime' : ''}
     pap
   }
   session {
@@ -217,12 +231,13 @@ server bench {
     Auth-Type CHAP {
       chap
     }
+    ${packaged ? 'Auth-Type MS-CHAP {\n      mschap\n    }\n    mschap\n    digest\n    eap' : ''}
   }
   preacct { }
   accounting {
     sql
   }
-  post-auth { }
+  post-auth { ${packaged ? '\n    exec\n    remove_reply_message_if_eap\n  ' : ''}}
 }
 `;
 }
