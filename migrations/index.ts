@@ -12,6 +12,7 @@ import * as readyTasks from './0010-ready-tasks.ts';
 import * as tillEvents from './0011-till-events.ts';
 import * as statements from './0012-statements.ts';
 import * as signIn from './0013-sign-in.ts';
+import * as sessionIndexes from './0014-session-indexes.ts';
 import * as devicesThatKnock from './0015-devices-that-knock.ts';
 
 export const migrations: Record<string, Migration> = {
@@ -27,5 +28,6 @@ export const migrations: Record<string, Migration> = {
   '0011-till-events': tillEvents,
   '0012-statements': statements,
   '0013-sign-in': signIn,
+  '0014-session-indexes': sessionIndexes,
   '0015-devices-that-knock': devicesThatKnock,
 };

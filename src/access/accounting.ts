@@ -5,7 +5,7 @@ import { unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
 import { heldStatement, statement } from '../db/statement.ts';
-import { newId } from '../lib/ids.ts';
+import { isId, newId, timeOf } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
@@ -68,9 +68,14 @@ export function sessionName(report: SessionReport): string {
   return parts.join('\0');
 }
 
-/** The name of a session as it is stored. */
+/**
+ * The name of a session as it is stored. It begins with the time of its Accept where that is known, so that the keys of
+ * sessions that begin together stand together: a digest alone would touch another page of the index for each.
+ */
 export function sessionKey(report: SessionReport): string {
-  return createHash('sha1').update(sessionName(report)).digest('base64url');
+  const acceptId = report.reference?.accept_id ?? '';
+  const time = isId(acceptId) ? timeOf(acceptId) : '';
+  return time + createHash('sha1').update(sessionName(report)).digest('base64url');
 }
 
 /**

@@ -11,6 +11,7 @@ import { idAt, newId } from '../lib/ids.ts';
 import type { AccessFacts, EntitlementFacts } from './authorize.ts';
 import { endReason, quotaReached } from './authorize.ts';
 import { openFor } from './hours.ts';
+import { OPEN } from './sessions.ts';
 import { TERM_NAMES, termsOf } from './terms.ts';
 
 export type Entitlement = Row<'entitlements'>;
@@ -218,7 +219,7 @@ export async function credentialsRollingOver(db: Db, from: number, to: number): 
         selectFrom('sessions as x')
           .select('x.id')
           .whereRef('x.credential_id', '=', 'e.credential_id')
-          .where('x.state', '=', 'open'),
+          .where('x.state', '=', OPEN),
       ),
     )
     .where(({ exists, selectFrom }) =>

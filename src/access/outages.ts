@@ -1,5 +1,5 @@
 // Outages: when the box or a router was down, and the time that entitlements get back for it, once.
-import { type Page, type PageRequest, readPage } from '../db/page.ts';
+import { type Page, type PageRequest, readPage, unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { readSetting, writeSetting } from '../db/settings.ts';
 import { enqueueTask } from '../db/tasks.ts';
@@ -178,7 +178,8 @@ async function losers(db: Db, outage: Outage) {
         eb
           .selectFrom('sessions as s')
           .select('s.id')
-          .whereRef('s.credential_id', '=', 'e.credential_id')
+          .whereRef('s.subscriber_id', '=', 'e.subscriber_id')
+          .where(unindexed('s.credential_id'), '=', eb.ref('e.credential_id'))
           .where('s.router_id', '=', routerId)
           .where('s.started_at', '<=', outage.from_at)
           .where('s.updated_at', '>=', reported),

@@ -147,7 +147,14 @@ export async function deletePppoeCredential(db: Db, id: string): Promise<Credent
       not(exists(selectFrom('entitlements').select('id').where('credential_id', '=', id))),
     )
     .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('sessions').select('id').where('credential_id', '=', id))),
+      not(
+        exists(
+          selectFrom('sessions')
+            .select('id')
+            .where('subscriber_id', '=', credential.subscriber_id)
+            .where(unindexed('credential_id'), '=', id),
+        ),
+      ),
     )
     .executeTakeFirst();
   if (Number(deleted.numDeletedRows) === 0) {

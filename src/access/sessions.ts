@@ -11,6 +11,9 @@ import { closedAt } from './hours.ts';
 
 export type Session = Row<'sessions'>;
 
+/** Written out in a statement about one credential, so that the index of the open sessions alone serves it. */
+export const OPEN = sql.lit<'open'>('open');
+
 /** How the reason begins why a person of the operator's ended a session. */
 export const DISCONNECTED_BY = 'Disconnected by ';
 /** RFC 2866 §5.10; of a hotspot, that its logout page was used (routeros.md §1.5). */
@@ -79,7 +82,7 @@ export async function closeSilentSessions(db: Db, credentialId: string, before: 
     .updateTable('sessions')
     .set((eb) => ({ state: 'closed' as const, stopped_at: eb.ref('updated_at') }))
     .where('credential_id', '=', credentialId)
-    .where('state', '=', 'open')
+    .where('state', '=', OPEN)
     .where('updated_at', '<', before)
     .returningAll()
     .execute();
@@ -244,6 +247,15 @@ export interface SessionFilter {
   mac?: string | undefined;
 }
 
+/** Whose sessions a user name stands for, however it was typed. */
+async function ownerOf(db: Db, username: string): Promise<{ id: string; subscriber_id: string } | undefined> {
+  return db
+    .selectFrom('credentials')
+    .select(['id', 'subscriber_id'])
+    .where('username', '=', username)
+    .executeTakeFirst();
+}
+
 export async function listSessions(
   db: Db,
   page: PageRequest,
@@ -258,7 +270,14 @@ export async function listSessions(
   if (filter.router_id)
     query = query.where(byRouter ? 'x.router_id' : unindexed('x.router_id'), '=', filter.router_id);
   if (filter.subscriber_id) query = query.where('x.subscriber_id', '=', filter.subscriber_id);
-  if (filter.username) query = query.where('x.username', '=', filter.username);
+  if (filter.username) {
+    const owner = await ownerOf(db, filter.username);
+    query = owner
+      ? query
+          .where('x.subscriber_id', '=', owner.subscriber_id)
+          .where(unindexed('x.credential_id'), '=', owner.id)
+      : query.where('x.subscriber_id', 'is', null).where('x.username', '=', filter.username);
+  }
   if (filter.mac) query = query.where('x.mac', '=', filter.mac);
   return readPage(query, 'x.id', page);
 }

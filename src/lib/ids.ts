@@ -38,7 +38,12 @@ export function isId(text: string): boolean {
   return /^[0-9a-hjkmnp-tv-z]{26}$/.test(text);
 }
 
+/** The part of an id that sorts by time. */
+export function timeOf(id: string): string {
+  return id.slice(0, 10);
+}
+
 /** The smallest id that could have been made at this time: bounds a search by time on an index of ids. */
 export function idAt(time: number): string {
-  return newId(time).slice(0, 10) + '0'.repeat(16);
+  return timeOf(newId(time)) + '0'.repeat(16);
 }

@@ -49,6 +49,8 @@ const SLOW_FLUSH_MS = 8;
 const SESSIONS = 30_000;
 const SESSIONS_TO_WARM_UP = 8000;
 const WARM_UP_SECONDS = 1;
+/** Begins the names of this run's sessions: what an earlier run left in the store is no session of ours. */
+const RUN = Date.now().toString(36);
 
 const subject = process.env.ACCESS_BENCH_SUBJECT;
 if (subject) await serve(subject, process.env.ACCESS_BENCH_DATA ?? '');
@@ -179,7 +181,7 @@ async function measureStore(dataDir: string, scratch: string, options: Options):
   const accounting = (first: string, count = SESSIONS) =>
     lanesOf((lane) =>
       Array.from({ length: Math.ceil(count / inFlight) }, (_, n) =>
-        accountingOfSession(random.pick(guests), `${first}${lane.toString(16)}x${n}`, lane, secret),
+        accountingOfSession(random.pick(guests), `${RUN}${first}${lane.toString(16)}x${n}`, lane, secret),
       ).flat(),
     );
   const [pap, chap] = [access('pap'), access('chap')];

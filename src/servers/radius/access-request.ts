@@ -225,6 +225,6 @@ export async function handleAccessRequest(
     await replaceOldestDevices(context.db, access.credential_id, mac, decision.devices_beside, now);
   }
   note('accept', 'accept', 'Online.');
-  const reference = newSessionReference(access.credential_id, decision.entitlement_id);
+  const reference = newSessionReference(access.credential_id, decision.entitlement_id, now);
   return acceptReply(decision, reference, context.interimSeconds, identity.reply);
 }

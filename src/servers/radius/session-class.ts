@@ -1,10 +1,13 @@
 // The Class attribute: our reference to a session, which the NAS brings back in accounting (RFC 2865 §5.25).
 import type { SessionReference } from '../../access/accounting.ts';
-import { isId, randomOctets } from '../../lib/ids.ts';
+import { isId, newId } from '../../lib/ids.ts';
 
-export function newSessionReference(credentialId: string, entitlementId: string): SessionReference {
-  const accept_id = randomOctets(8).toString('base64url');
-  return { credential_id: credentialId, entitlement_id: entitlementId, accept_id };
+export function newSessionReference(
+  credentialId: string,
+  entitlementId: string,
+  now: number,
+): SessionReference {
+  return { credential_id: credentialId, entitlement_id: entitlementId, accept_id: newId(now) };
 }
 
 export function writeClass(reference: SessionReference): string {

@@ -1,5 +1,6 @@
 // Makes the packets that a RouterOS hotspot sends, before the clock runs: they are the sender's cost.
 
+import { newId } from '../../../src/lib/ids.ts';
 import { attribute } from '../../../src/protocols/radius/attributes.ts';
 import { AcctStatusType } from '../../../src/protocols/radius/dictionary.ts';
 import {
@@ -61,7 +62,7 @@ export function accountingOfSession(
   const reference = {
     credential_id: guest.credential_id,
     entitlement_id: guest.entitlement_id,
-    accept_id: sessionId.padStart(11, '0'),
+    accept_id: newId(Date.now()),
   };
   const report = (status: number, minutes: number, ...more: Attribute[]) =>
     encodeRequest(
