@@ -144,7 +144,8 @@ describe('without a whole table read', () => {
     ['sessions by state', () => listSessions(db, page, { state: 'open' })],
     ['sessions by router', () => listSessions(db, page, { router_id: 'r' })],
     ['sessions by subscriber', () => listSessions(db, page, { subscriber_id: 's' })],
-    ['sessions by user name', () => listSessions(db, page, { username: 'u' })],
+    ['sessions by user name', () => listSessions(db, page, { username: access.credential.username })],
+    ['sessions of a stranger', () => listSessions(db, page, { username: 'u' })],
     ['sessions by device', () => listSessions(db, page, { mac: 'm' })],
     ['vouchers by state', () => listVouchers(db, vault, page, { state: 'unused' })],
     ['vouchers by batch', () => listVouchers(db, vault, page, { batch_id: 'b' })],
@@ -232,4 +233,12 @@ it('looks in the indexes of open sessions and suspended subscribers alone for an
   const plan = first?.plan.join('\n');
   expect(plan).toMatch(/SEARCH x USING COVERING INDEX sessions_open \(credential_id=/);
   expect(plan).toMatch(/SEARCH s USING INDEX subscribers_suspended \(<expr>=/);
+});
+
+it('finds a stranger’s sessions by name, and the open ones of a credential, in indexes of these alone', async () => {
+  const last = async (work: () => Promise<unknown>) => (await plansOf(work)).at(-1)?.plan.join('\n');
+  const stranger = await last(() => listSessions(db, page, { username: 'u' }));
+  expect(stranger).toMatch(/SEARCH x USING INDEX sessions_stranger \(username=/);
+  expect(await last(() => openSessions(db, 'c'))).toMatch(/sessions_open \(credential_id=/);
+  expect(await last(() => closeSilentSessions(db, 'c', NOW))).toMatch(/sessions_open \(credential_id=/);
 });

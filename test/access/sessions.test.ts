@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
 import { findAccess, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import { closeStaleSessions, openSessions, type Session } from '../../src/access/sessions.ts';
+import { closeStaleSessions, listSessions, openSessions, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';
@@ -54,6 +54,33 @@ async function all(db: Db): Promise<Session[]> {
 }
 
 onEveryStore('a session', (store) => {
+  it('is found by the user name of its credential, however it was typed; a stranger’s by its own', async () => {
+    const access = await someAccess(store());
+    const other = await someAccess(store());
+    await recordAccounting(store(), [messages(other).start(0, 0, 0)], NOW);
+    const { start } = messages(access, { username: access.credential.username.toUpperCase() });
+    await recordAccounting(store(), [start(0, 0, 0)], NOW);
+    await recordAccounting(store(), [report({ username: 'stranger', acct_session_id: 'x' })], NOW);
+    const found = async (username: string) =>
+      (await listSessions(store(), { limit: 9 }, { username })).items.map((session) => session.credential_id);
+    expect(await found(access.credential.username)).toEqual([access.credential.id]);
+    expect(await found('stranger')).toEqual([null]);
+    expect(await found('nobody')).toEqual([]);
+  });
+
+  it('is named by the time of its Accept first, where our reference says it', async () => {
+    const access = await someAccess(store());
+    const accept_id = newId(NOW);
+    const reference = {
+      credential_id: access.credential.id,
+      entitlement_id: access.entitlement.id,
+      accept_id,
+    };
+    const [session] = await recordAccounting(store(), [report({ reference })], NOW);
+    expect(session?.unique_key.startsWith(accept_id.slice(0, 10))).toBe(true);
+    expect(session?.unique_key).toHaveLength(37);
+  });
+
   it('opens with Start, grows with Interim, closes with Stop, and is counted as usage', async () => {
     const access = await someAccess(store());
     const { start, interim, stop } = messages(access);
