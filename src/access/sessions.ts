@@ -121,8 +121,9 @@ export async function closeSessionsBeforeBoot(
     .execute();
 }
 
+// By `id` alone SQLite would take the open sessions of everybody, which it has in that order.
 const openOfCredential = statement(
-  sql<Session>`select * from sessions where credential_id = ${''} and state = 'open' order by id`,
+  sql<Session>`select * from sessions where credential_id = ${''} and state = 'open' order by id || ''`,
 );
 
 /** The open sessions of a credential. */
