@@ -56,16 +56,10 @@ export type AccountingEvent = SessionReport | RouterRestart;
 
 /** What names a session in all its messages, repeated or out of order. */
 export function sessionName(report: SessionReport): string {
-  const parts = [
-    report.router_id,
-    report.acct_session_id,
-    report.username,
-    report.nas_port_id ?? '',
-    report.reference?.accept_id ?? '',
-    // Without our reference only its own name tells a router of a prefix apart; its source may change in mid-session.
-    report.nas_source && !report.reference ? (report.nas_ip ?? '') : '',
-  ];
-  return parts.join('\0');
+  const { router_id, acct_session_id, username, nas_port_id, reference } = report;
+  // Without our reference only its own name tells a router of a prefix apart; its source may change in mid-session.
+  const nas = report.nas_source && !reference ? report.nas_ip : null;
+  return `${router_id}\0${acct_session_id}\0${username}\0${nas_port_id ?? ''}\0${reference?.accept_id ?? ''}\0${nas ?? ''}`;
 }
 
 /**

@@ -5,6 +5,12 @@ import { statement } from './statement.ts';
 
 const settingByKey = statement(sql<{ value: string }>`select value from settings where key = ${''}`);
 
+const upsertSetting = statement(
+  sql`
+    insert into settings (key, value, updated_at) values (${''}, ${''}, ${0})
+    on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at`,
+);
+
 /** The value stored under a key, or undefined. */
 export async function readSetting<T>(db: Db, key: string): Promise<T | undefined> {
   const [row] = await settingByKey(db, [key]);
@@ -12,9 +18,5 @@ export async function readSetting<T>(db: Db, key: string): Promise<T | undefined
 }
 
 export async function writeSetting(db: Db, key: string, value: unknown, now: number): Promise<void> {
-  await db
-    .insertInto('settings')
-    .values({ key, value: JSON.stringify(value), updated_at: now })
-    .onConflict((oc) => oc.column('key').doUpdateSet({ value: JSON.stringify(value), updated_at: now }))
-    .execute();
+  await upsertSetting(db, [key, JSON.stringify(value), now]);
 }
