@@ -2,20 +2,21 @@
 import { randomBytes } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const POOL_OCTETS = 4096;
+const RANDOM_CHARACTERS = 16;
+const POOL_CHARACTERS = 4096;
 
-let pool = Buffer.alloc(0);
+/** Random characters, made of what the system gives a few hundred ids at a time. */
+let pool = '';
 let used = 0;
 
-/** Unpredictable octets, fetched from the system a few hundred at a time: for ids, not for keys. */
-export function randomOctets(count: number): Buffer {
-  if (used + count > pool.length) {
-    pool = randomBytes(POOL_OCTETS);
+function randomCharacters(): string {
+  if (used + RANDOM_CHARACTERS > pool.length) {
+    const characters = randomBytes(POOL_CHARACTERS).map((octet) => ALPHABET.charCodeAt(octet & 31));
+    pool = Buffer.from(characters).toString('latin1');
     used = 0;
   }
-  const octets = pool.subarray(used, used + count);
-  used += count;
-  return octets;
+  used += RANDOM_CHARACTERS;
+  return pool.slice(used - RANDOM_CHARACTERS, used);
 }
 
 /**
@@ -29,8 +30,7 @@ export function newId(now: number): string {
     id = ALPHABET[time % 32] + id;
     time = Math.floor(time / 32);
   }
-  for (const octet of randomOctets(16)) id += ALPHABET[octet & 31];
-  return id;
+  return id + randomCharacters();
 }
 
 /** Whether the text has the shape of an id, so that rubbish never reaches the database. */

@@ -37,18 +37,22 @@ export function acceptReply(
   }
   const rate = mikrotikRateLimit(decision);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
-  for (const [name, octets] of [
-    ['Mikrotik-Total-Limit', decision.octets_left],
-    // In the router's view: it receives what the subscriber sends.
-    ['Mikrotik-Recv-Limit', decision.upload_octets_left],
-    ['Mikrotik-Xmit-Limit', decision.download_octets_left],
-  ] as const) {
-    if (octets === null) continue;
-    const { low, high } = gigawords(Math.max(octets, 1));
-    attributes.push(attribute(name, low), attribute(`${name}-Gigawords`, high));
-  }
+  addLimit(attributes, 'Mikrotik-Total-Limit', decision.octets_left);
+  // In the router's view: it receives what the subscriber sends.
+  addLimit(attributes, 'Mikrotik-Recv-Limit', decision.upload_octets_left);
+  addLimit(attributes, 'Mikrotik-Xmit-Limit', decision.download_octets_left);
   attributes.push(attribute('Acct-Interim-Interval', interimSeconds));
   return { code: Code.AccessAccept, attributes };
+}
+
+function addLimit(
+  attributes: Attribute[],
+  name: 'Mikrotik-Total-Limit' | 'Mikrotik-Recv-Limit' | 'Mikrotik-Xmit-Limit',
+  octets: number | null,
+): void {
+  if (octets === null) return;
+  const { low, high } = gigawords(Math.max(octets, 1));
+  attributes.push(attribute(name, low), attribute(`${name}-Gigawords`, high));
 }
 
 /** `text` is what the guest reads; `error` is what the password method wants beside the message, if anything. */
