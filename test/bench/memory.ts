@@ -5,7 +5,7 @@
 // Resident memory (VmRSS of /proc/PID/status) after the seconds of rest, of which the part that belongs to files on disk
 // (the executable and the mapped database) can be given back at any time; RssAnon is what nobody else can use.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,6 +19,9 @@ import { RADIUS_SECRET } from './store/catalogue.ts';
 const BINARY = join(import.meta.dirname, '../../dist/karibu');
 const secret = Buffer.from(RADIUS_SECRET);
 const LANES = 50;
+
+if (!existsSync(BINARY))
+  throw new Error('There is no dist/karibu: build it first, with node scripts/build.mjs');
 
 interface Running {
   process: ChildProcess;
