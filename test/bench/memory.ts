@@ -1,6 +1,6 @@
 // Measures the memory of the compiled binary at rest: with 5,000 open sessions, after a restart, after 100,000 vouchers.
 //
-//   node scripts/build.mjs && npx bun test/bench/memory.ts [--sessions 5000] [--vouchers 100000] [--rest 20]
+//   node scripts/build.mjs && npx bun test/bench/memory.ts [--sessions 5000] [--vouchers 100000] [--rest 60]
 //
 // Resident memory (VmRSS of /proc/PID/status) after the seconds of rest, of which the part that belongs to files on disk
 // (the executable and the mapped database) can be given back at any time; RssAnon is what nobody else can use.
@@ -98,7 +98,7 @@ const { values } = parseArgs({
 });
 const sessions = Number(values.sessions ?? 5000);
 const vouchers = Number(values.vouchers ?? 100_000);
-const seconds = Number(values.rest ?? 20);
+const seconds = Number(values.rest ?? 60);
 const scratch = mkdtempSync(join(tmpdir(), 'karibu-memory-'));
 let running: Running | undefined;
 try {

@@ -12,6 +12,8 @@ export interface DuplicateCache {
   add(key: string, now: number): DuplicateEntry;
   /** Forgets the entry, so that a retransmission is processed. */
   remove(key: string, entry: DuplicateEntry): void;
+  /** Lets go of everything when nothing was added for a lifetime; while requests come, they do that by themselves. */
+  tidy(now: number): void;
   readonly size: number;
 }
 
@@ -24,6 +26,7 @@ export function createDuplicateCache(lifetimeMs: number, capacity: number): Dupl
   let young = new Map<string, DuplicateEntry>();
   let old = new Map<string, DuplicateEntry>();
   let youngSince = Number.NEGATIVE_INFINITY;
+  let newest = Number.NEGATIVE_INFINITY;
 
   return {
     find(key, now) {
@@ -36,6 +39,7 @@ export function createDuplicateCache(lifetimeMs: number, capacity: number): Dupl
         young = new Map();
         youngSince = now;
       }
+      newest = now;
       const entry: DuplicateEntry = { at: now, reply: undefined };
       young.set(key, entry);
       return entry;
@@ -43,6 +47,11 @@ export function createDuplicateCache(lifetimeMs: number, capacity: number): Dupl
     remove(key, entry) {
       if (young.get(key) === entry) young.delete(key);
       else if (old.get(key) === entry) old.delete(key);
+    },
+    tidy(now) {
+      if (now - newest < lifetimeMs) return;
+      young.clear();
+      old.clear();
     },
     get size() {
       return young.size + old.size;

@@ -120,6 +120,8 @@ export interface RadiusServer {
    * closes the sockets.
    */
   stop(): Promise<void>;
+  /** Gives back the memory of replies that nobody asks for any more; call it now and then. */
+  tidy(): void;
   readonly counters: RadiusCounters;
 }
 
@@ -349,6 +351,7 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
 
   return {
     counters,
+    tidy: () => duplicates.tidy(now()),
     async start() {
       const auth = await listen('auth', options.authListen);
       try {

@@ -143,6 +143,7 @@ export function createRadiusListeners(
       for (const address of unknown.keys()) if (table.find(address)) unknown.delete(address);
     },
     async recordHeard() {
+      server.tidy();
       await signing.record();
       const list = [...heard];
       heard.clear();

@@ -41,3 +41,13 @@ test('it never holds more than its capacity, and always the latest half of it', 
     if (n >= 499) expect(cache.find(String(n - 499), n)).toBeDefined();
   }
 });
+
+test('a lifetime after the last request nothing is held', () => {
+  const cache = createDuplicateCache(30_000, 4);
+  for (const [at, key] of ['a', 'b', 'c'].entries()) cache.add(key, at);
+  cache.tidy(30_001);
+  expect(cache.size).toBe(3);
+  expect(cache.find('c', 30_001)).toBeDefined();
+  cache.tidy(30_002);
+  expect(cache.size).toBe(0);
+});
