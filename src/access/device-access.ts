@@ -57,50 +57,39 @@ const findSignedIn: FindUsername = async (db, mac) => {
   return (has('active') ?? has('waiting'))?.username;
 };
 
-/** Bounded: a turn that finds no such entitlement after all has ended one that was over. */
-async function currentAccessOf(
-  findUsername: FindUsername,
+type FindAccess = (
   db: Db,
   mac: string,
   now: number,
   clockTrusted: boolean,
-): Promise<AccessRecord | undefined> {
-  // All zeros, a broadcast or a group is no device's address (IEEE 802, the lowest bit of the first octet).
-  if (mac === '00:00:00:00:00:00' || Number.parseInt(mac.slice(0, 2), 16) % 2 === 1) return undefined;
-  for (;;) {
-    const username = await findUsername(db, mac);
-    if (username === undefined) return undefined;
-    const access = await currentAccess(db, username, mac, now, clockTrusted);
-    const state = access?.entitlement?.state;
-    if (state === 'active' || state === 'waiting') return access;
-  }
+) => Promise<AccessRecord | undefined>;
+
+/** Bounded: a turn that finds no such entitlement after all has ended one that was over. */
+function accessBy(findUsername: FindUsername): FindAccess {
+  return async (db, mac, now, clockTrusted) => {
+    // All zeros, a broadcast or a group is no device's address (IEEE 802, the lowest bit of the first octet).
+    if (mac === '00:00:00:00:00:00' || Number.parseInt(mac.slice(0, 2), 16) % 2 === 1) return undefined;
+    for (;;) {
+      const username = await findUsername(db, mac);
+      if (username === undefined) return undefined;
+      const access = await currentAccess(db, username, mac, now, clockTrusted);
+      const state = access?.entitlement?.state;
+      if (state === 'active' || state === 'waiting') return access;
+    }
+  };
 }
 
 /**
  * The facts about a credential that was bought or redeemed on this device (`AA:BB:CC:DD:EE:FF`) and has an entitlement
  * that runs, else one that waits; undefined when there is none.
  */
-export async function currentDeviceAccess(
-  db: Db,
-  mac: string,
-  now: number,
-  clockTrusted: boolean,
-): Promise<AccessRecord | undefined> {
-  return currentAccessOf(findBuyer, db, mac, now, clockTrusted);
-}
+export const currentDeviceAccess = accessBy(findBuyer);
 
 /**
  * The same about a hotspot credential that somebody signed in with on this device, as another of the plan's devices;
  * undefined also for a device that was told to go, or whose person signed out there, until they sign in again.
  */
-export async function currentSharedAccess(
-  db: Db,
-  mac: string,
-  now: number,
-  clockTrusted: boolean,
-): Promise<AccessRecord | undefined> {
-  return currentAccessOf(findSignedIn, db, mac, now, clockTrusted);
-}
+export const currentSharedAccess = accessBy(findSignedIn);
 
 /** Whether the plan has a place for one more device: one that comes by itself must push nobody out. */
 export function hasFreePlace({ entitlement, other_devices }: AccessRecord): boolean {
