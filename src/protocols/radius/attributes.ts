@@ -1,7 +1,7 @@
 // Attributes by name: reading their values, building them.
 import { isIPv4 } from 'node:net';
+import { type Attribute, NumberAttribute, octetsOf, TextAttribute, WireAttribute } from './attribute.ts';
 import { type AttributeName, dictionary, type NameOfKind } from './dictionary.ts';
-import type { Attribute } from './packet.ts';
 
 /** Anything that carries attributes: a packet or a reply under way. */
 export interface WithAttributes {
@@ -21,10 +21,10 @@ export type AttributeValue<N extends AttributeName> =
         ? string | Uint8Array
         : Uint8Array;
 
-function find(packet: WithAttributes, name: AttributeName): Buffer | undefined {
+function find(packet: WithAttributes, name: AttributeName): Attribute | undefined {
   const { type, vendor } = dictionary[name];
   for (const attribute of packet.attributes) {
-    if (attribute.type === type && attribute.vendor === vendor) return attribute.value;
+    if (attribute.type === type && attribute.vendor === vendor) return attribute;
   }
   return undefined;
 }
@@ -36,7 +36,7 @@ export function hasAttribute(packet: WithAttributes, name: AttributeName): boole
 
 /** The first value as octets, whatever its kind. The one to compare passwords with: text loses what is not UTF-8. */
 export function getOctets(packet: WithAttributes, name: AttributeName): Buffer | undefined {
-  return find(packet, name);
+  return find(packet, name)?.value;
 }
 
 /** Every value as octets, in the packet's order. */
@@ -51,25 +51,32 @@ export function getAll(packet: WithAttributes, name: AttributeName): Buffer[] {
 
 /** The first value as text; octets that are not UTF-8 become U+FFFD. */
 export function getString(packet: WithAttributes, name: NameOfKind<'string' | 'octets'>): string | undefined {
-  return find(packet, name)?.toString('utf8');
+  const found = find(packet, name);
+  return found instanceof WireAttribute ? found.text : found?.value.toString('utf8');
+}
+
+function numberIn(packet: WithAttributes, name: AttributeName): number | undefined {
+  const found = find(packet, name);
+  if (found instanceof WireAttribute) return found.number;
+  return found?.value.length === 4 ? found.value.readUInt32BE(0) : undefined;
 }
 
 /** The first value as an unsigned number; undefined also when it is not 4 octets long. */
 export function getInteger(packet: WithAttributes, name: NameOfKind<'integer'>): number | undefined {
-  const value = find(packet, name);
-  return value?.length === 4 ? value.readUInt32BE(0) : undefined;
+  return numberIn(packet, name);
 }
 
 /** The first value as epoch milliseconds; undefined also when it is not 4 octets long. */
 export function getDate(packet: WithAttributes, name: NameOfKind<'date'>): number | undefined {
-  const value = find(packet, name);
-  return value?.length === 4 ? value.readUInt32BE(0) * 1000 : undefined;
+  const seconds = numberIn(packet, name);
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 /** The first value as dotted IPv4 text; undefined also when it is not 4 octets long. */
 export function getAddress(packet: WithAttributes, name: NameOfKind<'ipaddr'>): string | undefined {
-  const value = find(packet, name);
-  return value?.length === 4 ? `${value[0]}.${value[1]}.${value[2]}.${value[3]}` : undefined;
+  const octets = numberIn(packet, name);
+  if (octets === undefined) return undefined;
+  return `${octets >>> 24}.${(octets >>> 16) & 255}.${(octets >>> 8) & 255}.${octets & 255}`;
 }
 
 /**
@@ -78,30 +85,25 @@ export function getAddress(packet: WithAttributes, name: NameOfKind<'ipaddr'>): 
  */
 export function attribute<N extends AttributeName>(name: N, value: AttributeValue<N>): Attribute {
   const { type, vendor, kind } = dictionary[name];
-  const octets = toOctets(name, kind, value);
-  const most = vendor === 0 ? 253 : 247;
-  if (octets.length > most) {
-    throw new RangeError(`${name} of ${octets.length} octets exceeds ${most}`);
-  }
-  return { type, vendor, value: octets };
-}
-
-function toOctets(name: string, kind: string, value: string | number | Uint8Array): Buffer {
   if (typeof value === 'number') {
     const number = kind === 'date' ? Math.floor(value / 1000) : value;
     if (!Number.isInteger(number) || number < 0 || number > 0xffffffff) {
       throw new RangeError(`${name} cannot be ${value}: it is an unsigned 32-bit number`);
     }
-    const octets = Buffer.allocUnsafe(4);
-    octets.writeUInt32BE(number, 0);
-    return octets;
+    return new NumberAttribute(type, vendor, number);
   }
-  if (typeof value === 'string') {
-    if (kind !== 'ipaddr') return Buffer.from(value, 'utf8');
+  if (typeof value === 'string' && kind === 'ipaddr') {
     if (!isIPv4(value)) throw new RangeError(`${name} cannot be ${value}: it is an IPv4 address`);
-    return Buffer.from(value.split('.').map(Number));
+    return { type, vendor, value: Buffer.from(value.split('.').map(Number)) };
   }
-  return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  const made =
+    typeof value === 'string'
+      ? new TextAttribute(type, vendor, value)
+      : { type, vendor, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
+  const octets = octetsOf(made);
+  const most = vendor === 0 ? 253 : 247;
+  if (octets > most) throw new RangeError(`${name} of ${octets} octets exceeds ${most}`);
+  return made;
 }
 
 /**

@@ -1,6 +1,9 @@
 // The RADIUS packet: octets to attributes, attributes to signed octets.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Attribute, octetsOf, WireAttribute } from './attribute.ts';
 import { hmacMd5, md5 } from './digests.ts';
+
+export type { Attribute };
 
 /** Packet codes (RFC 2865 §3, RFC 2866 §3, RFC 5176 §2.3, RFC 5997 §2). */
 export const Code = {
@@ -18,17 +21,6 @@ export const Code = {
   CoaAck: 44,
   CoaNak: 45,
 } as const;
-
-/**
- * One attribute. `vendor` 0 is the standard space; otherwise `type` is the vendor's own number
- * and the wire carries it inside type 26 (RFC 2865 §5.26). A type 26 whose inside could not be
- * read stays `{ type: 26, vendor: 0 }` with the vendor id still in `value`.
- */
-export interface Attribute {
-  type: number;
-  vendor: number;
-  value: Buffer;
-}
 
 /** What identifies a request when its reply is made or checked. */
 export interface RequestIdentity {
@@ -65,27 +57,6 @@ export interface EncodeRequestOptions {
 
 export interface VerifyReplyOptions {
   requireMessageAuthenticator?: boolean;
-}
-
-/** An attribute of a packet that was read: few of them are looked at, so the view is made when it is asked for. */
-class WireAttribute implements Attribute {
-  readonly type: number;
-  readonly vendor: number;
-  readonly #packet: Buffer;
-  readonly #start: number;
-  readonly #end: number;
-
-  constructor(type: number, vendor: number, packet: Buffer, start: number, end: number) {
-    this.type = type;
-    this.vendor = vendor;
-    this.#packet = packet;
-    this.#start = start;
-    this.#end = end;
-  }
-
-  get value(): Buffer {
-    return this.#packet.subarray(this.#start, this.#end);
-  }
 }
 
 const headerLength = 20;
@@ -254,30 +225,29 @@ function layOut(
 }
 
 function wireLength(attribute: Attribute): number {
-  const length = attribute.value.length + (attribute.vendor === 0 ? 2 : 8);
+  const octets = octetsOf(attribute);
+  const length = octets + (attribute.vendor === 0 ? 2 : 8);
   if (length > 255) {
-    throw new RangeError(
-      `Attribute ${attribute.vendor}/${attribute.type} of ${attribute.value.length} octets is too long`,
-    );
+    throw new RangeError(`Attribute ${attribute.vendor}/${attribute.type} of ${octets} octets is too long`);
   }
   return length;
 }
 
 function writeAttribute(bytes: Buffer, at: number, attribute: Attribute): number {
-  const { type, vendor, value } = attribute;
-  if (vendor === 0) {
-    bytes[at] = type;
-    bytes[at + 1] = value.length + 2;
-    bytes.set(value, at + 2);
-    return at + 2 + value.length;
+  const { type, vendor } = attribute;
+  const octets = octetsOf(attribute);
+  let start = at;
+  if (vendor !== 0) {
+    bytes[at] = vendorSpecific;
+    bytes[at + 1] = octets + 8;
+    bytes.writeUInt32BE(vendor, at + 2);
+    start = at + 6;
   }
-  bytes[at] = vendorSpecific;
-  bytes[at + 1] = value.length + 8;
-  bytes.writeUInt32BE(vendor, at + 2);
-  bytes[at + 6] = type;
-  bytes[at + 7] = value.length + 2;
-  bytes.set(value, at + 8);
-  return at + 8 + value.length;
+  bytes[start] = type;
+  bytes[start + 1] = octets + 2;
+  if (attribute.writeTo) attribute.writeTo(bytes, start + 2);
+  else bytes.set(attribute.value, start + 2);
+  return start + 2 + octets;
 }
 
 function writeZeroMessageAuthenticator(bytes: Buffer, at: number): number {

@@ -18,6 +18,8 @@ import {
   TerminateCause,
   valueName,
 } from '../../../src/protocols/radius/dictionary.ts';
+import { Code, encodeRequest } from '../../../src/protocols/radius/packet.ts';
+import { plain } from './material.ts';
 
 test('what is built by name is read by name', () => {
   const packet = {
@@ -41,6 +43,31 @@ test('what is built by name is read by name', () => {
   expect(getString(packet, 'Reply-Message')).toBeUndefined();
 });
 
+test('what is written into a packet is the value, octet by octet, and is read the same by name', () => {
+  const attributes = [
+    attribute('User-Name', 'Wanjikũ €𝄞'),
+    attribute('Reply-Message', 'half a pair \ud834'),
+    attribute('Reply-Message', ''),
+    attribute('Session-Timeout', 4294967295),
+    attribute('Framed-IP-Address', '255.5.50.128'),
+    attribute('Event-Timestamp', 1_790_000_000_999),
+    attribute('Mikrotik-Rate-Limit', '2M/5M'),
+    attribute('Mikrotik-Total-Limit', 0),
+    attribute('Class', Buffer.from([0, 255])),
+  ];
+  const secret = Buffer.from('testing123');
+  const packet = encodeRequest({ code: Code.AccessRequest, identifier: 1, attributes }, secret);
+  expect(plain(packet.attributes)).toEqual(plain(attributes));
+  for (const from of [packet, { attributes }]) {
+    expect(getString(from, 'User-Name')).toBe('Wanjikũ €𝄞');
+    expect(getString(from, 'Reply-Message')).toBe('half a pair \ufffd');
+    expect(getInteger(from, 'Session-Timeout')).toBe(4294967295);
+    expect(getAddress(from, 'Framed-IP-Address')).toBe('255.5.50.128');
+    expect(getDate(from, 'Event-Timestamp')).toBe(1_790_000_000_000);
+    expect(getInteger(from, 'Mikrotik-Total-Limit')).toBe(0);
+  }
+});
+
 test('the same number of another vendor is another attribute', () => {
   const packet = { attributes: [attribute('Mikrotik-Recv-Limit', 5)] };
   expect(getString(packet, 'User-Name')).toBeUndefined();
@@ -50,8 +77,11 @@ test('the same number of another vendor is another attribute', () => {
 test('a number or address of a wrong length is as good as absent', () => {
   const short = { type: dictionary['Session-Timeout'].type, vendor: 0, value: Buffer.from([1, 2, 3]) };
   const long = { type: dictionary['Framed-IP-Address'].type, vendor: 0, value: Buffer.alloc(5) };
-  expect(getInteger({ attributes: [short] }, 'Session-Timeout')).toBeUndefined();
-  expect(getAddress({ attributes: [long] }, 'Framed-IP-Address')).toBeUndefined();
+  const content = { code: Code.AccessRequest, identifier: 1, attributes: [short, long] };
+  for (const from of [content, encodeRequest(content, Buffer.from('testing123'))]) {
+    expect(getInteger(from, 'Session-Timeout')).toBeUndefined();
+    expect(getAddress(from, 'Framed-IP-Address')).toBeUndefined();
+  }
 });
 
 test.each([

@@ -24,9 +24,9 @@ export function read(bytes: Buffer): Packet {
   return packet;
 }
 
-/** The attributes of a packet as plain values, to compare with. */
-export function attributesOf(packet: Packet): Attribute[] {
-  return packet.attributes.map(({ type, vendor, value }) => ({ type, vendor, value }));
+/** Attributes as plain values, to compare with. */
+export function plain(attributes: readonly Attribute[]): Attribute[] {
+  return attributes.map(({ type, vendor, value }) => ({ type, vendor, value }));
 }
 
 export interface Chance {

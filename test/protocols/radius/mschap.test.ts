@@ -21,7 +21,7 @@ import {
 } from '../../../src/protocols/radius/packet.ts';
 import { checkPassword, passwordMethod } from '../../../src/protocols/radius/passwords.ts';
 import { createRadiusServer, type RadiusServer } from '../../../src/protocols/radius/server.ts';
-import { attributesOf, chance, vectorLines } from './material.ts';
+import { chance, plain, vectorLines } from './material.ts';
 
 const secret = Buffer.from('xyzzy5461');
 const user = Buffer.from('User');
@@ -125,11 +125,10 @@ describe('the examples of the RFCs', () => {
     expect(md4(hash).equals(hashOfHash)).toBe(true);
     expect(ntResponse(hashOfChallenges, hash).equals(response2)).toBe(true);
     const outcome = verifyMsChap(login2(challenge2, peerChallenge, response2), 'clientPass', user);
-    expect(outcome).toEqual({
-      ok: true,
-      version: 2,
-      reply: [attribute('MS-CHAP2-Success', `\x09S=${success.toString('hex').toUpperCase()}`)],
-    });
+    expect(outcome).toMatchObject({ ok: true, version: 2 });
+    expect(outcome.ok && plain(outcome.reply)).toEqual(
+      plain([attribute('MS-CHAP2-Success', `\x09S=${success.toString('hex').toUpperCase()}`)]),
+    );
   });
 
   test('RFC 2759 §9.3: the three DES keys are those with parity', () => {
@@ -196,7 +195,7 @@ test('a reply with everything fits the wire and is read back', () => {
     encodeReply({ code: Code.AccessAccept, attributes: outcome.reply }, identity, secret),
   );
   for (const { vendor, type, value } of outcome.reply) {
-    expect(attributesOf(packet!)).toContainEqual({ vendor, type, value });
+    expect(plain(packet!.attributes)).toContainEqual({ vendor, type, value });
   }
 });
 
@@ -219,9 +218,9 @@ describe('the user name', () => {
         challengeHash(peerChallenge, challenge2, Buffer.from(hashed)),
         Buffer.from('Pad to make it do more than one iteration'),
       );
-      expect(outcome.ok && outcome.reply).toEqual([
-        attribute('MS-CHAP2-Success', `\x09S=${expected.toString('hex').toUpperCase()}`),
-      ]);
+      expect(outcome.ok && plain(outcome.reply)).toEqual(
+        plain([attribute('MS-CHAP2-Success', `\x09S=${expected.toString('hex').toUpperCase()}`)]),
+      );
     },
   );
 
