@@ -14,6 +14,7 @@ import * as statements from './0012-statements.ts';
 import * as signIn from './0013-sign-in.ts';
 import * as sessionIndexes from './0014-session-indexes.ts';
 import * as devicesThatKnock from './0015-devices-that-knock.ts';
+import * as notActive from './0016-not-active.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
@@ -30,4 +31,5 @@ export const migrations: Record<string, Migration> = {
   '0013-sign-in': signIn,
   '0014-session-indexes': sessionIndexes,
   '0015-devices-that-knock': devicesThatKnock,
+  '0016-not-active': notActive,
 };

@@ -94,7 +94,7 @@ interface AccessRow extends Omit<EntitlementFacts, 'id'> {
   credential_state: 'active' | 'disabled';
   static_address: string | null;
   router_id: string | null;
-  suspended: number | null;
+  kept_out: number | null;
   other_sessions: number | null;
   id: string | null;
   plan_id: string | null;
@@ -110,15 +110,15 @@ const ENTITLEMENT_FACTS = sql`
 
 /**
  * What nearly every sign-in needs, in one statement: a credential with the entitlement that runs, whether its subscriber is
- * suspended, whether another device is open now. The parameters are the asking device's MAC address and the user name.
- * Only the first two tables are large: the other two questions go to indexes of the few suspended subscribers and open
- * sessions. The texts before `|| ''` lead SQLite past the key of all subscribers to that index.
+ * in any state but active, whether another device is open now. The parameters are the asking device's MAC address and the
+ * user name. Only the first two tables are large: the other two questions go to indexes of the few subscribers that are not
+ * active and of the open sessions. The texts before `|| ''` lead SQLite past the key of all subscribers to that index.
  */
 const runningAccess = statement(
   sql<AccessRow>`
     select ${CREDENTIAL_FACTS}, ${ENTITLEMENT_FACTS},
-      (select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' = 'suspended'
-        limit 1) as suspended,
+      (select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active'
+        limit 1) as kept_out,
       (select 1 from sessions x where x.credential_id = c.id and x.state = 'open' and x.gave_way_at is null
         and coalesce(x.mac, '') <> ${''} limit 1) as other_sessions
     from credentials c
@@ -164,7 +164,7 @@ export async function findAccess(db: Db, username: string, mac: string): Promise
     credential_state: row.credential_state,
     static_address: row.static_address,
     router_id: row.router_id,
-    subscriber_state: row.suspended ? 'suspended' : 'active',
+    subscriber_state: row.kept_out ? 'suspended' : 'active',
     other_devices: others ?? 0,
     plan_id: entitlement?.plan_id ?? undefined,
     entitlement,

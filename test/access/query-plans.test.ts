@@ -228,11 +228,11 @@ describe('without a whole table read', () => {
   });
 });
 
-it('looks in the indexes of open sessions and suspended subscribers alone for an Access-Request', async () => {
+it('looks in the indexes of open sessions and of subscribers that are not active alone for an Access-Request', async () => {
   const [first] = await plansOf(() => findAccess(db, access.credential.username, 'AA:BB:CC:00:00:01'));
   const plan = first?.plan.join('\n');
   expect(plan).toMatch(/SEARCH x USING COVERING INDEX sessions_open \(credential_id=/);
-  expect(plan).toMatch(/SEARCH s USING INDEX subscribers_suspended \(<expr>=/);
+  expect(plan).toMatch(/SEARCH s USING INDEX subscribers_not_active \(<expr>=/);
 });
 
 it('finds a stranger’s sessions by name, and the open ones of a credential, in indexes of these alone', async () => {

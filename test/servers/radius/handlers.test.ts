@@ -254,6 +254,23 @@ describe('a paid guest', () => {
     expect(told(await radius.logIn(login))).toEqual({ reject: expect.stringContaining('switched off') });
   });
 
+  it('whose subscriber is in a state that this version does not know is not let in', async () => {
+    const access = await someAccess(radius.db);
+    const login = { username: access.credential.username, password: 'secret' };
+    for (const state of ['closed', 'Active', '', 'suspended ']) {
+      await radius.db
+        .updateTable('subscribers')
+        .set({ state: state as 'active' })
+        .execute();
+      expect([state, told(await radius.logIn(login))]).toEqual([
+        state,
+        { reject: expect.stringContaining('suspended') },
+      ]);
+    }
+    await updateSubscriber(radius.db, access.subscriber.id, { state: 'active' }, NOW);
+    expect(told(await radius.logIn(login))).not.toHaveProperty('reject');
+  });
+
   it('loses nothing while the clock is behind: the time starts when the clock is right', async () => {
     const access = await someAccess(radius.db);
     const login = { username: access.credential.username, password: 'secret' };
