@@ -43,7 +43,10 @@ export function timeOf(id: string): string {
   return id.slice(0, 10);
 }
 
-/** The smallest id that could have been made at this time: bounds a search by time on an index of ids. */
+/**
+ * The smallest id that could have been made at this time: bounds a search by time on an index of ids. None is older than
+ * 1970, though a span that is reckoned back may be.
+ */
 export function idAt(time: number): string {
-  return timeOf(newId(time)) + '0'.repeat(16);
+  return timeOf(newId(Math.max(0, time))) + '0'.repeat(16);
 }

@@ -55,9 +55,11 @@ export function createVault(key: Uint8Array): Vault {
 
 /**
  * The same vault, which remembers what it opened last: at most `capacity` secrets, each asked for again and again by the
- * phones that come back all day. Two generations of a map take turns: the older one is dropped whole.
+ * phones that come back all day. Two generations of a map take turns: the older one is dropped whole. A capacity of two is
+ * the least.
  */
 export function rememberOpened(vault: Vault, capacity: number): Vault {
+  const generation = Math.floor(capacity / 2);
   let young = new Map<string, string>();
   let old = new Map<string, string>();
   return {
@@ -66,7 +68,7 @@ export function rememberOpened(vault: Vault, capacity: number): Vault {
       const known = young.get(sealed);
       if (known !== undefined) return known;
       const text = old.get(sealed) ?? vault.open(sealed);
-      if (young.size >= capacity / 2) {
+      if (young.size >= generation) {
         old = young;
         young = new Map();
       }

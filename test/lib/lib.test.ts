@@ -7,6 +7,7 @@ import { normalizeMac } from '../../src/lib/mac.ts';
 import { formatMoney, isWholeShillings } from '../../src/lib/money.ts';
 import { maskMsisdn, normalizeMsisdn } from '../../src/lib/msisdn.ts';
 import { createVault, hashToken, newToken, rememberOpened, sameText } from '../../src/lib/secrets.ts';
+import { chance } from '../protocols/radius/material.ts';
 
 describe('a phone number', () => {
   it.each([
@@ -179,6 +180,8 @@ describe('an id', () => {
     const at = 1_800_000_000_000;
     expect(idAt(at) <= newId(at)).toBe(true);
     expect(idAt(at) > newId(at - 1)).toBe(true);
+    expect(idAt(at)).toMatch(/^.{10}0{16}$/);
+    expect(idAt(-1)).toBe('0'.repeat(26));
   });
 });
 
@@ -206,6 +209,7 @@ describe('the vault', () => {
     }
     expect(() => other.open(sealed)).toThrow();
     expect(() => vault.open('secret')).toThrow();
+    expect(() => vault.open(`v2${sealed.slice(2)}`)).toThrow();
   });
 
   it('makes fingerprints and signatures that differ by key and by purpose', () => {
@@ -225,13 +229,18 @@ describe('the vault', () => {
     expect(() => createVault(Buffer.alloc(16))).toThrow();
   });
 
-  it('remembers what it opened last, and no more of it than asked for', () => {
+  /** A vault that remembers so many, and what it had to open. */
+  function rememberingVault(capacity: number) {
     const opened: string[] = [];
     const open = (sealed: string) => {
       opened.push(sealed);
       return vault.open(sealed);
     };
-    const remembering = rememberOpened({ ...vault, open }, 4);
+    return { opened, remembering: rememberOpened({ ...vault, open }, capacity) };
+  }
+
+  it('remembers what it opened last, and no more of it than asked for', () => {
+    const { opened, remembering } = rememberingVault(4);
     const sealed = ['a', 'b', 'c', 'd', 'e'].map((text) => vault.seal(text));
     const [first = ''] = sealed;
     expect([first, first, first].map(remembering.open)).toEqual(['a', 'a', 'a']);
@@ -242,6 +251,39 @@ describe('the vault', () => {
     expect(() => remembering.open(other.seal('x'))).toThrow();
   });
 
+  it('gives each sealed text its own, whatever else it remembers, and the last half of them for nothing', () => {
+    const by = chance(31);
+    const texts = ['', ...Array.from({ length: 11 }, (_, n) => `secret ${n}`)];
+    // The same text is sealed anew for each credential that has it.
+    const sealed = [...texts, ...texts].map((text) => vault.seal(text));
+    const { opened, remembering } = rememberingVault(8);
+    const lately: number[] = [];
+    for (let round = 0; round < 2000; round++) {
+      const which = by.below(sealed.length);
+      const before = opened.length;
+      expect(remembering.open(sealed[which] as string)).toBe(texts[which % texts.length]);
+      if (lately.slice(-4).includes(which)) expect(opened).toHaveLength(before);
+      lately.push(which);
+    }
+    expect(opened.length).toBeLessThan(2000);
+  });
+
+  it.each([2, 3, 7, 8])('that may remember %i remembers no more, however many it has opened', (capacity) => {
+    const sealed = Array.from({ length: 3 * capacity + 2 }, (_, n) => vault.seal(`secret ${n}`));
+    for (let count = 1; count <= sealed.length; count++) {
+      const first = sealed.slice(0, count);
+      const known = first.filter((one) => {
+        const { opened, remembering } = rememberingVault(capacity);
+        for (const each of first) remembering.open(each);
+        const before = opened.length;
+        remembering.open(one);
+        return opened.length === before;
+      });
+      expect(known.length).toBeLessThanOrEqual(capacity);
+      expect(known.at(-1)).toBe(first.at(-1));
+    }
+  });
+
   it('has tokens that are never stored themselves', () => {
     const token = newToken();
     expect(token).toMatch(/^[\w-]{22}$/);
@@ -249,5 +291,7 @@ describe('the vault', () => {
     expect(hashToken(token)).toBe(hashToken(token));
     expect(sameText('a', 'a')).toBe(true);
     expect(sameText('a', 'ab')).toBe(false);
+    const others = Array.from({ length: 2000 }, (_, n) => `a${n}`);
+    expect(others.filter((text) => sameText('a', text))).toEqual([]);
   });
 });

@@ -78,6 +78,8 @@ test('PAP with another secret is a wrong password', () => {
 });
 
 test('an empty password is proved by an empty User-Password of either form, and by nothing else', () => {
+  // RFC 2865 §5.2: at least 16 octets.
+  expect(hidePassword('', secret, authenticator)).toHaveLength(16);
   expect(checkPassword(pap(''), secret, '')).toBe(true);
   expect(checkPassword(request(attribute('User-Password', '')), secret, '')).toBe(true);
   expect(checkPassword(request(attribute('User-Password', '')), secret, 'x')).toBe(false);
