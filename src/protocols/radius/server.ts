@@ -239,19 +239,18 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
   }
 
   function handleOnce(listener: Listener, request: Packet, client: C, sender: Sender): void {
-    const head = request.bytes.toString('latin1', 0, 20);
-    const key = `${listener} ${sender.address} ${sender.port} ${head}`;
+    const { address, port } = sender;
     const at = now();
-    const earlier = duplicates.find(key, at);
-    if (earlier?.reply) {
-      counters.duplicates_answered++;
-      send(listener, earlier.reply, sender);
-    } else if (earlier) {
+    const earlier = duplicates.find(request.bytes, address, port, at);
+    if (earlier === 'under_way') {
       counters.duplicates_dropped++;
+    } else if (earlier) {
+      counters.duplicates_answered++;
+      send(listener, earlier, sender);
     } else if (inFlight >= mostInFlight) {
-      silence('overloaded', sender.address);
+      silence('overloaded', address);
     } else {
-      handle(listener, request, client, sender, key, duplicates.add(key, at));
+      handle(listener, request, client, sender, duplicates.add(request.bytes, address, port, at));
     }
   }
 
@@ -260,7 +259,6 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
     request: Packet,
     client: C,
     sender: Sender,
-    key: string,
     entry: DuplicateEntry,
   ): void {
     if (listener === 'auth') counters.access_requests++;
@@ -271,17 +269,17 @@ export function createRadiusServer<C extends RadiusClient>(options: RadiusServer
       if (reply) {
         const encoded = encodeReply(reply, request, client.secret);
         afterItsDelay(reply, () => {
-          entry.reply = encoded;
+          duplicates.answer(entry, encoded);
           count(reply.code);
           send(listener, encoded, sender);
         });
       } else {
-        duplicates.remove(key, entry);
+        duplicates.remove(entry);
         silence('handler_silent', sender.address);
       }
     };
     const giveUp = (error: unknown): void => {
-      duplicates.remove(key, entry);
+      duplicates.remove(entry);
       fail(error, listener, sender.address);
     };
 
