@@ -5,11 +5,12 @@ import { unindexed } from '../db/page.ts';
 import type { Db, Row } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
 import { heldStatement, statement } from '../db/statement.ts';
+import { enqueueTask } from '../db/tasks.ts';
 import { isId, newId, timeOf } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
-import { giveWay, openSessions, type Session } from './sessions.ts';
+import { giveWay, isSignedOut, openSessions, type Session } from './sessions.ts';
 import { addDailyUsage } from './usage.ts';
 
 /** What an Accept wrote into Class, and accounting brings back. */
@@ -148,12 +149,14 @@ async function recordReports(
   now: number,
 ): Promise<Session> {
   const [known] = await findSession(tx, [key]);
-  const before = known ?? newSession(key, reports[0], await findOwner(tx, reports[0]), now);
+  const owner = known ? undefined : await findOwner(tx, reports[0]);
+  const before = known ?? newSession(key, reports[0], owner, now);
   let after = before;
   for (const report of reports) after = { ...after, ...advance(after, report) };
   if (known) {
     await saveChange(tx, known, after);
-  } else if (!(await addSession(tx, reports, after, now))) {
+    if (known.state === 'closed' && after.state === 'open') await reopened(tx, after, now);
+  } else if (!(await addSession(tx, reports, after, owner, now))) {
     // Another node was told of it at the same moment; what it wrote is seen once it has committed.
     return recordReports(tx, key, reports, now);
   }
@@ -283,7 +286,13 @@ function newSession(key: string, report: SessionReport, owner: Owner | undefined
 }
 
 /** Writes down a session that was not known; false when it is by now. */
-async function addSession(tx: Db, reports: SessionReport[], session: Session, now: number): Promise<boolean> {
+async function addSession(
+  tx: Db,
+  reports: SessionReport[],
+  session: Session,
+  owner: Owner | undefined,
+  now: number,
+): Promise<boolean> {
   const { subscriber_id, credential_id, mac } = session;
   const live = reports.find((report) => report.kind !== 'stop');
   if (live && credential_id && mac) await closeSuperseded(tx, session, live.at);
@@ -293,9 +302,37 @@ async function addSession(tx: Db, reports: SessionReport[], session: Session, no
     FIRST.map((name) => session[name]),
   );
   if (added.length === 0) return false;
-  const started = session.state === 'open' && reports.some((report) => report.kind === 'start');
-  if (started) await sendAwayOneTooMany(tx, session, now);
+  if (session.state === 'open') {
+    if (owner && !owner.entitled) await lookAgain(tx, owner.credential_id, now);
+    await sendAwayOneTooMany(tx, session, now);
+  }
   return true;
+}
+
+/**
+ * A session that we had closed speaks again. What was done about its guest meanwhile found nobody online, and its place
+ * may be another device's by now.
+ */
+async function reopened(tx: Db, session: Session, now: number): Promise<void> {
+  const { id, credential_id, entitlement_id, disconnect_detail } = session;
+  if (!credential_id) return;
+  if (isSignedOut(session)) {
+    await enqueueTask(
+      tx,
+      'disconnect_session',
+      { session_id: id, reason: disconnect_detail?.split(': ')[0] ?? 'signed_out' },
+      now,
+    );
+    return;
+  }
+  const [owner] = entitlement_id ? await ownerOfEntitlement(tx, [entitlement_id]) : [];
+  if (!owner?.entitled) await lookAgain(tx, credential_id, now);
+  await sendAwayOneTooMany(tx, session, now);
+}
+
+/** What the Accept was given for is over, or its guest may not be online any more. */
+async function lookAgain(tx: Db, credentialId: string, now: number): Promise<void> {
+  await enqueueTask(tx, 'enforce', { credential_id: credentialId, reason: 'heard_late' }, now);
 }
 
 const saveProgress = statement(
@@ -329,7 +366,7 @@ async function saveChange(tx: Db, before: Session, after: Session): Promise<void
 
 /**
  * Two devices that sign in at the same moment are both let in: neither has a session yet that could count. The one
- * whose Start comes second is sent away again.
+ * that is heard of second is sent away again.
  */
 async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promise<void> {
   if (!session.credential_id || !session.entitlement_id) return;
@@ -354,16 +391,25 @@ interface Owner {
   credential_id: string;
   entitlement_id: string | null;
   plan_id: string | null;
+  /** 0 where the guest may not be online by this entitlement any more: it is over, or the guest is shut out. */
+  entitled: number;
 }
+
+// The few that are suspended stand in an index, as in a sign-in.
+const OWNER = sql`
+  c.subscriber_id, c.id as credential_id, e.id as entitlement_id, e.plan_id,
+  case when e.state in ('active', 'waiting') and c.state = 'active' and not exists (
+    select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' = 'suspended')
+  then 1 else 0 end as entitled`;
 
 const ownerOfEntitlement = statement(
   sql<Owner>`
-    select subscriber_id, credential_id, id as entitlement_id, plan_id from entitlements where id = ${''}`,
+    select ${OWNER} from entitlements e join credentials c on c.id = e.credential_id where e.id = ${''}`,
 );
 
 const ownerOfName = statement(
   sql<Owner>`
-    select c.subscriber_id, c.id as credential_id, e.id as entitlement_id, e.plan_id
+    select ${OWNER}
     from credentials c left join entitlements e on e.credential_id = c.id and e.state = 'active'
     where c.username = ${''} order by e.id limit 1`,
 );

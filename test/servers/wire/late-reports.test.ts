@@ -1,0 +1,172 @@
+// A session that is heard of late, or again after a silence, is held to what changed meanwhile.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { closeStaleSessions } from '../../../src/access/sessions.ts';
+import { someVouchers } from '../../access/fixtures.ts';
+import { startWire, until, type Wire } from './fixtures.ts';
+
+type TestRouter = Awaited<ReturnType<Wire['addRouter']>>;
+const MAC = 'AA:BB:CC:00:02:01';
+const OTHER = 'AA:BB:CC:00:02:02';
+const ONLINE = { session: expect.anything() };
+const MINUTE = 60_000;
+
+let wire: Wire;
+beforeEach(async () => {
+  wire = await startWire();
+});
+afterEach(() => wire.close());
+
+const onlineAt = (router: TestRouter, mac = MAC) =>
+  router.sessions().some((session) => session.phone.mac === mac);
+const rowOf = async (mac: string) => (await wire.sessions()).find((session) => session.mac === mac);
+const tasksLeft = () =>
+  wire.db
+    .selectFrom('tasks')
+    .select('id')
+    .where('kind', 'in', ['enforce', 'disconnect_session'])
+    .where('state', '=', 'ready')
+    .executeTakeFirst();
+
+async function guestAt(router: TestRouter, change: Parameters<typeof someVouchers>[2] = {}) {
+  const { codes, vouchers } = await someVouchers(wire.db, 1, { validity_seconds: 30 * 86_400, ...change });
+  const code = codes[0] as string;
+  router.addPhone({ mac: MAC });
+  expect(await router.login(MAC, code, code)).toMatchObject(ONLINE);
+  return { code, voucher: vouchers[0]?.id as string };
+}
+
+/** The way to a router is down for longer than its sessions are waited for. */
+async function silenceOf(router: TestRouter) {
+  await router.idle();
+  wire.ahead.ms += 20 * MINUTE;
+  expect(await closeStaleSessions(wire.db, wire.now() - 5 * MINUTE)).toHaveLength(1);
+}
+
+const ACTS: [string, (guest: { code: string; voucher: string }) => Promise<{ status: number }>][] = [
+  [
+    'whose subscriber was suspended',
+    async ({ code }) => {
+      const { subscriber_id } = await wire.db
+        .selectFrom('credentials')
+        .select('subscriber_id')
+        .where('username', '=', code)
+        .executeTakeFirstOrThrow();
+      return wire.admin('PATCH', `/subscribers/${subscriber_id}`, { state: 'suspended' });
+    },
+  ],
+  [
+    'whose entitlement was revoked',
+    async () => {
+      const { id } = await wire.db.selectFrom('entitlements').select('id').executeTakeFirstOrThrow();
+      return wire.admin('POST', `/entitlements/${id}/revoke`, { reason: 'test' });
+    },
+  ],
+  ['whose voucher was cancelled', async ({ voucher }) => wire.admin('POST', `/vouchers/${voucher}/cancel`)],
+];
+
+describe.each(ACTS)('a guest %s', (_, act) => {
+  it('while the way to the router was down is offline when it speaks again', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const guest = await guestAt(router);
+    await silenceOf(router);
+    expect(await act(guest)).toMatchObject({ status: 200 });
+    await until(async () => !(await tasksLeft()));
+    expect(onlineAt(router)).toBe(true);
+    router.tick();
+    await until(() => !onlineAt(router));
+    await until(async () => (await rowOf(MAC))?.disconnect_state === 'ack');
+  });
+
+  it('between the Accept and a Start that was lost is offline with the first report', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const { auth, acct } = wire.bound;
+    // Nobody answers accounting there.
+    router.configure({ radius: { acctPort: auth.port } });
+    const guest = await guestAt(router);
+    await act(guest);
+    await until(async () => !(await tasksLeft()));
+    router.configure({ radius: { acctPort: acct.port } });
+    wire.ahead.ms += MINUTE;
+    router.tick();
+    await until(() => !onlineAt(router));
+  });
+});
+
+describe('a session that was silent for long', () => {
+  it.each(['refuse', 'replace_oldest'] as const)(
+    'ends when it speaks again after another device got its place (policy: %s)',
+    async (device_policy) => {
+      const [first, second] = [await wire.addRouter('127.0.0.1'), await wire.addRouter('127.0.0.2')];
+      const { code } = await guestAt(first, { device_policy });
+      await silenceOf(first);
+      second.addPhone({ mac: OTHER });
+      expect(await second.login(OTHER, code, code)).toMatchObject(ONLINE);
+      await second.idle();
+      first.tick();
+      await until(() => !onlineAt(first));
+      await first.idle();
+      expect(onlineAt(second, OTHER)).toBe(true);
+      expect(await rowOf(MAC)).toMatchObject({ disconnect_detail: expect.stringContaining('too_many') });
+    },
+  );
+
+  it('keeps its place when it speaks again, where nobody took it', async () => {
+    const [first, second] = [await wire.addRouter('127.0.0.1'), await wire.addRouter('127.0.0.2')];
+    const { code } = await guestAt(first);
+    await silenceOf(first);
+    first.tick();
+    await first.idle();
+    second.addPhone({ mac: OTHER });
+    expect(await second.login(OTHER, code, code)).not.toMatchObject(ONLINE);
+    expect(await rowOf(MAC)).toMatchObject({ state: 'open', disconnect_state: null, change_state: null });
+    expect(onlineAt(first)).toBe(true);
+  });
+
+  it('and was to give way goes when it speaks again', async () => {
+    const [first, second] = [await wire.addRouter('127.0.0.1'), await wire.addRouter('127.0.0.2')];
+    const { code } = await guestAt(first, { device_policy: 'replace_oldest', max_devices: 1 });
+    await first.idle();
+    await wire.db.updateTable('routers').set({ coa_port: 9, api_username: null }).execute();
+    second.addPhone({ mac: OTHER });
+    expect(await second.login(OTHER, code, code)).toMatchObject(ONLINE);
+    await second.idle();
+    wire.ahead.ms += 20 * MINUTE;
+    second.tick();
+    await second.idle();
+    await closeStaleSessions(wire.db, wire.now() - 5 * MINUTE);
+    await wire.db.updateTable('tasks').set({ run_at: 0 }).where('state', '=', 'ready').execute();
+    await until(async () => !(await tasksLeft()));
+    await wire.db
+      .updateTable('routers')
+      .set({ coa_port: first.addresses.coa.port })
+      .where('id', '=', first.id)
+      .execute();
+    expect(onlineAt(first)).toBe(true);
+    first.tick();
+    await until(() => !onlineAt(first));
+    expect(onlineAt(second, OTHER)).toBe(true);
+  });
+
+  it('and ran out meanwhile goes on with the plan that took over', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const { code } = await guestAt(router, { validity_seconds: 900 });
+    const credential = await wire.db
+      .selectFrom('credentials')
+      .selectAll()
+      .where('username', '=', code)
+      .executeTakeFirstOrThrow();
+    const plan = await wire.db.selectFrom('plans').selectAll().executeTakeFirstOrThrow();
+    const granted = await wire.admin('POST', '/entitlements', {
+      ...{ credential_id: credential.id, plan_id: plan.id, reason: 'test' },
+    });
+    expect(granted).toMatchObject({ status: 201 });
+    await until(async () => !(await tasksLeft()));
+    await silenceOf(router);
+    const running = () =>
+      wire.db.selectFrom('entitlements').select('id').where('state', '=', 'active').executeTakeFirst();
+    await until(async () => !(await running()) && !(await tasksLeft()));
+    router.tick();
+    await until(async () => (await rowOf(MAC))?.entitlement_id === granted.json.id);
+    expect(onlineAt(router)).toBe(true);
+  });
+});
