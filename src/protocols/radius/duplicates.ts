@@ -26,6 +26,8 @@ export interface DuplicateCache {
   /** Lets go of everything when nothing was added for a lifetime; while requests come, they do that by themselves. */
   tidy(now: number): void;
   readonly size: number;
+  /** The memory of the replies, in octets. */
+  readonly octets: number;
 }
 
 const HEADER_WORDS = 5;
@@ -140,6 +142,10 @@ class Generation {
     this.#used = end;
   }
 
+  get octets(): number {
+    return this.#replies.length;
+  }
+
   /** A copy: what is kept may be written over before the reply has left. */
   reply(slot: number): Buffer | 'under_way' {
     const octets = this.#replyOctets[slot]!;
@@ -206,6 +212,9 @@ export function createDuplicateCache(lifetimeMs: number, capacity: number): Dupl
     },
     get size() {
       return young.count - young.removed + old.count - old.removed;
+    },
+    get octets() {
+      return young.octets + old.octets;
     },
   };
 }

@@ -70,7 +70,7 @@ export function createRadiusListeners(
     rejectDelayMs: limits.rejectDelayMs,
     findClient: (address) => table.find(address),
     signing,
-    async onAccess(request, nas) {
+    onAccess(request, nas) {
       heard.set(nas.id, clock.now());
       return handleAccessRequest(signingIn, lockout, request, nas);
     },

@@ -84,6 +84,8 @@ test('a removed entry is gone from either generation, a newer one of the same re
   cache.remove(beside);
   expect(find(cache, 2, 3)).toBeUndefined();
   expect(cache.size).toBe(0);
+  for (let n = 0; n < 8; n++) add(cache, n, 4);
+  expect(cache.size).toBe(4);
 });
 
 test('an entry whose generation is gone is neither answered nor removed in the place of another', () => {
@@ -98,12 +100,23 @@ test('an entry whose generation is gone is neither answered nor removed in the p
 
 test('it never holds more than its capacity, always the latest half of it, each with its own reply', () => {
   const cache = createDuplicateCache(30_000, 1000);
+  let most = 0;
   for (let n = 0; n < 10_000; n++) {
     cache.answer(add(cache, n, n), replyOf(n));
     expect(cache.size).toBeLessThanOrEqual(1000);
     for (const latest of [n, n - 250, n - 499]) {
       if (latest >= 0) expect(find(cache, latest, n)).toEqual(replyOf(latest));
     }
+    if (n < 1000) most = Math.max(most, cache.octets);
+    expect(cache.octets).toBeLessThanOrEqual(2 * most);
+  }
+});
+
+test('where few ask, what is older than two lifetimes is let go', () => {
+  const cache = createDuplicateCache(30_000, 1000);
+  for (let n = 0; n < 200; n++) {
+    add(cache, n, 1000 * n);
+    expect(cache.size).toBeLessThanOrEqual(60);
   }
 });
 
