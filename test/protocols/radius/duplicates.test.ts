@@ -84,7 +84,7 @@ test('a removed entry is gone from either generation, a newer one of the same re
   cache.remove(beside);
   expect(find(cache, 2, 3)).toBeUndefined();
   expect(cache.size).toBe(0);
-  for (let n = 0; n < 8; n++) add(cache, n, 4);
+  for (let n = 0; n < 9; n++) add(cache, n, 4);
   expect(cache.size).toBe(4);
 });
 
