@@ -11,7 +11,7 @@ import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
 import { giveWay, isSignedOut, openSessions, type Session } from './sessions.ts';
-import { addDailyUsage } from './usage.ts';
+import { addUsageUntil } from './usage.ts';
 
 /** What an Accept wrote into Class, and accounting brings back. */
 export interface SessionReference {
@@ -395,11 +395,11 @@ interface Owner {
   entitled: number;
 }
 
-// The few that are suspended stand in an index, as in a sign-in.
+// The few that are not active stand in an index, as in a sign-in.
 const OWNER = sql`
   c.subscriber_id, c.id as credential_id, e.id as entitlement_id, e.plan_id,
-  case when e.state in ('active', 'waiting') and c.state = 'active' and not exists (
-    select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' = 'suspended')
+  case when e.state in ('active', 'waiting') and c.state = 'active' and (
+    select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null
   then 1 else 0 end as entitled`;
 
 const ownerOfEntitlement = statement(
@@ -460,7 +460,7 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
     await takeOffSeconds(tx, [covered, entitlement.id]);
     entitlement.used_seconds -= covered;
   }
-  await addDailyUsage(tx, entitlement, after.router_id, { seconds, upload, download }, now);
+  await addUsageUntil(tx, entitlement, after.router_id, { seconds, upload, download }, after.updated_at);
   const unused = {
     ...entitlement,
     used_upload_octets: entitlement.used_upload_octets - upload,

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
-import { dayOf } from '../lib/days.ts';
+import { DAY_MS, dayOf, startOfDay } from '../lib/days.ts';
 
 export interface UsageDelta {
   seconds: number;
@@ -21,16 +21,16 @@ const addToDay = statement(
       download_octets = daily_usage.download_octets + excluded.download_octets`,
 );
 
-/** Adds to the day's usage of an entitlement at a router; days are Nairobi's. */
+/** Adds to the usage of an entitlement at a router on the day of `at`; days are Nairobi's. */
 export async function addDailyUsage(
   db: Db,
   entitlement: { id: string; plan_id: string },
   routerId: string,
   delta: UsageDelta,
-  now: number,
+  at: number,
 ): Promise<void> {
   await addToDay(db, [
-    dayOf(now),
+    dayOf(at),
     entitlement.id,
     routerId,
     entitlement.plan_id,
@@ -38,4 +38,35 @@ export async function addDailyUsage(
     delta.upload,
     delta.download,
   ]);
+}
+
+/** What was used in more days than that is spread over the last of them: nothing but a broken counter says so much. */
+const MOST_DAYS = 31;
+
+/** Adds what was used until `to`, which is when it happened and not when it was told, to each day's usage its share. */
+export async function addUsageUntil(
+  db: Db,
+  entitlement: { id: string; plan_id: string },
+  routerId: string,
+  delta: UsageDelta,
+  to: number,
+): Promise<void> {
+  let left = delta;
+  let from = to - Math.min(delta.seconds * 1000, MOST_DAYS * DAY_MS);
+  for (let midnight = startOfDay(from) + DAY_MS; midnight < to; midnight += DAY_MS) {
+    const share = (midnight - from) / (to - from);
+    const part = {
+      seconds: Math.floor(left.seconds * share),
+      upload: Math.floor(left.upload * share),
+      download: Math.floor(left.download * share),
+    };
+    await addDailyUsage(db, entitlement, routerId, part, from);
+    left = {
+      seconds: left.seconds - part.seconds,
+      upload: left.upload - part.upload,
+      download: left.download - part.download,
+    };
+    from = midnight;
+  }
+  await addDailyUsage(db, entitlement, routerId, left, from);
 }

@@ -174,13 +174,38 @@ onEveryStore('a session', (store) => {
     const access = await someAccess(store());
     const { interim } = messages(access);
     const midnight = Date.UTC(2027, 0, 15, 21);
-    await recordAccounting(store(), [interim(60, 10, 10)], midnight - 1);
-    await recordAccounting(store(), [interim(120, 30, 30)], midnight);
+    await recordAccounting(store(), [{ ...interim(60, 10, 10), at: midnight }], midnight);
+    await recordAccounting(store(), [{ ...interim(120, 30, 30), at: midnight + MINUTE }], midnight + MINUTE);
     const rows = await store().selectFrom('daily_usage').selectAll().orderBy('day').execute();
     expect(rows.map((row) => [row.day, row.online_seconds, row.upload_octets])).toEqual([
       ['2027-01-15', 60, 10],
       ['2027-01-16', 60, 20],
     ]);
+  });
+
+  it('counts on the days in which it was, however late they are told of', async () => {
+    const access = await someAccess(store());
+    const { start, stop } = messages(access);
+    const began = Date.UTC(2027, 0, 15, 19);
+    const day = 86_400;
+    await recordAccounting(store(), [{ ...start(0, 0, 0), at: began }], began);
+    // Two hours of the first day, a whole one, and one hour of the third; stored a week later.
+    const told = { ...stop(day + 3 * 3600, 2701, 27_000), at: began + (day + 3 * 3600) * 1000 };
+    await recordAccounting(store(), [told], began + 7 * day * 1000);
+    const rows = await store().selectFrom('daily_usage').selectAll().orderBy('day').execute();
+    expect(rows.map((row) => [row.day, row.online_seconds, row.upload_octets, row.download_octets])).toEqual([
+      ['2027-01-15', 2 * 3600, 200, 2000],
+      ['2027-01-16', day, 2400, 24_000],
+      ['2027-01-17', 3600, 101, 1000],
+    ]);
+  });
+
+  it('with a counter of seconds that cannot be writes no more than a month of days', async () => {
+    const access = await someAccess(store());
+    await recordAccounting(store(), [{ ...messages(access).interim(2 ** 32 - 1, 7, 7), at: NOW }], NOW);
+    const rows = await store().selectFrom('daily_usage').selectAll().execute();
+    expect(rows).toHaveLength(32);
+    expect(rows.reduce((sum, row) => sum + row.upload_octets, 0)).toBe(7);
   });
 
   it('with the id of an older one after the router rebooted is another session', async () => {

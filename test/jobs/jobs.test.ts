@@ -260,7 +260,8 @@ describe('tasks', () => {
   });
 
   it('that could not do their work yet come again later: a session whose router is not there now', async () => {
-    const { credential } = await someAccess(db);
+    const { credential, entitlement } = await someAccess(db);
+    await startEntitlement(db, entitlement.id, NOW);
     await recordAccounting(db, [report({ username: credential.username })], NOW);
     await db.updateTable('entitlements').set({ state: 'ended' }).execute();
     await enqueueTask(db, 'enforce', { credential_id: credential.id, reason: 'expired' }, NOW);
