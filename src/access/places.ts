@@ -1,6 +1,7 @@
 // The places of a plan: which devices hold one, and who gives way.
 import type { Db } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
+import { getEntitlement } from './entitlements.ts';
 import { giveWay, openSessions, type Session } from './sessions.ts';
 
 /** The devices other than `mac` that hold a place, the one that came first leading, each with its open sessions. */
@@ -75,5 +76,27 @@ export async function takePlace(
       await giveWay(tx, session.id, 'replaced_by_device', now);
     }
     return leaving.length > 0;
+  });
+}
+
+/**
+ * Has devices disconnected that are more than the plan is for which now carries their sessions: it took over from one
+ * for more devices. Where a new device is refused the last that came go, else the oldest.
+ */
+export async function keepPlaces(db: Db, credentialId: string, now: number): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await holdRow(tx, 'credentials', credentialId);
+    const devices = devicesBeside(await openSessions(tx, credentialId), '');
+    const [carrier, ...others] = new Set(
+      devices.flatMap((device) => device.sessions.map((session) => session.entitlement_id)),
+    );
+    if (devices.length < 2 || !carrier || others.length > 0) return;
+    const { max_devices, device_policy } = await getEntitlement(tx, carrier);
+    const over = Math.max(0, devices.length - max_devices);
+    const leaving =
+      device_policy === 'refuse' ? devices.slice(devices.length - over) : devices.slice(0, over);
+    for (const session of leaving.flatMap((device) => device.sessions)) {
+      await giveWay(tx, session.id, 'too_many_devices', now);
+    }
   });
 }

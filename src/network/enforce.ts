@@ -9,6 +9,7 @@ import {
   startEntitlement,
 } from '../access/entitlements.ts';
 import { openFor } from '../access/hours.ts';
+import { keepPlaces } from '../access/places.ts';
 import {
   getSession,
   moveSession,
@@ -305,6 +306,7 @@ export async function enforceCredential(
   const done = await Promise.all(
     sessions.map((session) => enforceSession(context, credential, session, reason)),
   );
+  if (sessions.length > 1) await keepPlaces(db, credentialId, context.clock.now());
   return {
     outcome: done.map((each) => each.outcome).join(' '),
     complete: done.every((each) => each.complete),

@@ -1,0 +1,69 @@
+// One plan after the other on live sessions: what the next one changes, without a new login.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PlanInput } from '../../../src/access/plans.ts';
+import { somePlan, someVouchers } from '../../access/fixtures.ts';
+import { startWire, until, type Wire } from './fixtures.ts';
+
+type TestRouter = Awaited<ReturnType<Wire['addRouter']>>;
+const macOf = (n: number) => `AA:BB:CC:00:03:0${n}`;
+const ONLINE = { session: expect.anything() };
+
+let wire: Wire;
+beforeEach(async () => {
+  wire = await startWire();
+});
+afterEach(() => wire.close());
+
+const macsAt = (router: TestRouter) =>
+  router
+    .sessions()
+    .map((session) => session.phone.mac)
+    .sort();
+
+/** A guest with a voucher of the first plan, which the first login starts. */
+async function guest(change: Partial<PlanInput>) {
+  const { codes } = await someVouchers(wire.db, 1, change);
+  const code = codes[0] as string;
+  const buys = async (next: Partial<PlanInput>) => {
+    const { id } = await wire.db
+      .selectFrom('credentials')
+      .select('id')
+      .where('username', '=', code)
+      .executeTakeFirstOrThrow();
+    const plan = await somePlan(wire.db, { name: 'Next', ...next });
+    const body = { credential_id: id, plan_id: plan.id, reason: 'bought at the counter' };
+    const { status, json } = await wire.admin('POST', '/entitlements', body);
+    expect(status).toBe(201);
+    return json.id as string;
+  };
+  return { code, buys };
+}
+
+const entitlement = (id: string) =>
+  wire.db.selectFrom('entitlements').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+async function signIn(router: TestRouter, code: string, ...macs: string[]) {
+  for (const mac of macs) {
+    router.addPhone({ mac });
+    expect(await router.login(mac, code, code)).toMatchObject(ONLINE);
+    await router.idle();
+    // Each is the older one by a second.
+    wire.ahead.ms += 1000;
+  }
+}
+
+describe('a plan for fewer devices that takes over', () => {
+  it.each([
+    ['refuse', 'the one that came last goes', [macOf(1), macOf(2)]],
+    ['replace_oldest', 'the oldest goes', [macOf(2), macOf(3)]],
+  ] as const)('keeps as many as it is for: with “%s” %s', async (device_policy, _, stay) => {
+    const router = await wire.addRouter('127.0.0.1');
+    const { code, buys } = await guest({ max_devices: 3 });
+    await signIn(router, code, macOf(1), macOf(2), macOf(3));
+    const next = await buys({ max_devices: 2, device_policy });
+    wire.ahead.ms += 3600_000 - 5000;
+    await until(async () => (await entitlement(next)).state === 'active');
+    await until(() => router.sessions().length === 2);
+    expect(macsAt(router)).toEqual([...stay]);
+  });
+});
