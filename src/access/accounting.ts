@@ -197,7 +197,7 @@ function grown(session: Session, report: SessionReport, name: 'upload_octets' | 
  * Stop the session stays closed; one that we closed otherwise opens again when it tells something new, of a time after that.
  */
 function advance(session: Session, report: SessionReport): Advance {
-  const stopped = session.state === 'closed' && session.terminate_cause !== null;
+  const stopped = session.terminate_cause !== null;
   const silent =
     session.state === 'closed' &&
     (report.session_seconds <= session.session_seconds || report.at < (session.stopped_at ?? 0));

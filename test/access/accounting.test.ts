@@ -7,7 +7,7 @@ import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
 import { type Chance, chance } from '../protocols/radius/material.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { NOW, report, someAccess } from './fixtures.ts';
+import { HOUR, NOW, report, someAccess } from './fixtures.ts';
 
 const WORD = 2 ** 32;
 const MINUTE = 60_000;
@@ -247,6 +247,161 @@ onEveryStore('a history of sessions', (store, kind) => {
 });
 
 onEveryStore('an accounting message', (store) => {
+  const interim = (access: Access, session_seconds: number, change: Partial<SessionReport> = {}) =>
+    report({
+      ...named(access, 'a'),
+      ...{ kind: 'interim', session_seconds, upload_octets: session_seconds },
+      at: NOW + session_seconds * 1000,
+      ...change,
+    });
+  const only = async () => {
+    const sessions = await all(store());
+    expect(sessions).toHaveLength(1);
+    return sessions[0] as Session;
+  };
+
+  it('of another address of its router is of the same session, which our reference names', async () => {
+    const access = await someAccess(store());
+    for (const nas_source of [null, '10.7.0.4']) {
+      const where = (seconds: number, nas_ip: string) =>
+        interim(access, seconds, { acct_session_id: `s ${nas_source}`, nas_source, nas_ip });
+      await recordAccounting(store(), [where(60, '10.0.0.1')], NOW);
+      await recordAccounting(store(), [where(120, '10.0.0.2')], NOW);
+    }
+    const unnamed = (seconds: number, nas_ip: string) =>
+      interim(access, seconds, { acct_session_id: 's', reference: null, nas_ip });
+    await recordAccounting(store(), [unnamed(60, '10.0.0.1'), unnamed(120, '10.0.0.2')], NOW);
+    expect((await all(store())).map((session) => session.session_seconds)).toEqual([120, 120, 120]);
+  });
+
+  it('of several sessions is stored in the order of their names, however they came', async () => {
+    const access = await someAccess(store(), { max_devices: 9 });
+    const told = ['80100001', '80100002', '80100003'].flatMap((acct_session_id) =>
+      // Two routers count alike: then the keys decide.
+      [1, 2, 3].map((router) =>
+        interim(access, 60, {
+          ...{ acct_session_id, router_id: `router-${router}`, mac: `AA:BB:CC:00:0${router}:01` },
+        }),
+      ),
+    );
+    const by = chance(8);
+    const namesOf = (sessions: Session[]) => sessions.map((session) => session.unique_key);
+    const stored = await recordAccounting(store(), told, NOW);
+    expect(stored.map((session) => session.acct_session_id)).toEqual(
+      told.map((one) => one.acct_session_id).sort(),
+    );
+    for (let round = 0; round < 5; round++) {
+      const shuffled = told.toSorted(() => by.below(3) - 1);
+      expect(namesOf(await recordAccounting(store(), shuffled, NOW))).toEqual(namesOf(stored));
+    }
+  });
+
+  it('that does not tell the address leaves what an earlier one told; a new address takes its place', async () => {
+    const access = await someAccess(store());
+    const told = [
+      { ip: null, nas_source: null },
+      { ip: '10.5.48.20', nas_source: '10.7.0.4' },
+      { ip: null, nas_source: null },
+    ];
+    for (const [n, change] of told.entries()) {
+      await recordAccounting(store(), [interim(access, n, change)], NOW);
+    }
+    expect(await only()).toMatchObject({ ip: '10.5.48.20', nas_source: '10.7.0.4' });
+    const moved = { ip: '10.5.48.21', nas_source: '10.7.0.5' };
+    await recordAccounting(store(), [interim(access, 9, moved)], NOW);
+    expect(await only()).toMatchObject(moved);
+  });
+
+  it.each([2, null])(
+    'of a Stop (cause %s) ends its session for good, where and why it first said',
+    async (cause) => {
+      const access = await someAccess(store());
+      await recordAccounting(
+        store(),
+        [interim(access, 60), interim(access, 100, { kind: 'stop', terminate_cause: cause })],
+        NOW,
+      );
+      const ended = { state: 'closed', stopped_at: NOW + 100_000, terminate_cause: cause ?? 0 };
+      expect(await only()).toMatchObject(ended);
+      // Something later comes after it all the same, and the Stop again, which does not say how old it is.
+      await recordAccounting(store(), [interim(access, 200)], NOW + 200_000);
+      expect(await only()).toMatchObject({ ...ended, session_seconds: 200, updated_at: NOW + 200_000 });
+      const again = interim(access, 100, { kind: 'stop', terminate_cause: 5, at: NOW + 300_000 });
+      await recordAccounting(store(), [again], NOW + 300_000);
+      expect(await only()).toMatchObject({ ...ended, session_seconds: 200 });
+      // What arrives late moves nothing back.
+      await recordAccounting(store(), [interim(access, 90)], NOW + 400_000);
+      expect(await only()).toMatchObject({ ...ended, updated_at: NOW + 300_000 });
+    },
+  );
+
+  it('of a Stop says when a session ended that was closed for its silence', async () => {
+    const access = await someAccess(store());
+    await recordAccounting(store(), [interim(access, 60)], NOW);
+    expect(await closeStaleSessions(store(), NOW + HOUR)).toMatchObject([{ stopped_at: NOW + 60_000 }]);
+    const stop = interim(access, 60, { kind: 'stop', terminate_cause: 4, at: NOW + 90_000 });
+    await recordAccounting(store(), [stop], NOW + HOUR);
+    expect(await only()).toMatchObject({
+      ...{ state: 'closed', stopped_at: NOW + 90_000, terminate_cause: 4 },
+    });
+  });
+
+  it('of a Stop says why a session ended, also when it was closed with the time that the Stop tells', async () => {
+    const access = await someAccess(store());
+    await recordAccounting(store(), [interim(access, 60)], NOW);
+    await closeStaleSessions(store(), NOW + HOUR);
+    await recordAccounting(store(), [interim(access, 60, { kind: 'stop', terminate_cause: 4 })], NOW + HOUR);
+    expect(await only()).toMatchObject({ stopped_at: NOW + 60_000, terminate_cause: 4 });
+  });
+
+  it('of a Start that is over already sends nobody away', async () => {
+    const access = await someAccess(store());
+    const device = (mac: string, kind: SessionReport['kind'], seconds: number) =>
+      interim(access, seconds, { ...named(access, mac), ...{ kind, mac, acct_session_id: mac } });
+    const [first, second] = ['AA:BB:CC:00:00:01', 'AA:BB:CC:00:00:02'] as const;
+    await recordAccounting(store(), [device(first, 'start', 0)], NOW);
+    await recordAccounting(store(), [device(second, 'start', 0), device(second, 'stop', 5)], NOW);
+    expect(await store().selectFrom('tasks').selectAll().execute()).toEqual([]);
+  });
+
+  it('of a Start sends its own device away where the others hold all places, each device one', async () => {
+    const access = await someAccess(store(), { max_devices: 2 });
+    const start = (name: string, mac: string | null, change: Partial<SessionReport> = {}) =>
+      report({ ...named(access, name), acct_session_id: name, mac, ...change });
+    const sentAway = async () =>
+      (await all(store()))
+        .filter((session) => session.gave_way_at !== null)
+        .map((session) => session.acct_session_id);
+    const mac = (n: number) => `AA:BB:CC:00:00:0${n}`;
+    // One device at two routers holds one place.
+    const walked = [start('a', mac(1)), start('b', mac(1), { router_id: 'router-2' })];
+    await recordAccounting(store(), walked, NOW);
+    await recordAccounting(store(), [start('c', mac(2))], NOW);
+    expect(await sentAway()).toEqual([]);
+    await recordAccounting(store(), [start('d', mac(3))], NOW);
+    expect(await sentAway()).toEqual(['d']);
+    const [task] = await store().selectFrom('tasks').selectAll().execute();
+    const gone = (await all(store())).find((session) => session.acct_session_id === 'd');
+    expect(JSON.parse(task?.payload ?? '')).toEqual({ session_id: gone?.id, reason: 'too_many_devices' });
+    // Who was told to go holds no place, though the session is still open.
+    await recordAccounting(store(), [start('c', mac(2), { kind: 'stop' })], NOW);
+    await recordAccounting(store(), [start('e', mac(4))], NOW);
+    expect(await sentAway()).toEqual(['d']);
+    // One that is known by an interim report alone was let in long ago.
+    await recordAccounting(store(), [start('f', mac(5), { kind: 'interim', session_seconds: 60 })], NOW);
+    expect(await sentAway()).toEqual(['d']);
+  });
+
+  it('of a Start counts each session without an address as a device of its own', async () => {
+    const access = await someAccess(store(), { max_devices: 2 });
+    const start = (name: string, mac: string | null) =>
+      report({ ...named(access, name), acct_session_id: name, nas_port_id: name, mac });
+    await recordAccounting(store(), [start('a', null), start('b', null)], NOW);
+    await recordAccounting(store(), [start('c', 'AA:BB:CC:00:00:01')], NOW);
+    const gone = (await all(store())).filter((session) => session.gave_way_at !== null);
+    expect(gone.map((session) => session.acct_session_id)).toEqual(['c']);
+  });
+
   it('with an id that another router, user or port has is of another session', async () => {
     const access = await someAccess(store(), { max_devices: 9 });
     const other = await someAccess(store());
@@ -325,6 +480,47 @@ onEveryStore('an accounting message', (store) => {
     expect(await first()).toMatchObject({ state: 'open' });
   });
 
+  it.each<[string, Partial<SessionReport>[], Partial<SessionReport>, Partial<Session>]>([
+    [
+      'closes an older one of its device that has said nothing since, not even in that millisecond',
+      [{ at: NOW }, { kind: 'interim', session_seconds: 600, at: NOW + 600_000 }],
+      { at: NOW + 600_000 },
+      { state: 'closed', stopped_at: NOW + 600_000 },
+    ],
+    [
+      'leaves one that spoke since',
+      [{ at: NOW }, { kind: 'interim', session_seconds: 900, at: NOW + 900_000 }],
+      { at: NOW + 600_000 },
+      { state: 'open', stopped_at: null },
+    ],
+    [
+      'leaves one that began later, though it last spoke earlier',
+      [{ at: NOW + 600_000 }],
+      { kind: 'interim', session_seconds: 640, at: NOW + 650_000 },
+      { state: 'open', stopped_at: null },
+    ],
+    [
+      'leaves when and why an older one ended as it was told',
+      [{ kind: 'stop', session_seconds: 100, terminate_cause: 5, at: NOW + 100_000 }],
+      { at: NOW + 600_000 },
+      { state: 'closed', stopped_at: NOW + 100_000, terminate_cause: 5 },
+    ],
+  ])('that is the first of a session %s', async (_, told, first, expected) => {
+    const access = await someAccess(store());
+    for (const change of told) {
+      await recordAccounting(
+        store(),
+        [report({ ...named(access, 'a1'), acct_session_id: 's1', ...change })],
+        NOW,
+      );
+    }
+    const other = report({ ...named(access, 'a2'), acct_session_id: 's2', ...first });
+    await recordAccounting(store(), [other], NOW + 900_000);
+    const stored = await all(store());
+    expect(stored.find((session) => session.acct_session_id === 's1')).toMatchObject(expected);
+    expect(stored.find((session) => session.acct_session_id === 's2')).toMatchObject({ state: 'open' });
+  });
+
   it('that arrives late, the first of an older session, leaves the newer one open', async () => {
     const access = await someAccess(store());
     const newer = report({ ...named(access, 'a2'), acct_session_id: 's2', at: NOW + 600_000 });
@@ -368,7 +564,23 @@ onEveryStore('an accounting message', (store) => {
     }
     const truth = { session_seconds: 360, upload_octets: WORD, download_octets: 2 * WORD + 5 };
     expect(await usedBy(store(), access)).toEqual(truth);
+    // Of the same second as the Stop, and before its counter turned.
+    await recordAccounting(store(), [told(360, WORD - 9, 2 * WORD - 9)], NOW);
+    expect(await usedBy(store(), access)).toEqual(truth);
     expect(await all(store())).toMatchObject([{ ...truth, state: 'closed' }]);
+  });
+
+  it('of a router without gigawords counts a turn up to half of it, and no more', async () => {
+    const access = await someAccess(store());
+    const told = (session_seconds: number, upload: number, download: number): SessionReport =>
+      report({
+        ...named(access, 'a'),
+        ...{ kind: 'interim', session_seconds, counters_wrap: true, at: NOW + session_seconds * 1000 },
+        ...{ upload_octets: upload, download_octets: download },
+      });
+    await recordAccounting(store(), [told(60, WORD / 2 + 1, WORD / 2)], NOW);
+    await recordAccounting(store(), [told(120, 0, 0)], NOW);
+    expect(await usedBy(store(), access)).toMatchObject({ upload_octets: WORD, download_octets: WORD / 2 });
   });
 
   it('whose counters went back, though its router could count on, takes nothing away and adds nothing', async () => {

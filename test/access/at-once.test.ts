@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import { replaceOldestDevices } from '../../src/access/places.ts';
+import { replaceOldestDevices, takePlace } from '../../src/access/places.ts';
 import {
   closeSessionsBeforeBoot,
   closeSilentSessions,
@@ -70,10 +70,31 @@ onEveryStore('at the same moment', (store) => {
     // The first made room for one; the second found as many as it may have beside it.
     const gone = (await openSessions(store(), id)).filter(({ disconnect_state }) => disconnect_state);
     expect(gone.map(({ mac }) => mac)).toEqual([macOf(1)]);
+    await replaceOldestDevices(store(), id, macOf(4), 3, NOW + 11);
+    expect(await tasks('disconnect_session')).toHaveLength(1);
     await replaceOldestDevices(store(), id, macOf(4), 1, NOW + 11);
     const now = (await openSessions(store(), id)).filter(({ disconnect_state }) => disconnect_state);
     expect(now.map(({ mac }) => mac).sort()).toEqual([macOf(1), macOf(2)]);
     expect(await tasks('disconnect_session')).toHaveLength(2);
+  });
+
+  it('two guests come back with other addresses: the oldest gives way once', async () => {
+    const access = await someAccess(store(), { max_devices: 2 });
+    const { id } = access.credential;
+    for (let round = 0; round < 8; round++) {
+      // The oldest is online at two routers.
+      const starts = [1, 1, 2].map((n, at) =>
+        from(access, macOf(n), {
+          ...{ acct_session_id: `${round} ${n}`, router_id: `router-${at}`, at: NOW + 10 * round + at },
+        }),
+      );
+      await recordAccounting(store(), starts, NOW);
+      const back = [3, 4].map((n) => ({ mac: macOf(n), previous_mac: null }));
+      const made = await Promise.all(back.map((one) => takePlace(store(), id, one, 2, NOW)));
+      expect(made.sort()).toEqual([false, true]);
+      expect(await tasks('disconnect_session')).toHaveLength(2 * (round + 1));
+      await store().updateTable('sessions').set({ state: 'closed', stopped_at: NOW }).execute();
+    }
   });
 
   it('reports of the same sessions, in opposite orders, are all counted once', async () => {
@@ -108,6 +129,22 @@ onEveryStore('at the same moment', (store) => {
       expect(await openSessions(store(), access.credential.id)).toHaveLength(1);
       const entitlement = await getEntitlement(store(), access.entitlement.id);
       expect(entitlement.used_upload_octets).toBe(7);
+    }
+  });
+
+  it('different reports of a new session reach the nodes, and each counts', async () => {
+    for (let round = 0; round < 25; round++) {
+      const access = await someAccess(store());
+      const told = [0, 60, 120].map((seconds) =>
+        from(access, macOf(round), {
+          ...{ kind: seconds === 0 ? 'start' : 'interim', session_seconds: seconds },
+          ...{ upload_octets: 120 - seconds, download_octets: seconds, at: NOW + seconds * 1000 },
+        }),
+      );
+      await Promise.all(told.map((one) => recordAccounting(store(), [one], NOW)));
+      expect(await getEntitlement(store(), access.entitlement.id)).toMatchObject({
+        ...{ used_seconds: 120, used_upload_octets: 120, used_download_octets: 120 },
+      });
     }
   });
 

@@ -126,6 +126,30 @@ onEveryStore('a device that knocks', (store) => {
     expect(await ended.execute()).toHaveLength(2);
   });
 
+  it('goes on with what waits for its credential when the plan it came with is over', async () => {
+    const access = await someAccess(store());
+    await signIn(access, SECOND);
+    await revokeEntitlement(store(), access.entitlement.id, 'test', NOW);
+    expect(await shared(SECOND)).toBeUndefined();
+    const next = await access.grant();
+    expect((await shared(SECOND))?.entitlement?.id).toBe(next.id);
+  });
+
+  it('on which several were bought uses what runs before what waits, then the oldest', async () => {
+    const accesses: Access[] = [];
+    for (let n = 0; n < 3; n++) accesses.push(await someAccess(store()));
+    await store().updateTable('credentials').set({ device_mac: FIRST }).execute();
+    // Granted in one millisecond.
+    accesses.sort((a, b) => (a.entitlement.id < b.entitlement.id ? -1 : 1));
+    const [first, second, third] = accesses as [Access, Access, Access];
+    const bought = async () => (await currentDeviceAccess(store(), FIRST, NOW, true))?.credential_id;
+    expect(await bought()).toBe(first.credential.id);
+    await startEntitlement(store(), third.entitlement.id, NOW);
+    expect(await bought()).toBe(third.credential.id);
+    await startEntitlement(store(), second.entitlement.id, NOW);
+    expect(await bought()).toBe(second.credential.id);
+  });
+
   it('has nothing by a credential that is switched off, or of a home on PPPoE', async () => {
     const access = await someAccess(store());
     await signIn(access, SECOND);

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
 import { getEntitlement } from '../../src/access/entitlements.ts';
-import { moveLiveSessions } from '../../src/access/sessions.ts';
+import { moveLiveSessions, moveSession } from '../../src/access/sessions.ts';
 import { chance } from '../protocols/radius/material.ts';
 import { onEveryStore } from '../support/stores.ts';
 import { HOUR, NOW, report, someAccess } from './fixtures.ts';
@@ -109,6 +109,28 @@ onEveryStore('online time', (store, kind) => {
       ['B', 500],
       ['B', 500],
     ]);
+  });
+
+  it('counts once beside a session that is older than a day, or began under the plan before', async () => {
+    const hours = (count: number) => count * 3600;
+    const long = await online({ online_seconds: hours(40), validity_seconds: 90 * 86_400 });
+    await tell(told(long, 'a', 'A', 0, 0));
+    await tell(told(long, 'a', 'A', 0, hours(30)));
+    await tell(told(long, 'b', 'B', hours(29), hours(2)));
+    expect((await used(long))[0]).toBe(hours(31));
+
+    const first = await online({ online_seconds: hours(20) });
+    const next = { ...first, entitlement: await first.grant() };
+    await tell(told(first, 'c', 'A', 0, 0));
+    const [session] = await tell(told(first, 'c', 'A', 0, hours(20)));
+    await store()
+      .updateTable('entitlements')
+      .set({ online_seconds: hours(1) })
+      .execute();
+    await moveSession(store(), session?.id ?? '', { id: next.entitlement.id, plan_id: first.plan.id });
+    await tell(told(first, 'c', 'A', 0, hours(20.5)));
+    await tell(told(next, 'd', 'B', hours(20.25), hours(0.5)));
+    expect((await used(next))[0]).toBe(hours(0.75));
   });
 
   it('neither grows nor shrinks by the parts of a second in which reports arrive', async () => {

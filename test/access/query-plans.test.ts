@@ -235,6 +235,17 @@ it('looks in the indexes of open sessions and of subscribers that are not active
   expect(plan).toMatch(/SEARCH s USING INDEX subscribers_not_active \(<expr>=/);
 });
 
+it('writes no state for an interim report: two indexes hold it, and the same value would be written anew', async () => {
+  const told = report({ username: access.credential.username, acct_session_id: 'interim' });
+  await recordAccounting(db, [told], NOW);
+  const sent = await plansOf(() =>
+    recordAccounting(db, [{ ...told, kind: 'interim', session_seconds: 60, at: NOW + 60_000 }], NOW),
+  );
+  const written = sent.map(({ sql }) => sql.trim()).filter((sql) => /^update sessions/.test(sql));
+  expect(written).toHaveLength(1);
+  expect(written[0]).not.toMatch(/\bstate\b/);
+});
+
 it('finds a stranger’s sessions by name, and the open ones of a credential, in indexes of these alone', async () => {
   const last = async (work: () => Promise<unknown>) => (await plansOf(work)).at(-1)?.plan.join('\n');
   const stranger = await last(() => listSessions(db, page, { username: 'u' }));

@@ -1,7 +1,12 @@
 // Sessions: what routers tell, in any order and as often as they like, is counted once.
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
-import { findAccess, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import {
+  endEntitlement,
+  findAccess,
+  getEntitlement,
+  startEntitlement,
+} from '../../src/access/entitlements.ts';
 import { closeStaleSessions, listSessions, openSessions, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
@@ -79,6 +84,13 @@ onEveryStore('a session', (store) => {
     const [session] = await recordAccounting(store(), [report({ reference })], NOW);
     expect(session?.unique_key.startsWith(accept_id.slice(0, 10))).toBe(true);
     expect(session?.unique_key).toHaveLength(37);
+    // Rubbish in Class orders nothing.
+    const [other] = await recordAccounting(
+      store(),
+      [report({ reference: { ...reference, accept_id: 'not an id of ours' } })],
+      NOW,
+    );
+    expect(other?.unique_key).toMatch(/^[\w-]{27}$/);
   });
 
   it('opens with Start, grows with Interim, closes with Stop, and is counted as usage', async () => {
@@ -267,6 +279,18 @@ onEveryStore('a session', (store) => {
     expect(closed).toMatchObject({ state: 'closed', stopped_at: NOW + MINUTE });
   });
 
+  it('that began after its router did stays open, though the router’s message comes late', async () => {
+    const access = await someAccess(store(), { max_devices: 3 });
+    const starts = [0, MINUTE, MINUTE + 1].map((since, n) => ({
+      ...messages(access, { acct_session_id: `s${n}`, mac: `AA:BB:CC:00:00:0${n}` }).start(0, 0, 0),
+      at: NOW + since,
+    }));
+    const restart: AccountingEvent = { kind: 'router_restart', router_id: 'router-1', at: NOW + MINUTE };
+    await recordAccounting(store(), [...starts, restart], NOW + 2 * MINUTE);
+    const open = await openSessions(store(), access.credential.id);
+    expect(open.map((session) => session.acct_session_id)).toEqual(['s2']);
+  });
+
   it('that fell silent is closed where it last spoke, and opens again when it speaks', async () => {
     const access = await someAccess(store());
     const { start, interim, stop } = messages(access);
@@ -289,6 +313,18 @@ onEveryStore('a session', (store) => {
     await recordAccounting(store(), [start(0, 0, 0), stop(60, 1, 2)], NOW);
     expect(await all(store())).toMatchObject([{ entitlement_id: access.entitlement.id, state: 'closed' }]);
     expect(await usage(store(), access.entitlement.id)).toEqual([60, 1, 2]);
+  });
+
+  it('without Class counts for nothing that waits, or is over', async () => {
+    const access = await someAccess(store());
+    const waits = messages(access, { reference: null, acct_session_id: 's1' });
+    const [first] = await recordAccounting(store(), [waits.interim(60, 1, 2)], NOW);
+    expect(first).toMatchObject({ credential_id: access.credential.id, entitlement_id: null, plan_id: null });
+    await endEntitlement(store(), access.entitlement.id, 'expired', NOW);
+    const next = await startEntitlement(store(), (await access.grant()).id, NOW);
+    const runs = messages(access, { reference: null, acct_session_id: 's2' });
+    const [second] = await recordAccounting(store(), [runs.interim(60, 1, 2)], NOW);
+    expect(second).toMatchObject({ entitlement_id: next.id });
   });
 
   it('of a stranger is stored, and counts for nobody', async () => {
