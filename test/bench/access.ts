@@ -2,6 +2,7 @@
 //
 //   npx bun test/bench/access.ts [--credentials 1000,100000] [--in-flight 100] [--seconds 5] [--no-freeradius]
 //   npx bun test/bench/access.ts --data DIR      (a store of seed.ts; its entitlements are all made active)
+//   npx bun test/bench/access.ts --data DIR --guests 1000      (so many of the store's guests ask, the others do not)
 //
 // Each number of credentials gets a store of its own in a temporary folder. The sender is this process, what answers is
 // another: two cores give one to each. Everything is on 127.0.0.1, and each part lasts the seconds given at most.
@@ -163,13 +164,17 @@ function bareCommits(folder: string, seconds: number): number {
 
 async function measureStore(dataDir: string, scratch: string, options: Options): Promise<void> {
   letEveryoneIn(join(dataDir, 'karibu.db'));
-  const guests = [...readGuests(dataDir)];
+  const everyone = [...readGuests(dataDir)];
   const sessions = countSessions(dataDir);
-  console.log(
-    `\n${guests.length.toLocaleString('en')} credentials, ${sessions.toLocaleString('en')} sessions in the store`,
-  );
   const random = createRandom(7);
   const { inFlight, seconds } = options;
+  const guests = options.guests
+    ? Array.from({ length: options.guests }, () => random.pick(everyone))
+    : everyone;
+  console.log(
+    `\n${everyone.length.toLocaleString('en')} credentials, ${sessions.toLocaleString('en')} sessions in the store, ` +
+      `${guests.length.toLocaleString('en')} guests`,
+  );
   const lanesOf = (make: (lane: number) => Buffer[]) =>
     Array.from({ length: inFlight }, (_, lane) => make(lane));
   const access = (method: 'pap' | 'chap') =>
@@ -226,7 +231,7 @@ async function measureStore(dataDir: string, scratch: string, options: Options):
   for (const { name, auth, acct, ...peer } of peers) {
     if (peer.store === 'mariadb' && !hasMariadb()) continue;
     const folder = join(scratch, name.replaceAll(' ', '-'));
-    const started = await startFreeradius(folder, guests, RADIUS_SECRET, { ...peer, sessions });
+    const started = await startFreeradius(folder, everyone, RADIUS_SECRET, { ...peer, sessions });
     const subject = { name, ...started };
     if (auth) {
       const theirs = await run(subject, 'Access-Request, PAP', started.auth, pap, base);
@@ -281,6 +286,8 @@ async function withScratch(work: (folder: string) => Promise<void>): Promise<voi
 interface Options {
   inFlight: number;
   seconds: number;
+  /** How many of the store's guests ask; undefined for all of them. */
+  guests: number | undefined;
   freeradius: boolean;
 }
 
@@ -290,6 +297,7 @@ async function measureAll(): Promise<void> {
     options: {
       data: { type: 'string' },
       credentials: { type: 'string' },
+      guests: { type: 'string' },
       'in-flight': { type: 'string' },
       seconds: { type: 'string' },
       freeradius: { type: 'boolean', default: true },
@@ -298,6 +306,7 @@ async function measureAll(): Promise<void> {
   const options = {
     inFlight: Math.min(256, Number(values['in-flight'] ?? 100)),
     seconds: Number(values.seconds ?? 5),
+    guests: values.guests === undefined ? undefined : Number(values.guests),
     freeradius: values.freeradius === true,
   };
   console.log(`Bun ${Bun.version}, ${options.inFlight} in flight, ${options.seconds} s each`);
