@@ -447,6 +447,45 @@ const takeOffSeconds = statement(
   sql`update entitlements set used_seconds = used_seconds - ${0} where id = ${''}`,
 );
 
+/** A router's seconds are whole ones, and its Accept was a moment on its way. */
+const START_SLACK_MS = 2000;
+
+const predecessor = statement(
+  sql<{ id: string; plan_id: string }>`
+    select id, plan_id from entitlements
+    where credential_id = ${''} and state in ('ended', 'revoked') and ended_at > ${0} and ended_at <= ${0}
+    order by ended_at desc limit 1`,
+);
+
+/**
+ * A session that went over from one entitlement to the next reports them together: as it stood when this one began, under
+ * the one before, in proportion to the time. Undefined where all that is new is of this one.
+ */
+async function beforeItBegan(
+  tx: Db,
+  { id, starts_at }: Row<'entitlements'>,
+  before: Session,
+  after: Session,
+): Promise<Session | undefined> {
+  const seconds = after.session_seconds - before.session_seconds;
+  const from = after.updated_at - seconds * 1000;
+  if (starts_at === null || starts_at <= from + START_SLACK_MS || !after.credential_id) return undefined;
+  const [previous] = await predecessor(tx, [after.credential_id, from, starts_at + START_SLACK_MS]);
+  if (!previous || previous.id === id) return undefined;
+  const share = starts_at < after.updated_at ? (starts_at - from) / (after.updated_at - from) : 1;
+  const part = (name: 'session_seconds' | 'upload_octets' | 'download_octets') =>
+    before[name] + Math.floor((after[name] - before[name]) * share);
+  return {
+    ...after,
+    entitlement_id: previous.id,
+    plan_id: previous.plan_id,
+    session_seconds: part('session_seconds'),
+    upload_octets: part('upload_octets'),
+    download_octets: part('download_octets'),
+    updated_at: Math.min(starts_at, after.updated_at),
+  };
+}
+
 async function addUsage(tx: Db, before: Session, after: Session, now: number): Promise<void> {
   if (!after.entitlement_id) return;
   const seconds = after.session_seconds - before.session_seconds;
@@ -455,6 +494,13 @@ async function addUsage(tx: Db, before: Session, after: Session, now: number): P
   if (seconds === 0 && upload === 0 && download === 0) return;
   const [entitlement] = await useEntitlement(tx, [seconds, upload, download, after.entitlement_id]);
   if (!entitlement) return;
+  const until = await beforeItBegan(tx, entitlement, before, after);
+  if (until) {
+    await useEntitlement(tx, [-seconds, -upload, -download, entitlement.id]);
+    await addUsage(tx, before, until, now);
+    await addUsage(tx, until, after, now);
+    return;
+  }
   const covered = await coveredSeconds(tx, entitlement, before, after);
   if (covered > 0) {
     await takeOffSeconds(tx, [covered, entitlement.id]);

@@ -7,7 +7,13 @@ import {
   getEntitlement,
   startEntitlement,
 } from '../../src/access/entitlements.ts';
-import { closeStaleSessions, listSessions, openSessions, type Session } from '../../src/access/sessions.ts';
+import {
+  closeStaleSessions,
+  listSessions,
+  moveSession,
+  openSessions,
+  type Session,
+} from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';
@@ -346,6 +352,47 @@ onEveryStore('a session', (store) => {
       { credential_id: null, entitlement_id: null },
     ]);
     expect(await daily(store())).toEqual([]);
+  });
+
+  it('that went over to the next plan uses each for its own time', async () => {
+    const access = await someAccess(store(), { online_seconds: 600, quota_octets: 10_000 });
+    const second = await access.grant();
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    const { start, interim } = messages(access);
+    const [session] = await recordAccounting(store(), [start(0, 0, 0), interim(300, 100, 1000)], NOW);
+    const went = NOW + 400_000;
+    await endEntitlement(store(), access.entitlement.id, 'expired', went - 1000);
+    await startEntitlement(store(), second.id, went);
+    await moveSession(store(), session?.id as string, second);
+    // 100 s of these 300 were the first one's.
+    await recordAccounting(store(), [interim(600, 400, 4000)], NOW);
+    expect(await usage(store(), access.entitlement.id)).toEqual([400, 200, 2000]);
+    expect(await usage(store(), second.id)).toEqual([200, 200, 2000]);
+    // A report that was under way while it went over tells of the first one's time alone.
+    await recordAccounting(store(), [interim(300, 100, 1000), interim(900, 500, 5000)], NOW);
+    expect(await usage(store(), access.entitlement.id)).toEqual([400, 200, 2000]);
+    expect(await usage(store(), second.id)).toEqual([500, 300, 3000]);
+    expect(await daily(store())).toEqual(
+      expect.arrayContaining([
+        [400, 200, 2000],
+        [500, 300, 3000],
+      ]),
+    );
+    expect(await getEntitlement(store(), second.id)).toMatchObject({ state: 'active' });
+  });
+
+  it('whose last report under a plan comes when it went over already uses that plan alone', async () => {
+    const access = await someAccess(store());
+    const second = await access.grant();
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    const { start, stop } = messages(access);
+    const [session] = await recordAccounting(store(), [start(0, 0, 0)], NOW);
+    await endEntitlement(store(), access.entitlement.id, 'expired', NOW + 400_000);
+    await startEntitlement(store(), second.id, NOW + 400_500);
+    await moveSession(store(), session?.id as string, second);
+    await recordAccounting(store(), [stop(399, 70, 700)], NOW + 500_000);
+    expect(await usage(store(), access.entitlement.id)).toEqual([399, 70, 700]);
+    expect(await usage(store(), second.id)).toEqual([0, 0, 0]);
   });
 
   it('that uses up the quota ends the entitlement in the same commit, with one task for its live sessions', async () => {
