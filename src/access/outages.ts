@@ -297,7 +297,8 @@ export async function extendEntitlements(db: Db, outageId: string, now: number):
         taken.map(({ from, to }) => ({ from, to: to ?? from })),
       );
       const ms = Math.min(lost, outage.extension_ms);
-      const after = (entitlement.state === 'ended' ? Math.max(ends_at, now) : ends_at) + ms;
+      // One that is over may not have been ended yet: from now on it runs as well.
+      const after = Math.max(ends_at, now) + ms;
       const once = await tx
         .insertInto('extensions')
         .values({

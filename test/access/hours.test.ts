@@ -37,5 +37,7 @@ it('is the whole day without hours', () => {
   expect(openFor(none, at(12))).toBeUndefined();
   expect(closedAt(none, at(12))).toBeUndefined();
   expect(hoursText(none)).toBeUndefined();
+  expect(hoursText({ ...none, hours_from_minute: 0 })).toBeUndefined();
+  expect(hoursText({ hours_from_minute: 0, hours_to_minute: 300 })).toBe('00:00–05:00');
   expect(hoursText({ hours_from_minute: 1325, hours_to_minute: 5 })).toBe('22:05–00:05');
 });

@@ -1,7 +1,13 @@
 // Outages: who gets how much time back, and that nobody gets it twice.
 import { beforeEach, expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
-import { endDueEntitlements, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import {
+  endDueEntitlements,
+  endEntitlement,
+  getEntitlement,
+  revokeEntitlement,
+  startEntitlement,
+} from '../../src/access/entitlements.ts';
 import {
   decideOutage,
   extendEntitlements,
@@ -171,6 +177,258 @@ onEveryStore('an outage', (store) => {
     await settleOutages(db, 10 * MINUTE);
     while ((await waiting()).length > 0) await approve(NOW + 3 * HOUR);
     expect(await endOf(id)).toBe(NOW + 23 * HOUR + 3 * HOUR);
+  });
+
+  /** The one router outage that waits, from `from_at` on. */
+  async function routerDown(from_at: number, hours = 1) {
+    await noteOutage(db, { kind: 'router', router: ROUTER, from_at, to_at: from_at + hours * HOUR }, from_at);
+    await settleOutages(db, 10 * MINUTE);
+    return (await waiting())[0];
+  }
+  /** Approves whatever waits, the oldest note first. */
+  async function approveAll(now: number) {
+    while ((await waiting()).length > 0) await approve(now);
+  }
+
+  it('of a router that was never seen is none', async () => {
+    await noteRouterDown(db, { ...ROUTER, last_seen_at: null }, NOW);
+    expect((await listOutages(db, {})).items).toEqual([]);
+  });
+
+  it('of a router begins with its last contact, or where the last outage of the box ended after that', async () => {
+    const since = async () =>
+      (await listOutages(db, {})).items.find((outage) => outage.router_id === ROUTER.id)?.from_at;
+    await noteOutage(db, { kind: 'box', from_at: NOW - 3 * HOUR, to_at: NOW - HOUR }, NOW);
+    const another = { ...ROUTER, id: 'router-2' };
+    await noteOutage(db, { kind: 'router', router: another, from_at: NOW, to_at: NOW + 3 * HOUR }, NOW);
+    await noteRouterDown(db, ROUTER, NOW + 4 * HOUR);
+    expect(await since()).toBe(NOW);
+    await db.deleteFrom('outages').where('router_id', '=', ROUTER.id).execute();
+    await noteOutage(db, { kind: 'box', from_at: NOW, to_at: NOW + HOUR }, NOW);
+    await noteOutage(db, { kind: 'box', from_at: NOW + 2 * HOUR, to_at: NOW + 3 * HOUR }, NOW);
+    await noteRouterDown(db, ROUTER, NOW + 4 * HOUR);
+    expect(await since()).toBe(NOW + 3 * HOUR);
+  });
+
+  it('of a router is over when that one is heard of, not another', async () => {
+    await noteRouterDown(db, ROUTER, NOW);
+    await noteRouterDown(db, { ...ROUTER, id: 'router-2' }, NOW);
+    await noteRouterUp(db, ROUTER.id, NOW + HOUR);
+    const ends = (await listOutages(db, {})).items.map((outage) => [outage.router_id, outage.to_at]);
+    expect(ends.sort()).toEqual([
+      [ROUTER.id, NOW + HOUR],
+      ['router-2', null],
+    ]);
+  });
+
+  it('counts from the shortest that the policy names; one that waits stays, however the policy changes', async () => {
+    await boxOff(NOW + 10 * MINUTE);
+    expect(await settleOutages(db, 10 * MINUTE)).toHaveLength(1);
+    expect(await settleOutages(db, HOUR)).toEqual([]);
+    expect(await waiting()).toHaveLength(1);
+  });
+
+  it('of a router is for who was live there when it began, by what the router last reported', async () => {
+    const told = (id: string, username: string, at: number, change = {}) =>
+      recordAccounting(
+        db,
+        [report({ username, acct_session_id: id, kind: 'interim', session_seconds: 60, at, ...change })],
+        at,
+      );
+    const live = async (last: number, change = {}) => {
+      const access = await someAccess(db, { validity_seconds: 86_400 });
+      await startEntitlement(db, access.entitlement.id, NOW - HOUR);
+      await told(access.entitlement.id, access.credential.username, NOW + last, change);
+      return access;
+    };
+    const there = await live(-10 * MINUTE);
+    await live(-10 * MINUTE - 1);
+    await live(-MINUTE, { router_id: 'router-2' });
+    // It came after the router was last heard of.
+    await live(5 * MINUTE);
+    // The same person is online there with another credential, whose plan is not this one.
+    const other = await live(-HOUR);
+    const { credential } = await live(-MINUTE);
+    await db
+      .updateTable('sessions')
+      .set({ subscriber_id: other.subscriber.id })
+      .where('credential_id', '=', credential.id)
+      .execute();
+    expect(await routerDown(NOW)).toMatchObject({ affected: 1 });
+    await approve(NOW + HOUR);
+    expect(await endOf(there.entitlement.id)).toBe(NOW + 24 * HOUR);
+  });
+
+  it('of a router behind one of the box is for who was live when the box went', async () => {
+    const id = await guest(24, HOUR);
+    await boxOff(NOW + 2 * HOUR);
+    await routerDown(NOW + 2 * HOUR);
+    const both = (await waiting()).map((outage) => [outage.kind, outage.affected]);
+    expect(both.sort()).toEqual([
+      ['box', 1],
+      ['router', 1],
+    ]);
+    await approveAll(NOW + 3 * HOUR);
+    expect(await endOf(id)).toBe(NOW + 26 * HOUR);
+  });
+
+  it('touches none that ended as it began or started as it was over, and of one that started in it the rest', async () => {
+    await guest(1, HOUR, false);
+    await guest(1, -2 * HOUR, false);
+    const inside = await guest(24, -90 * MINUTE, false);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    expect(await waiting()).toMatchObject([{ affected: 1 }]);
+    await approve(NOW + 3 * HOUR);
+    expect(await endOf(inside)).toBe(NOW + 90 * MINUTE + 24 * HOUR + 30 * MINUTE);
+  });
+
+  it('brings nothing back that was used up or taken back, or that another plan followed', async () => {
+    const used = await guest(2, HOUR);
+    const revoked = await guest(2, HOUR);
+    const followed = await someAccess(db, { validity_seconds: 7200 });
+    await startEntitlement(db, followed.entitlement.id, NOW - HOUR);
+    await endEntitlement(db, used, 'quota_used', NOW - 1);
+    await revokeEntitlement(db, revoked, 'test', NOW - 1);
+    await endEntitlement(db, followed.entitlement.id, 'expired', NOW + HOUR);
+    await startEntitlement(db, (await followed.grant()).id, NOW + 2 * HOUR);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    expect(await waiting()).toMatchObject([{ affected: 0 }]);
+    await approve(NOW + 3 * HOUR);
+    const states = [used, revoked, followed.entitlement.id].map((id) => getEntitlement(db, id));
+    expect((await Promise.all(states)).map((one) => one.state)).toEqual(['ended', 'revoked', 'ended']);
+  });
+
+  it.each([true, false])(
+    'gives what it took back from now on to a plan that ran out in it (ended by then: %s)',
+    async (ended) => {
+      const id = await guest(2, HOUR);
+      await boxOff();
+      await settleOutages(db, 10 * MINUTE);
+      const now = NOW + 2 * HOUR + MINUTE;
+      if (ended) await endDueEntitlements(db, now);
+      await approve(now);
+      expect(await getEntitlement(db, id)).toMatchObject({ state: 'active', ends_at: now + HOUR });
+    },
+  );
+
+  it('that is dismissed, or not decided, gives nothing; one that is done gives nothing more', async () => {
+    const id = await guest(24, HOUR);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    const [outage] = await waiting();
+    const extend = () => extendEntitlements(db, outage?.id ?? '', NOW + 3 * HOUR);
+    expect(await extend()).toBe(0);
+    await db.transaction().execute((tx) => decideOutage(tx, outage?.id ?? '', 'dismissed', 'x', NOW));
+    expect(await extend()).toBe(0);
+    expect(await endOf(id)).toBe(NOW + 23 * HOUR);
+    expect(await db.selectFrom('tasks').selectAll().execute()).toEqual([]);
+
+    await db
+      .updateTable('outages')
+      .set({ state: 'approved', done_at: NOW + 2 * HOUR })
+      .execute();
+    expect(await extend()).toBe(0);
+    expect(await endOf(id)).toBe(NOW + 23 * HOUR);
+  });
+
+  it('keeps the most that was the policy’s when it was decided', async () => {
+    const id = await guest(24, HOUR);
+    await updateOutageSettings(db, { maximum_seconds: 1800 }, NOW);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    const [outage] = await waiting();
+    await db.transaction().execute((tx) => decideOutage(tx, outage?.id ?? '', 'approved', 'x', NOW));
+    await updateOutageSettings(db, { maximum_seconds: 7200 }, NOW);
+    while ((await extendEntitlements(db, outage?.id ?? '', NOW + 3 * HOUR)) > 0);
+    expect(await endOf(id)).toBe(NOW + 23.5 * HOUR);
+    expect((await listOutages(db, {})).items).toMatchObject([{ extension_ms: 30 * MINUTE }]);
+  });
+
+  it('is given once by nodes that do it at the same moment', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++) ids.push(await guest(24, HOUR, false));
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    const [outage] = await waiting();
+    await db.transaction().execute((tx) => decideOutage(tx, outage?.id ?? '', 'approved', 'x', NOW));
+    const extend = () => extendEntitlements(db, outage?.id ?? '', NOW + 3 * HOUR);
+    await Promise.all([extend(), extend(), extend()]);
+    for (const id of ids) expect(await endOf(id)).toBe(NOW + 25 * HOUR);
+    expect((await listOutages(db, {})).items).toMatchObject([{ extended: 5 }]);
+  });
+
+  it.each<[string, [number, number][], number]>([
+    [
+      'one after the other',
+      [
+        [0, 1],
+        [2, 4],
+      ],
+      3,
+    ],
+    [
+      'a later one first',
+      [
+        [5, 6],
+        [1, 2],
+      ],
+      2,
+    ],
+    [
+      'one inside another, then one over both',
+      [
+        [0, 4],
+        [1, 2],
+        [0.5, 5],
+      ],
+      5,
+    ],
+    [
+      'one inside a longer one, with another behind',
+      [
+        [0, 4],
+        [5, 6],
+        [1, 2],
+      ],
+      5,
+    ],
+    [
+      'the parts first, then all of it',
+      [
+        [1, 2],
+        [3, 4],
+        [0, 5],
+      ],
+      5,
+    ],
+  ])('beside others counts each lost hour once: %s', async (_, spans, lost) => {
+    const id = await guest(24, HOUR);
+    for (const [from, to] of spans) {
+      await noteOutage(db, { kind: 'box', from_at: NOW + from * HOUR, to_at: NOW + to * HOUR }, NOW);
+      await settleOutages(db, 10 * MINUTE);
+      await approve(NOW + 7 * HOUR);
+    }
+    expect(await endOf(id)).toBe(NOW + (23 + lost) * HOUR);
+  });
+
+  it('of which all was given back already brings nothing to life, and is not listed', async () => {
+    const id = await guest(3, HOUR);
+    const now = NOW + 30 * HOUR;
+    await boxOff(NOW + HOUR);
+    await settleOutages(db, 10 * MINUTE);
+    await approve(NOW + HOUR);
+    expect(await endOf(id)).toBe(NOW + 3 * HOUR);
+    await endDueEntitlements(db, now);
+    await db.deleteFrom('tasks').execute();
+    await noteOutage(db, { kind: 'box', from_at: NOW + MINUTE, to_at: NOW + HOUR }, now);
+    await settleOutages(db, 10 * MINUTE);
+    await approve(now);
+    expect(await getEntitlement(db, id)).toMatchObject({ state: 'ended', ends_at: NOW + 3 * HOUR });
+    expect((await listExtensions(db, {}, { entitlement_id: id })).items).toHaveLength(1);
+    const kinds = await db.selectFrom('tasks').select('kind').execute();
+    expect(kinds).toEqual([{ kind: 'extend_entitlements' }]);
   });
 
   it('is extended by itself where the policy says so, with one audit entry, and noted not at all where it is off', async () => {
