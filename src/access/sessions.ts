@@ -131,6 +131,26 @@ export async function openSessions(db: Db, credentialId: string): Promise<Sessio
   return openOfCredential(db, [credentialId]);
 }
 
+/** The newest session of each device of a credential, among the newest of its subscriber. */
+export async function lastSessions(
+  db: Db,
+  credential: { id: string; subscriber_id: string },
+): Promise<Session[]> {
+  const newest = await db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('subscriber_id', '=', credential.subscriber_id)
+    .orderBy('id', 'desc')
+    .limit(20)
+    .execute();
+  const last = new Map<string, Session>();
+  for (const session of newest) {
+    const key = session.mac ?? session.id;
+    if (session.credential_id === credential.id && !last.has(key)) last.set(key, session);
+  }
+  return [...last.values()];
+}
+
 /**
  * The credentials with an open session outside the hours of its plan, which the router should have ended a while ago.
  * A session that was told to end since then is left out.

@@ -21,7 +21,7 @@ import {
 } from '../db/tasks.ts';
 import { errorText } from '../errors.ts';
 import { createTurns } from '../lib/turns.ts';
-import { activateOrder } from '../network/activate.ts';
+import { activateOrder, logInAgain } from '../network/activate.ts';
 import { endSession, enforceCredential } from '../network/enforce.ts';
 import { confirmClaim } from './confirm-claim.ts';
 import { confirmEvidence } from './confirm-evidence.ts';
@@ -57,7 +57,8 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
   confirm_claim: (ctx, { claim_id }) => confirmClaim(ctx, claim_id),
   async enforce(ctx, { credential_id, reason }) {
     const { outcome, complete } = await enforceCredential(ctx.enforcement, credential_id, reason);
-    return { outcome, retry: !complete };
+    const again = await logInAgain(ctx.enforcement, credential_id, reason);
+    return { outcome: again ? `${outcome} ${again}` : outcome, retry: !complete };
   },
   async disconnect_session(ctx, { session_id, reason }) {
     const { outcome, complete } = await endSession(ctx.enforcement, session_id, reason);

@@ -1,6 +1,8 @@
-// Brings a guest online who has just paid, where the router can be asked to.
+// Brings a guest online who has a plan to use, where the router can be asked to.
+import { authorize } from '../access/authorize.ts';
 import { getCredential } from '../access/credentials.ts';
-import { openSessions } from '../access/sessions.ts';
+import { currentAccess } from '../access/entitlements.ts';
+import { lastSessions, openSessions } from '../access/sessions.ts';
 import type { Row } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import { hotspotHostByMac, hotspotLogin } from '../protocols/routeros/device.ts';
@@ -17,16 +19,33 @@ export type PaidOrder = Pick<Row<'orders'>, 'credential_id' | 'router_id' | 'mac
  */
 export async function activateOrder(context: EnforceContext, order: PaidOrder): Promise<Enforced> {
   if (!order.credential_id) return { outcome: 'There is nothing to activate.', complete: true };
-  const { db, vault } = context;
-  const live = await openSessions(db, order.credential_id);
+  const live = await openSessions(context.db, order.credential_id);
   if (live.length > 0) return enforceCredential(context, order.credential_id, 'extended');
-  const router = order.router_id ? await findRouter(db, order.router_id) : undefined;
+  if (!order.router_id || !order.mac) return { outcome: PORTAL_LOGS_IN, complete: true };
+  const outcome = await logIn(context, order.credential_id, { router_id: order.router_id, mac: order.mac });
+  return { outcome, complete: true };
+}
+
+const PORTAL_LOGS_IN = 'The portal page logs the guest in.';
+
+/** Where a device waits on a hotspot. */
+interface Waiting {
+  router_id: string;
+  mac: string;
+}
+
+/** Logs a device in through its router's API, as far as that can be done; returns what came of it. */
+async function logIn(
+  { db, vault }: EnforceContext,
+  credentialId: string,
+  { router_id, mac }: Waiting,
+): Promise<string> {
+  const router = await findRouter(db, router_id);
   const api = router && apiOf(router, vault);
-  if (!api || !order.mac) return { outcome: 'The portal page logs the guest in.', complete: true };
-  const mac = order.mac;
-  const credential = await getCredential(db, order.credential_id);
+  if (!api) return PORTAL_LOGS_IN;
+  const credential = await getCredential(db, credentialId);
   try {
-    const outcome = await withRouter(api, async (client) => {
+    return await withRouter(api, async (client) => {
       const host = await hotspotHostByMac(client, mac);
       if (!host) return 'The device is not on the hotspot now.';
       if (host.authorized) return 'The device is online already.';
@@ -38,11 +57,43 @@ export async function activateOrder(context: EnforceContext, order: PaidOrder): 
       });
       return 'Logged in through the router’s API.';
     });
-    return { outcome, complete: true };
   } catch (error) {
-    return {
-      outcome: `The portal page logs the guest in; the API said: ${errorText(error)}`,
-      complete: true,
-    };
+    return `The portal page logs the guest in; the API said: ${errorText(error)}`;
   }
+}
+
+/** The reasons of entitlements that end by themselves. */
+const ENDED = ['expired', 'quota_used', 'online_time_used'];
+/** RFC 2866 §5.10, as RouterOS uses them: Session-Timeout, and NAS-Request for a limit of octets (routeros.md §1.5). */
+const AT_A_LIMIT = [5, 10];
+const JUST_NOW_MS = 60_000;
+
+/**
+ * A router that keeps a plan's limit itself has ended the session, and forgotten the device's cookie with it (routeros.md §2.2),
+ * when we hear of it. Where another plan of the guest goes on by itself, their devices are logged in again.
+ * Undefined where there is nothing to do.
+ */
+export async function logInAgain(
+  context: EnforceContext,
+  credentialId: string,
+  reason: string,
+): Promise<string | undefined> {
+  if (!ENDED.includes(reason)) return undefined;
+  const { db, clock } = context;
+  const now = clock.now();
+  const credential = await getCredential(db, credentialId);
+  const ended = (await lastSessions(db, credential)).filter(
+    ({ state, terminate_cause, stopped_at }) =>
+      state === 'closed' &&
+      AT_A_LIMIT.includes(terminate_cause ?? 0) &&
+      (stopped_at ?? 0) > now - JUST_NOW_MS,
+  );
+  const done: string[] = [];
+  for (const { router_id, mac } of ended) {
+    if (!mac) continue;
+    const access = await currentAccess(db, credential.username, mac, now, context.clockTrusted());
+    if (!access || !authorize(access, now, context.clockTrusted(), router_id).accept) continue;
+    done.push(await logIn(context, credentialId, { router_id, mac }));
+  }
+  return done.length > 0 ? done.join(' ') : undefined;
 }

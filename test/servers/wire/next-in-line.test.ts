@@ -67,3 +67,48 @@ describe('a plan for fewer devices that takes over', () => {
     expect(macsAt(router)).toEqual([...stay]);
   });
 });
+
+describe('a plan whose limit the router keeps', () => {
+  const LIMITS: [string, Partial<PlanInput>, (router: TestRouter) => void][] = [
+    ['data', { quota_octets: 1_000_000 }, (router) => router.addTraffic(macOf(1), 100_000, 900_001)],
+    ['online time', { online_seconds: 600 }, () => {}],
+  ];
+
+  it.each(LIMITS)('(%s) is followed by the next one without a new login', async (_, terms, use) => {
+    const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
+    const { code, buys } = await guest({ validity_seconds: 86_400, ...terms });
+    await signIn(router, code, macOf(1));
+    const next = await buys({ validity_seconds: 86_400 });
+    use(router);
+    wire.ahead.ms += 600_000;
+    router.tick();
+    await until(async () => (await entitlement(next)).state === 'active');
+    await until(() => macsAt(router).includes(macOf(1)));
+    await router.idle();
+    await until(async () => {
+      const [first, second] = await wire.sessions();
+      return first?.state === 'closed' && second?.state === 'open' && second.entitlement_id === next;
+    });
+  });
+
+  it('is followed by nothing where the guest left by themselves, or has no other plan', async () => {
+    const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
+    const one = await guest({ validity_seconds: 86_400, quota_octets: 1_000_000 });
+    const other = await guest({ validity_seconds: 86_400, quota_octets: 1_000_000 });
+    await signIn(router, one.code, macOf(1));
+    await signIn(router, other.code, macOf(2));
+    const next = await one.buys({ validity_seconds: 86_400 });
+    for (const mac of [macOf(1), macOf(2)]) router.addTraffic(mac, 100_000, 900_001);
+    router.logout(macOf(1));
+    router.tick();
+    await router.idle();
+    await until(async () => {
+      const tasks = await wire.db.selectFrom('tasks').selectAll().where('kind', '=', 'enforce').execute();
+      return (
+        tasks.filter((task) => task.payload.includes('quota_used') && task.state === 'done').length === 2
+      );
+    });
+    expect(router.sessions()).toEqual([]);
+    expect((await entitlement(next)).state).toBe('waiting');
+  });
+});
