@@ -164,21 +164,22 @@ describe('a guest who may go on', () => {
       entitlement_id: next.id,
       disconnect_state: null,
     });
-    await recordAccounting(
-      db,
-      [
-        {
-          ...report({ username: credential.username, router_id: radius.router.id, mac: MAC }),
-          kind: 'interim',
-          reference: { credential_id: credential.id, entitlement_id: entitlement.id, accept_id: 'a' },
-          upload_octets: 500,
-          session_seconds: 3700,
-        },
-      ],
-      NOW,
-    );
-    expect(await getEntitlement(db, next.id)).toMatchObject({ used_upload_octets: 500 });
-    expect(await getEntitlement(db, entitlement.id)).toMatchObject({ used_upload_octets: 0 });
+    for (const [seconds, upload_octets] of [
+      [3600, 400],
+      [3700, 500],
+    ] as const) {
+      const at = NOW + seconds * 1000;
+      const told = {
+        ...report({ username: credential.username, router_id: radius.router.id, mac: MAC, at }),
+        kind: 'interim' as const,
+        reference: { credential_id: credential.id, entitlement_id: entitlement.id, accept_id: 'a' },
+        upload_octets,
+        session_seconds: seconds,
+      };
+      await recordAccounting(db, [told], at);
+    }
+    expect(await getEntitlement(db, next.id)).toMatchObject({ used_upload_octets: 100 });
+    expect(await getEntitlement(db, entitlement.id)).toMatchObject({ used_upload_octets: 400 });
   });
 
   it('is left alone while the clock is behind', async () => {
