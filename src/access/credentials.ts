@@ -7,7 +7,7 @@ import type { Db, Row } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
 import { statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
-import { randomCode } from '../lib/codes.ts';
+import { randomCode, spellingsOf } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
 import type { Vault } from '../lib/secrets.ts';
 
@@ -107,6 +107,6 @@ export async function listCredentials(
 ): Promise<Page<Credential>> {
   let query = db.selectFrom('credentials').selectAll();
   if (filter.subscriber_id) query = query.where('subscriber_id', '=', filter.subscriber_id);
-  if (filter.username) query = query.where('username', '=', filter.username);
+  if (filter.username) query = query.where('username', 'in', spellingsOf(filter.username));
   return readPage(query, 'credentials.id', page);
 }

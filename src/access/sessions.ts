@@ -6,6 +6,7 @@ import type { Db, Row } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
+import { spellingsOf } from '../lib/codes.ts';
 import { idAt } from '../lib/ids.ts';
 import { closedAt } from './hours.ts';
 
@@ -268,13 +269,16 @@ export interface SessionFilter {
   mac?: string | undefined;
 }
 
-/** Whose sessions a user name stands for, however it was typed. */
-async function ownerOf(db: Db, username: string): Promise<{ id: string; subscriber_id: string } | undefined> {
-  return db
+/** Whose sessions a user name stands for: the credential of that very name, else one that may have been meant. */
+async function ownerOf(db: Db, typed: string): Promise<{ id: string; subscriber_id: string } | undefined> {
+  const spellings = spellingsOf(typed);
+  const found = await db
     .selectFrom('credentials')
-    .select(['id', 'subscriber_id'])
-    .where('username', '=', username)
-    .executeTakeFirst();
+    .select(['id', 'subscriber_id', 'username'])
+    .where('username', 'in', spellings)
+    .execute();
+  const rank = (one: { username: string }) => spellings.indexOf(one.username);
+  return found.sort((a, b) => rank(a) - rank(b))[0];
 }
 
 export async function listSessions(

@@ -3,7 +3,7 @@ import { type Credential, credentialForDevice } from '../access/credentials.ts';
 import { kindFor, listPlansOnSale, type Plan } from '../access/plans.ts';
 import { createSubscriber, findSubscriberByHash, subscriberForMsisdn } from '../access/subscribers.ts';
 import type { Db } from '../db/schema.ts';
-import { normalizeCode } from '../lib/codes.ts';
+import { normalizeCode, spellingsOf } from '../lib/codes.ts';
 import { formatMoney } from '../lib/money.ts';
 import { normalizeMsisdn } from '../lib/msisdn.ts';
 import type { Vault } from '../lib/secrets.ts';
@@ -66,12 +66,10 @@ async function credentialOf(tx: Db, vault: Vault, subscriberId: string, now: num
 
 /** The credential that an account names: a PPPoE account, a redeemed voucher, a hotspot login; as typed or in one case. */
 async function findAccount(tx: Db, reference: string): Promise<Credential | undefined> {
-  const typed = reference.trim();
-  const spellings = [...new Set([typed, typed.toLowerCase(), typed.toUpperCase(), normalizeCode(typed)])];
   const found = await tx
     .selectFrom('credentials')
     .selectAll()
-    .where('username', 'in', spellings)
+    .where('username', 'in', spellingsOf(reference))
     .where('state', '=', 'active')
     .limit(2)
     .execute();

@@ -16,6 +16,12 @@ export function normalizeCode(typed: string): string {
   return typed.toUpperCase().replace(/[\s.\-_–—]/g, '');
 }
 
+/** The user names that a person may have meant: as typed, in one case, and as a code is stored; the likeliest first. */
+export function spellingsOf(typed: string): string[] {
+  const name = typed.trim();
+  return [...new Set([name, name.toLowerCase(), name.toUpperCase(), normalizeCode(name)])];
+}
+
 /** `ABCD2345` as `ABCD-2345`, for reading. */
 export function groupCode(code: string): string {
   return code.replace(/(.{4})(?=.)/g, '$1-');

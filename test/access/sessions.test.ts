@@ -1,6 +1,7 @@
 // Sessions: what routers tell, in any order and as often as they like, is counted once.
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
+import { createCredential } from '../../src/access/credentials.ts';
 import {
   endEntitlement,
   findAccess,
@@ -17,7 +18,7 @@ import {
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { NOW, report, someAccess } from './fixtures.ts';
+import { NOW, report, someAccess, vault } from './fixtures.ts';
 
 const GIB = 1024 ** 3;
 const MINUTE = 60_000;
@@ -65,18 +66,63 @@ async function all(db: Db): Promise<Session[]> {
 }
 
 onEveryStore('a session', (store) => {
-  it('is found by the user name of its credential, however it was typed; a stranger’s by its own', async () => {
-    const access = await someAccess(store());
-    const other = await someAccess(store());
-    await recordAccounting(store(), [messages(other).start(0, 0, 0)], NOW);
-    const { start } = messages(access, { username: access.credential.username.toUpperCase() });
-    await recordAccounting(store(), [start(0, 0, 0)], NOW);
-    await recordAccounting(store(), [report({ username: 'stranger', acct_session_id: 'x' })], NOW);
+  it('is found by the user name of its credential alone, however it was typed; a stranger’s by its own', async () => {
+    const add = async (access: Access, username: string) => {
+      const input = { subscriber_id: access.subscriber.id, username, password: 'secret', device_mac: null };
+      return createCredential(store(), vault, { ...input, kind: 'hotspot' }, NOW);
+    };
+    const told = async (username: string) => {
+      const [session] = await recordAccounting(
+        store(),
+        [report({ username, acct_session_id: username })],
+        NOW,
+      );
+      return session?.id;
+    };
     const found = async (username: string) =>
-      (await listSessions(store(), { limit: 9 }, { username })).items.map((session) => session.credential_id);
-    expect(await found(access.credential.username)).toEqual([access.credential.id]);
-    expect(await found('stranger')).toEqual([null]);
+      (await listSessions(store(), { limit: 9 }, { username })).items.map((session) => session.id);
+    const access = await someAccess(store());
+    const code = await add(access, 'E8KPMWRPX');
+    const home = await add(access, 'shop-1');
+    const [ofCode, ofHome] = [await told(code.username), await told(home.username)];
+    for (const typed of ['E8KPMWRPX', 'e8kpmwrpx', 'E8KP-MWRP-X', ' e8kp mwrpx ']) {
+      expect([typed, await found(typed)]).toEqual([typed, [ofCode]]);
+    }
+    for (const typed of ['shop-1', 'SHOP-1', 'Shop-1']) {
+      expect([typed, await found(typed)]).toEqual([typed, [ofHome]]);
+    }
+    // What is written exactly so comes before what may have been meant.
+    const exact = await told((await add(await someAccess(store()), 'e8kpmwrpx')).username);
+    expect(await found('e8kpmwrpx')).toEqual([exact]);
+    expect(await found('E8KPMWRPX')).toEqual([ofCode]);
+
+    const stranger = await told('stranger');
+    expect(await found('stranger')).toEqual([stranger]);
     expect(await found('nobody')).toEqual([]);
+  });
+
+  it('is found by several of its marks at once', async () => {
+    const access = await someAccess(store(), { max_devices: 9 });
+    const told = [
+      messages(access, { acct_session_id: 's1' }).start(0, 0, 0),
+      messages(access, { acct_session_id: 's2', mac: 'AA:BB:CC:00:00:02' }).start(0, 0, 0),
+      messages(access, { acct_session_id: 's3', router_id: 'router-2' }).start(0, 0, 0),
+      messages(access, { acct_session_id: 's4', mac: 'AA:BB:CC:00:00:02' }).stop(5, 0, 0),
+    ];
+    await recordAccounting(store(), told, NOW);
+    const found = async (filter: Parameters<typeof listSessions>[2]) =>
+      (await listSessions(store(), { limit: 9 }, filter)).items
+        .map((session) => session.acct_session_id)
+        .sort();
+    const { username } = access.credential;
+    const mac = 'AA:BB:CC:00:00:02';
+    expect(await found({ username, state: 'open' })).toEqual(['s1', 's2', 's3']);
+    expect(await found({ username, state: 'closed' })).toEqual(['s4']);
+    expect(await found({ username, mac })).toEqual(['s2', 's4']);
+    expect(await found({ mac, state: 'open' })).toEqual(['s2']);
+    expect(await found({ username, router_id: 'router-2' })).toEqual(['s3']);
+    expect(await found({ router_id: 'router-1', state: 'closed' })).toEqual(['s4']);
+    expect(await found({ subscriber_id: access.subscriber.id, mac, state: 'closed' })).toEqual(['s4']);
   });
 
   it('is named by the time of its Accept first, where our reference says it', async () => {

@@ -1,6 +1,6 @@
 // The small pure things that everything stands on: numbers, codes, money, days, addresses, ids, secrets.
 import { describe, expect, it } from 'vitest';
-import { CODE_ALPHABET, groupCode, normalizeCode, randomCode } from '../../src/lib/codes.ts';
+import { CODE_ALPHABET, groupCode, normalizeCode, randomCode, spellingsOf } from '../../src/lib/codes.ts';
 import { DAY_MS, dayOf, startOfDay } from '../../src/lib/days.ts';
 import { idAt, isId, newId } from '../../src/lib/ids.ts';
 import { normalizeMac } from '../../src/lib/mac.ts';
@@ -88,6 +88,11 @@ describe('a code', () => {
 
   it.each(['abcd-2345', 'ABCD 2345', ' a b.c_d–2345\n', 'ABCD—2345'])('typed as %j is ABCD2345', (typed) => {
     expect(normalizeCode(typed)).toBe('ABCD2345');
+  });
+
+  it('typed as a user name may be any of its spellings, what was typed first', () => {
+    expect(spellingsOf(' Ab-2 ')).toEqual(['Ab-2', 'ab-2', 'AB-2', 'AB2']);
+    expect(spellingsOf('guest')).toEqual(['guest', 'GUEST']);
   });
 
   it('is shown in groups of four', () => {

@@ -276,6 +276,9 @@ describe('lists', () => {
     expect(await count('/payments?state=unmatched')).toBe(0);
     expect(await count('/subscribers?q=0712345678')).toBe(1);
     expect(await count('/credentials?q=nobody')).toBe(0);
+    const [known] = (await ok('GET', '/credentials')).json.items;
+    const dictated = known.username.toLowerCase().replace(/^..../, '$&-');
+    expect((await ok('GET', `/credentials?q=${dictated}`)).json.items).toMatchObject([{ id: known.id }]);
   });
 });
 

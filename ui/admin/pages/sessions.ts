@@ -110,6 +110,14 @@ export function Sessions() {
     <${Listing} list=${list} label="Sessions" icon="sessions"
       filtered=${q !== '' || router !== '' || state === 'closed'}
         onClear=${() => setQuery({ q: undefined, state: undefined, router_id: undefined })}
+      wider=${
+        q !== '' && state !== 'all'
+          ? {
+              label: `Search ${state === 'open' ? 'closed' : 'open'} ones too`,
+              onPick: () => setQuery({ state: 'all' }),
+            }
+          : undefined
+      }
       id=${(session: Session) => session.id} href=${(session: Session) => `/sessions/${session.id}`}
       columns=${SESSION_COLUMNS}
       emptyTitle="Nobody is online."

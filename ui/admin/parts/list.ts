@@ -120,6 +120,8 @@ interface ListingProps<T> extends Omit<TableProps<T>, 'rows'> {
   /** A search or filter is on, so nothing found is not the same as nothing there. */
   filtered: boolean;
   onClear?: () => void;
+  /** What the same search may find where it looks further. */
+  wider?: { label: string; onPick: () => void } | undefined;
 }
 
 /** A list in whatever state it is: loading, failed, empty, nothing found, or rows with "Load more". */
@@ -131,6 +133,7 @@ export function Listing<T>(props: ListingProps<T>) {
     if (list.loading) return html`<div class="card"><${Loading} /></div>`;
     if (props.filtered) {
       return html`<div class="card"><${Empty} icon="search" title="Nothing matches.">
+        ${props.wider && html`<${Button} onClick=${props.wider.onPick}>${props.wider.label}<//>`}
         ${props.onClear && html`<${Button} onClick=${props.onClear}>Clear search and filters<//>`}
       <//></div>`;
     }
