@@ -2,11 +2,11 @@
 import { authorize } from '../access/authorize.ts';
 import { getCredential } from '../access/credentials.ts';
 import { currentAccess } from '../access/entitlements.ts';
-import { lastSessions, openSessions } from '../access/sessions.ts';
+import { lastSessions, openSessions, type Session } from '../access/sessions.ts';
 import type { Row } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import { hotspotHostByMac, hotspotLogin } from '../protocols/routeros/device.ts';
-import { type EnforceContext, type Enforced, enforceCredential } from './enforce.ts';
+import { type EnforceContext, type Enforced, enforceCredential, NEXT_ENTITLEMENT } from './enforce.ts';
 import { apiOf, withRouter } from './router-api.ts';
 import { findRouter } from './routers.ts';
 
@@ -68,10 +68,23 @@ const ENDED = ['expired', 'quota_used', 'online_time_used'];
 const AT_A_LIMIT = [5, 10];
 const JUST_NOW_MS = 60_000;
 
+/** Whether a session has just ended because its plan did, and not because anybody wanted it to. */
+function endedWithItsPlan(session: Session, now: number): boolean {
+  const { state, terminate_cause, stopped_at, disconnect_state, disconnect_detail, disconnect_at } = session;
+  if (state === 'closed' && AT_A_LIMIT.includes(terminate_cause ?? 0))
+    return (stopped_at ?? 0) > now - JUST_NOW_MS;
+  const goneOver = disconnect_state === 'ack' || disconnect_state === 'api';
+  return (
+    goneOver &&
+    disconnect_detail?.startsWith(NEXT_ENTITLEMENT) === true &&
+    (disconnect_at ?? 0) > now - JUST_NOW_MS
+  );
+}
+
 /**
  * A router that keeps a plan's limit itself has ended the session, and forgotten the device's cookie with it (routeros.md §2.2),
- * when we hear of it. Where another plan of the guest goes on by itself, their devices are logged in again.
- * Undefined where there is nothing to do.
+ * when we hear of it; and the next plan may need a session of its own. Where another plan of the guest goes on by itself,
+ * their devices are logged in again. Undefined where there is nothing to do.
  */
 export async function logInAgain(
   context: EnforceContext,
@@ -82,12 +95,7 @@ export async function logInAgain(
   const { db, clock } = context;
   const now = clock.now();
   const credential = await getCredential(db, credentialId);
-  const ended = (await lastSessions(db, credential)).filter(
-    ({ state, terminate_cause, stopped_at }) =>
-      state === 'closed' &&
-      AT_A_LIMIT.includes(terminate_cause ?? 0) &&
-      (stopped_at ?? 0) > now - JUST_NOW_MS,
-  );
+  const ended = (await lastSessions(db, credential)).filter((session) => endedWithItsPlan(session, now));
   const done: string[] = [];
   for (const { router_id, mac } of ended) {
     if (!mac) continue;

@@ -318,6 +318,9 @@ const SLOWER = ['fair_use', 'plan_lowered'];
 /** Changes that a router is asked for again: nobody whose end was moved is to be sent away at the old one. */
 const LONGER = ['extended', 'clock_corrected'];
 
+/** Why a session ends whose guest goes on under a plan that needs a new one. */
+export const NEXT_ENTITLEMENT = 'next_entitlement';
+
 async function enforceSession(
   context: EnforceContext,
   credential: Credential,
@@ -342,7 +345,7 @@ async function enforceSession(
   const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
   const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
   if (before && access.entitlement && needsNewSession(before, access.entitlement)) {
-    return endedOrGone(context, await disconnectSession(context, session, 'next_entitlement'));
+    return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
   }
   if (access.entitlement?.state === 'waiting' && trusted) {
     await startEntitlement(db, decision.entitlement_id, now);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
 import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import { replaceOldestDevices, takePlace } from '../../src/access/places.ts';
+import { keepPlaces, replaceOldestDevices, takePlace } from '../../src/access/places.ts';
 import {
   closeSessionsBeforeBoot,
   closeSilentSessions,
@@ -95,6 +95,22 @@ onEveryStore('at the same moment', (store) => {
       expect(await tasks('disconnect_session')).toHaveLength(2 * (round + 1));
       await store().updateTable('sessions').set({ state: 'closed', stopped_at: NOW }).execute();
     }
+  });
+
+  it('a plan for fewer devices takes over at both: as many go as are too many, none without an address', async () => {
+    const access = await someAccess(store(), { max_devices: 9 });
+    for (const n of [1, 2, 3, 4]) {
+      await recordAccounting(store(), [from(access, macOf(n), { at: NOW + n })], NOW);
+    }
+    for (const acct_session_id of ['x', 'y']) {
+      await recordAccounting(store(), [from(access, '', { mac: null, acct_session_id })], NOW);
+    }
+    await store().updateTable('entitlements').set({ max_devices: 2 }).execute();
+    const { id } = access.credential;
+    await Promise.all([10, 11, 12].map((later) => keepPlaces(store(), id, NOW + later)));
+    const gone = (await openSessions(store(), id)).filter(({ gave_way_at }) => gave_way_at !== null);
+    expect(gone.map(({ mac }) => mac).sort()).toEqual([macOf(3), macOf(4)]);
+    expect(await tasks('disconnect_session')).toHaveLength(2);
   });
 
   it('reports of the same sessions, in opposite orders, are all counted once', async () => {

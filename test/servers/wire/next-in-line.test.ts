@@ -91,6 +91,20 @@ describe('a plan whose limit the router keeps', () => {
     });
   });
 
+  it('is followed without one also where the next plan needs another address', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const { code, buys } = await guest({});
+    await signIn(router, code, macOf(1));
+    const next = await buys({ address_pool: 'fast', address_list: 'fast' });
+    wire.ahead.ms += 3600_000;
+    await until(async () => {
+      const [first, second] = await wire.sessions();
+      return first?.state === 'closed' && second?.state === 'open' && second.entitlement_id === next;
+    });
+    expect(await entitlement(next)).toMatchObject({ state: 'active' });
+    expect((await wire.sessions())[0]).toMatchObject({ disconnect_state: 'ack', terminate_cause: 6 });
+  });
+
   it('is followed by nothing where the guest left by themselves, or has no other plan', async () => {
     const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
     const one = await guest({ validity_seconds: 86_400, quota_octets: 1_000_000 });
