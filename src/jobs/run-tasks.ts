@@ -57,7 +57,7 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
   confirm_claim: (ctx, { claim_id }) => confirmClaim(ctx, claim_id),
   async enforce(ctx, { credential_id, reason }) {
     const { outcome, complete } = await enforceCredential(ctx.enforcement, credential_id, reason);
-    const again = await logInAgain(ctx.enforcement, credential_id, reason);
+    const again = await logInAgain(ctx.enforcement, credential_id);
     return { outcome: again ? `${outcome} ${again}` : outcome, retry: !complete };
   },
   async disconnect_session(ctx, { session_id, reason }) {

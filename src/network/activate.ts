@@ -2,7 +2,7 @@
 import { authorize } from '../access/authorize.ts';
 import { getCredential } from '../access/credentials.ts';
 import { currentAccess } from '../access/entitlements.ts';
-import { lastSessions, openSessions, type Session } from '../access/sessions.ts';
+import { isSignedOut, lastSessions, openSessions, type Session } from '../access/sessions.ts';
 import type { Row } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import { hotspotHostByMac, hotspotLogin } from '../protocols/routeros/device.ts';
@@ -62,23 +62,16 @@ async function logIn(
   }
 }
 
-/** The reasons of entitlements that end by themselves. */
-const ENDED = ['expired', 'quota_used', 'online_time_used'];
 /** RFC 2866 §5.10, as RouterOS uses them: Session-Timeout, and NAS-Request for a limit of octets (routeros.md §1.5). */
 const AT_A_LIMIT = [5, 10];
 const JUST_NOW_MS = 60_000;
 
 /** Whether a session has just ended because its plan did, and not because anybody wanted it to. */
 function endedWithItsPlan(session: Session, now: number): boolean {
-  const { state, terminate_cause, stopped_at, disconnect_state, disconnect_detail, disconnect_at } = session;
+  const { state, terminate_cause, stopped_at, disconnect_detail, disconnect_at } = session;
   if (state === 'closed' && AT_A_LIMIT.includes(terminate_cause ?? 0))
     return (stopped_at ?? 0) > now - JUST_NOW_MS;
-  const goneOver = disconnect_state === 'ack' || disconnect_state === 'api';
-  return (
-    goneOver &&
-    disconnect_detail?.startsWith(NEXT_ENTITLEMENT) === true &&
-    (disconnect_at ?? 0) > now - JUST_NOW_MS
-  );
+  return disconnect_detail?.startsWith(NEXT_ENTITLEMENT) === true && (disconnect_at ?? 0) > now - JUST_NOW_MS;
 }
 
 /**
@@ -86,21 +79,20 @@ function endedWithItsPlan(session: Session, now: number): boolean {
  * when we hear of it; and the next plan may need a session of its own. Where another plan of the guest goes on by itself,
  * their devices are logged in again. Undefined where there is nothing to do.
  */
-export async function logInAgain(
-  context: EnforceContext,
-  credentialId: string,
-  reason: string,
-): Promise<string | undefined> {
-  if (!ENDED.includes(reason)) return undefined;
+export async function logInAgain(context: EnforceContext, credentialId: string): Promise<string | undefined> {
   const { db, clock } = context;
   const now = clock.now();
   const credential = await getCredential(db, credentialId);
-  const ended = (await lastSessions(db, credential)).filter((session) => endedWithItsPlan(session, now));
+  const ended = (await lastSessions(db, credential)).filter(
+    (session) => !isSignedOut(session) && endedWithItsPlan(session, now),
+  );
   const done: string[] = [];
   for (const { router_id, mac } of ended) {
     if (!mac) continue;
     const access = await currentAccess(db, credential.username, mac, now, context.clockTrusted());
-    if (!access || !authorize(access, now, context.clockTrusted(), router_id).accept) continue;
+    const decision = access && authorize(access, now, context.clockTrusted(), router_id);
+    // Nobody stands behind it: no other device is pushed out.
+    if (!decision?.accept || decision.devices_beside !== undefined) continue;
     done.push(await logIn(context, credentialId, { router_id, mac }));
   }
   return done.length > 0 ? done.join(' ') : undefined;

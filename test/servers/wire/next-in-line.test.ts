@@ -1,6 +1,7 @@
 // One plan after the other on live sessions: what the next one changes, without a new login.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PlanInput } from '../../../src/access/plans.ts';
+import { logInAgain } from '../../../src/network/activate.ts';
 import { somePlan, someVouchers } from '../../access/fixtures.ts';
 import { startWire, until, type Wire } from './fixtures.ts';
 
@@ -12,7 +13,18 @@ let wire: Wire;
 beforeEach(async () => {
   wire = await startWire();
 });
-afterEach(() => wire.close());
+const tasksLeft = () =>
+  wire.db
+    .selectFrom('tasks')
+    .select('id')
+    .where('kind', 'in', ['enforce', 'disconnect_session'])
+    .where('state', '=', 'ready')
+    .executeTakeFirst();
+afterEach(async () => {
+  // Nobody is to be asked any more when the routers are switched off.
+  await until(async () => !(await tasksLeft()));
+  await wire.close();
+});
 
 const macsAt = (router: TestRouter) =>
   router
@@ -103,6 +115,29 @@ describe('a plan whose limit the router keeps', () => {
     });
     expect(await entitlement(next)).toMatchObject({ state: 'active' });
     expect((await wire.sessions())[0]).toMatchObject({ disconnect_state: 'ack', terminate_cause: 6 });
+  });
+
+  it('has nobody pushed out who took the place meanwhile', async () => {
+    const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
+    const next = { validity_seconds: 86_400, device_policy: 'replace_oldest' as const };
+    const { code, buys } = await guest({ ...next, quota_octets: 1_000_000 });
+    await signIn(router, code, macOf(1));
+    const id = await buys(next);
+    // The way to the tasks is long: nobody looks before the other device is there.
+    await wire.db.updateTable('tasks').set({ state: 'done' }).execute();
+    router.addTraffic(macOf(1), 0, 1_000_001);
+    router.tick();
+    await router.idle();
+    const credential = await wire.db
+      .selectFrom('credentials')
+      .select('id')
+      .where('username', '=', code)
+      .executeTakeFirstOrThrow();
+    await wire.db.updateTable('tasks').set({ state: 'done' }).execute();
+    await signIn(router, code, macOf(2));
+    expect(await logInAgain(wire.jobs.enforcement, credential.id)).toBeUndefined();
+    expect(macsAt(router)).toContain(macOf(2));
+    expect((await entitlement(id)).state).toBe('active');
   });
 
   it('is followed by nothing where the guest left by themselves, or has no other plan', async () => {
