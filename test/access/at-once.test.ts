@@ -247,6 +247,16 @@ onEveryStore('at the same moment', (store) => {
     await endHours(jobAt(NOW + HOUR - 1));
     expect(await tasks('enforce')).toEqual([]);
     expect(await credentialsOutsideHours(store(), NOW + HOUR + MINUTE, 0)).toEqual([access.credential.id]);
+    const outside = (graceMs: number) => credentialsOutsideHours(store(), NOW + HOUR + MINUTE, graceMs);
+    expect(await outside(MINUTE)).toHaveLength(1);
+    expect(await outside(MINUTE + 1)).toEqual([]);
+    // What was told to end since the hours did is on its way; what was told before that is not.
+    const disconnectedAt = (at: number) =>
+      store().updateTable('sessions').set({ disconnect_at: at }).execute();
+    await disconnectedAt(NOW + HOUR);
+    expect(await outside(0)).toEqual([]);
+    await disconnectedAt(NOW + HOUR - 1);
+    expect(await outside(0)).toHaveLength(1);
     await endHours(jobAt(NOW + HOUR + MINUTE));
     expect(await tasks('enforce')).toEqual([
       { credential_id: access.credential.id, reason: 'outside_hours' },

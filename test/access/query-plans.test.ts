@@ -248,6 +248,14 @@ it('writes no state for an interim report: two indexes hold it, and the same val
 
 it('finds a stranger’s sessions by name, and the open ones of a credential, in indexes of these alone', async () => {
   const last = async (work: () => Promise<unknown>) => (await plansOf(work)).at(-1)?.plan.join('\n');
+  // What one subscriber or device has is read from it alone, whatever else is asked.
+  const { username } = access.credential;
+  for (const more of [{ state: 'closed' as const, router_id: 'r' }, { state: 'open' as const }]) {
+    const one = await last(() => listSessions(db, page, { username, ...more }));
+    expect(one).toMatch(/SEARCH x USING INDEX \w+ \(subscriber_id=/);
+    const device = await last(() => listSessions(db, page, { mac: 'm', ...more }));
+    expect(device).toMatch(/SEARCH x USING INDEX \w+ \(mac=/);
+  }
   const stranger = await last(() => listSessions(db, page, { username: 'u' }));
   expect(stranger).toMatch(/SEARCH x USING INDEX sessions_stranger \(username=/);
   expect(await last(() => openSessions(db, 'c'))).toMatch(/sessions_open \(credential_id=/);

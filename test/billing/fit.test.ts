@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { addSubscriber } from '../../src/access/subscribers.ts';
 import { payWithEarlyMoney } from '../../src/billing/early-money.ts';
 import { keepEvidence } from '../../src/billing/evidence.ts';
+import { leaveToPerson } from '../../src/billing/fit.ts';
 import { proveLedger } from '../../src/billing/ledger-proof.ts';
 import { getOrder } from '../../src/billing/orders.ts';
 import { type Attachment, attachPayment } from '../../src/billing/resolve.ts';
@@ -42,7 +43,10 @@ async function expectKept(db: Db, orderId: string) {
     { state: 'unmatched', order_id: orderId, note: WHY, receipt: 'UK1234ABCD', entitlement_id: null },
   ]);
   expect(entitlements).toEqual([]);
-  expect(await getOrder(db, orderId)).toMatchObject({ state: 'checking', problem: WHY, next_poll_at: null });
+  // Its guest may order again: nothing is under way for it.
+  expect(await getOrder(db, orderId)).toMatchObject({
+    ...{ state: 'checking', problem: WHY, next_poll_at: null, live_key: null },
+  });
   expect([await balance(db, 'mpesa'), await balance(db, 'unmatched')]).toEqual([2000, -2000]);
   expect(await proveLedger(db, NOW)).toMatchObject({ ok: true, problems: [] });
   return payments[0]?.id as string;
@@ -81,6 +85,16 @@ onEveryStore('money for an order whose plan fits no guest', (store) => {
     expect(payments).toMatchObject([{ state: 'settled', subscriber_id: id, plan_id: fits.id }]);
     expect(entitlements).toMatchObject([{ plan_id: fits.id, payment_id: payment }]);
     expect(await balance(store(), 'unmatched')).toBe(0);
+  });
+
+  it('leaves an order that is paid alone', async () => {
+    const plan = await somePlan(store());
+    const order = await sentOrder(store(), plan.id, '1');
+    await callBack(store(), order.id, callback('1'));
+    const paid = await getOrder(store(), order.id);
+    expect(paid).toMatchObject({ state: 'paid' });
+    await leaveToPerson(store(), order.id, 'more came', NOW + MINUTE);
+    expect(await getOrder(store(), order.id)).toEqual(paid);
   });
 
   it('that came before the order stays free for a person, and is the order’s when the push is told of', async () => {

@@ -6,9 +6,11 @@ import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { createCheckpoints } from '../../src/db/checkpoints.ts';
 import { handCheckpointsTo, openReader, openSqlite, withManners } from '../../src/db/open.ts';
+import { statement } from '../../src/db/statement.ts';
 import { heavyFunctions } from '../../src/heavy/functions.ts';
 import { createVault } from '../../src/lib/secrets.ts';
 
+const findRow = statement(sql`select text from rows where id = ${0}`);
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function write(checkpoints: ReturnType<typeof createCheckpoints>, times: number): void {
@@ -73,16 +75,55 @@ it('copies what was written into the database through another connection', async
   await db.destroy();
 });
 
+it('is asked for also by what packets write in a transaction', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'karibu-checkpoint-')), 'karibu.db');
+  const db = await openSqlite(file);
+  await sql`create table rows (id integer primary key)`.execute(db);
+  let asked = 0;
+  handCheckpointsTo(db, async () => {
+    asked++;
+    return 0;
+  });
+  const insertRow = statement(sql`insert into rows values (${0})`);
+  await db.transaction().execute(async (tx) => {
+    for (let id = 0; id < 2100; id++) await insertRow(tx, [id]);
+  });
+  expect(asked).toBe(1);
+  await db.destroy();
+});
+
+it('that never ends holds writers up for a moment only', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'karibu-checkpoint-')), 'karibu.db');
+  const db = await openSqlite(file);
+  await sql`create table rows (id integer primary key)`.execute(db);
+  let passes = 0;
+  // Three times it says that the log is long; then the thread is lost.
+  handCheckpointsTo(db, () => (++passes < 4 ? Promise.resolve(1_000_000) : new Promise(() => {})));
+  await db.transaction().execute(async (tx) => {
+    for (let id = 0; id < 2100; id++) await sql`insert into rows values (${id})`.execute(tx);
+  });
+  await expect.poll(() => passes).toBe(4);
+  await sql`insert into rows values (5000)`.execute(db);
+  const { rows } = await sql<{ n: number }>`select count(*) as n from rows`.execute(db);
+  expect(rows[0]?.n).toBe(2101);
+  await db.destroy();
+});
+
 it('is done once more where the log is long, while nobody writes, so that it begins again', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'karibu-checkpoint-')), 'karibu.db');
   const db = await openSqlite(file);
   await sql`create table rows (id integer primary key, text text)`.execute(db);
-  const passes: (() => Promise<void>)[] = [];
+  const passes: ((meanwhile?: () => Promise<void>) => Promise<void>)[] = [];
   handCheckpointsTo(db, () => {
     return new Promise((resolve) => {
-      passes.push(async () => {
+      passes.push(async (meanwhile) => {
         const reader = await openReader(file);
-        resolve(await heavyFunctions.checkpoint({ db: reader, vault: createVault(Buffer.alloc(32)) }, {}));
+        // Packets read all the time: what they see must not keep the log from beginning again.
+        findRow(db, [1]);
+        const context = { db: reader, vault: createVault(Buffer.alloc(32)) };
+        const pages = await heavyFunctions.checkpoint(context, {});
+        await meanwhile?.();
+        resolve(pages);
         await reader.destroy();
       });
     });
@@ -104,7 +145,8 @@ it('is done once more where the log is long, while nobody writes, so that it beg
   for (const pass of [1, 2, 3]) {
     await expect.poll(() => passes.length).toBe(pass + 1);
     await write(10_000 + pass, 1, 1);
-    await passes[pass]?.();
+    // Something is always left for the last one.
+    await passes[pass]?.(() => write(11_000 + pass, 1, 1));
   }
   await expect.poll(() => passes.length).toBe(5);
   let written = false;

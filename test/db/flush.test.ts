@@ -89,6 +89,33 @@ describe('a commit', () => {
     await db.destroy();
   });
 
+  it('whose flush fails takes nothing back of the transaction that is under way by then', async () => {
+    const { db, waiting } = await heldStore();
+    const first = outcomeOf(db.transaction().execute((tx) => insert(tx, 1)));
+    await settle();
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const second = outcomeOf(
+      db.transaction().execute(async (tx) => {
+        await insert(tx, 2);
+        await gate;
+        await insert(tx, 3);
+      }),
+    );
+    await settle();
+    for (const { failed } of waiting.splice(0)) failed(new Error('the card is gone'));
+    await settle();
+    expect([first.over, second.over]).toEqual(['failed', 'no']);
+    go();
+    await settle();
+    for (const { done } of waiting.splice(0)) done();
+    await settle();
+    expect([second.over, await count(db)]).toEqual(['done', 3]);
+    await db.destroy();
+  });
+
   it('that was rolled back waits for no flush', async () => {
     const { db, waiting } = await heldStore();
     const work = db.transaction().execute(async (tx) => {
@@ -117,6 +144,34 @@ describe('transactions', () => {
     await Promise.all([one(1), one(2), one(3)]);
     expect(order).toEqual([1, 2, 3]);
     await db.destroy();
+  });
+
+  it('hold the lock from their beginning, so that none fails half-way', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'karibu-lock-')), 'karibu.db');
+    const db = await openSqlite(file);
+    await sql`create table rows (id integer primary key, text text)`.execute(db);
+    const another = await connection(file);
+    another.prepare('pragma busy_timeout = 0').all([]);
+    await db.transaction().execute(async (tx) => {
+      expect(await count(tx)).toBe(0);
+      expect(() => another.prepare('insert into rows (id) values (1)').run([])).toThrow(/locked/);
+      await insert(tx, 2);
+    });
+    another.close();
+    expect(await count(db)).toBe(1);
+    await db.destroy();
+  });
+});
+
+describe('compiled statements', () => {
+  it('are kept, and no more of them than five hundred', async () => {
+    const kept = await connection(':memory:');
+    const first = kept.prepare('select 0');
+    for (let n = 1; n < 500; n++) kept.prepare(`select ${n}`);
+    expect(kept.prepare('select 0')).toBe(first);
+    kept.prepare('select 500');
+    expect(kept.prepare('select 0')).not.toBe(first);
+    kept.close();
   });
 });
 
@@ -189,6 +244,32 @@ describe('statements of packets', () => {
     await sql`insert into rows values (1, 'one')`.execute(db);
     expect(await findRow(db, [1])).toEqual([{ text: 'one' }]);
     expect(turns).toBe(0);
+    await db.destroy();
+  });
+});
+
+describe('the snapshot of packets', () => {
+  const findCount = statement(sql<{ n: number }>`select count(*) as n from rows`);
+
+  it('is one for all that is read in a turn, and ends with it, whoever writes', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'karibu-snapshot-')), 'karibu.db');
+    const db = await openSqlite(file);
+    await sql`create table rows (id integer primary key, text text)`.execute(db);
+    const another = await connection(file);
+    const write = (id: number) => another.prepare('insert into rows (id) values (?)').run([id]);
+    expect(findCount(db, [])).toEqual([{ n: 0 }]);
+    write(1);
+    expect(findCount(db, [])).toEqual([{ n: 0 }]);
+    await settle();
+    expect(findCount(db, [])).toEqual([{ n: 1 }]);
+    await settle();
+    write(2);
+    expect(findCount(db, [])).toEqual([{ n: 2 }]);
+    // A write of one's own ends it at once.
+    write(3);
+    await insert(withManners(db, { hasty: true }), 4);
+    expect(findCount(db, [])).toEqual([{ n: 4 }]);
+    another.close();
     await db.destroy();
   });
 });

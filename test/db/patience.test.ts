@@ -116,12 +116,13 @@ describe.runIf(isPostgresInstalled())('a PostgreSQL that vanishes without a word
   });
 
   test('leaves a single write unknown too, but no look', async () => {
-    await pid();
+    // A transaction before it on the same connection is over.
+    await db.transaction().execute((tx) => writeSetting(tx, 'before', 1, NOW));
     hole.swallowAnswers();
     const lookedAt = await failureOf(readSetting(db, 'single'));
     expect(asDiskError(lookedAt)?.message).toMatch(/nothing can be sold/);
     hole.reopen();
-    await pid();
+    await db.transaction().execute((tx) => writeSetting(tx, 'before', 2, NOW));
     hole.swallowAnswers();
     const written = await failureOf(writeSetting(db, 'single', 1, NOW));
     expect(asDiskError(written)?.message).toMatch(/may be done, or not/);
@@ -154,6 +155,42 @@ describe.runIf(isPostgresInstalled())('a PostgreSQL that vanishes without a word
     expect(failure).toMatchObject({ code: '57014' });
     expect(diskTrouble(failure)).toBeUndefined();
     expect(await pid()).toBe(before);
+  });
+
+  test('is another thing than a while that several statements take together', async () => {
+    const before = await pid();
+    for (let n = 0; n < 2; n++) await sql`select pg_sleep(${0.7})`.execute(db);
+    expect(await pid()).toBe(before);
+  });
+
+  test('is another thing than one that says why it lets nobody in', async () => {
+    const url = new URL(cluster.url);
+    url.pathname = '/nowhere';
+    const nowhere = await openPostgres(url.href, 1, PATIENCE);
+    const failure = await failureOf(pid(nowhere));
+    expect([(failure as { code?: string }).code, diskTrouble(failure)]).toEqual(['3D000', undefined]);
+    await nowhere.destroy();
+  });
+
+  test('is another thing than one that refuses how it is spoken to, which keeps no connection either', async () => {
+    const direct = await openPostgres(cluster.url, 1, { ...PATIENCE, idle: -5 });
+    for (let n = 0; n < 3; n++) expect(await failureOf(pid(direct))).toMatchObject({ code: '22023' });
+    await direct.destroy();
+  });
+
+  test('and one that goes with a word are the same: nobody else gets the connection', async () => {
+    const before = await pid();
+    const sleeping = failureOf(sql`select pg_sleep(${0.9})`.execute(db));
+    const direct = await openPostgres(cluster.url, 1);
+    const asleep = () =>
+      sql<{ pid: number }>`select pid from pg_stat_activity where pid = ${before} and state = 'active'`
+        .execute(direct)
+        .then(({ rows }) => rows.length);
+    await expect.poll(asleep, { interval: 10 }).toBe(1);
+    await sql`select pg_terminate_backend(${before})`.execute(direct);
+    await direct.destroy();
+    expect(diskTrouble(await sleeping)).toBe('away');
+    expect(await pid()).not.toBe(before);
   });
 
   test('is told of once, and once more when it answers', async () => {
