@@ -6,6 +6,7 @@ import type { Db, Row } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
 import { heldStatement, statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
+import { normalizeCode } from '../lib/codes.ts';
 import { isId, newId, timeOf } from '../lib/ids.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
@@ -414,10 +415,12 @@ const ownerOfName = statement(
     where c.username = ${''} order by e.id limit 1`,
 );
 
-/** Whose session this is: by our reference in Class, else by the user name and what runs for it. */
+/** Whose session this is: by our reference in Class, else by the user name, a code as it was typed, and what runs for it. */
 async function findOwner(tx: Db, report: SessionReport): Promise<Owner | undefined> {
   const referred = report.reference ? await ownerOfEntitlement(tx, [report.reference.entitlement_id]) : [];
-  return referred[0] ?? (await ownerOfName(tx, [report.username]))[0];
+  const known = referred[0] ?? (await ownerOfName(tx, [report.username]))[0];
+  const code = normalizeCode(report.username);
+  return known ?? (code === report.username ? undefined : (await ownerOfName(tx, [code]))[0]);
 }
 
 const closeOlder = statement(

@@ -15,10 +15,11 @@ import {
   openSessions,
   type Session,
 } from '../../src/access/sessions.ts';
+import { redeemVoucher } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { NOW, report, someAccess, vault } from './fixtures.ts';
+import { NOW, report, someAccess, someVouchers, vault } from './fixtures.ts';
 
 const GIB = 1024 ** 3;
 const MINUTE = 60_000;
@@ -377,6 +378,18 @@ onEveryStore('a session', (store) => {
     const runs = messages(access, { reference: null, acct_session_id: 's2' });
     const [second] = await recordAccounting(store(), [runs.interim(60, 1, 2)], NOW);
     expect(second).toMatchObject({ entitlement_id: next.id });
+  });
+
+  it('without Class belongs to a voucher’s guest however the code was typed', async () => {
+    const { codes } = await someVouchers(store(), 1);
+    const code = codes[0] as string;
+    await redeemVoucher(store(), vault, code, null, NOW);
+    const { id } = await store().selectFrom('entitlements').selectAll().executeTakeFirstOrThrow();
+    await startEntitlement(store(), id, NOW);
+    const typed = ` ${code.slice(0, 4)}-${code.slice(4)}`.toLowerCase();
+    await recordAccounting(store(), [report({ username: typed, kind: 'stop', upload_octets: 7 })], NOW);
+    expect(await usage(store(), id)).toEqual([0, 7, 0]);
+    expect(await all(store())).toMatchObject([{ username: typed, entitlement_id: id }]);
   });
 
   it('of a stranger is stored, and counts for nobody', async () => {
