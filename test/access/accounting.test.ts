@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
 import { getEntitlement } from '../../src/access/entitlements.ts';
-import { closeStaleSessions, type Session } from '../../src/access/sessions.ts';
+import { closeStaleSessions, giveWay, recordDisconnect, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
 import { type Chance, chance } from '../protocols/radius/material.ts';
@@ -352,6 +352,48 @@ onEveryStore('an accounting message', (store) => {
     await closeStaleSessions(store(), NOW + HOUR);
     await recordAccounting(store(), [interim(access, 60, { kind: 'stop', terminate_cause: 4 })], NOW + HOUR);
     expect(await only()).toMatchObject({ stopped_at: NOW + 60_000, terminate_cause: 4 });
+  });
+
+  it.each<[string, (id: string) => Promise<unknown>, string]>([
+    [
+      'gave its place up',
+      (id) =>
+        store()
+          .transaction()
+          .execute((tx) => giveWay(tx, id, 'replaced_by_device', NOW)),
+      'replaced_by_device',
+    ],
+    [
+      'a person ended',
+      (id) => recordDisconnect(store(), id, 'ack', 'Disconnected by Amina: The router agreed.', NOW),
+      'Disconnected by Amina',
+    ],
+  ])(
+    'of a session that %s, and that speaks again after a silence, has it ended again',
+    async (_, end, reason) => {
+      const access = await someAccess(store());
+      const [session] = await recordAccounting(store(), [interim(access, 60)], NOW);
+      await end(session?.id ?? '');
+      await store().deleteFrom('tasks').execute();
+      await closeStaleSessions(store(), NOW + HOUR);
+      await recordAccounting(store(), [interim(access, 600)], NOW + HOUR);
+      expect(await only()).toMatchObject({ state: 'open' });
+      const tasks = await store().selectFrom('tasks').selectAll().execute();
+      expect(tasks.map((task) => [task.kind, JSON.parse(task.payload)])).toEqual([
+        ['disconnect_session', { session_id: session?.id, reason }],
+      ]);
+    },
+  );
+
+  it('of a session that speaks again after a silence asks nothing of a guest who may be online, or a stranger', async () => {
+    const access = await someAccess(store());
+    const stranger = { username: 'nobody', reference: null, acct_session_id: 'x' };
+    const told = (seconds: number) => [interim(access, seconds), interim(access, seconds, stranger)];
+    await recordAccounting(store(), told(60), NOW);
+    expect(await closeStaleSessions(store(), NOW + HOUR)).toHaveLength(2);
+    await recordAccounting(store(), told(600), NOW + HOUR);
+    expect((await all(store())).map((session) => session.state)).toEqual(['open', 'open']);
+    expect(await store().selectFrom('tasks').selectAll().execute()).toEqual([]);
   });
 
   it('of a Start that is over already sends nobody away', async () => {
