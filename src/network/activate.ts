@@ -83,6 +83,8 @@ export async function logInAgain(context: EnforceContext, credentialId: string):
   const { db, clock } = context;
   const now = clock.now();
   const credential = await getCredential(db, credentialId);
+  // A home dials again by itself, and has no business on the hotspot.
+  if (credential.kind === 'pppoe') return undefined;
   const ended = (await lastSessions(db, credential)).filter(
     (session) => !isSignedOut(session) && endedWithItsPlan(session, now),
   );

@@ -347,16 +347,20 @@ async function enforceSession(
   if (before && access.entitlement && needsNewSession(before, access.entitlement)) {
     return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
   }
-  if (access.entitlement?.state === 'waiting' && trusted) {
-    await startEntitlement(db, decision.entitlement_id, now);
-  }
-  if (access.plan_id) {
-    await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
-  }
   const until = trusted ? await withNextInLine(db, credential.id, access, decision, now) : decision;
   const answer = await changeSession(context, session, until, before, reason === 'plan_changed');
   const told = `${reason}: ${describe(answer)}`;
   await recordChange(db, session.id, answer.outcome, told, clock.now());
+  const begins = access.entitlement?.state === 'waiting' && trusted;
+  // A session that is gone without a word must not use up what its guest has bought for later.
+  if (begins && before && answer.outcome !== 'ack' && session.updated_at <= (before.ended_at ?? 0)) {
+    const [gone] = await closeWhatIsGone(context, [session]);
+    return { outcome: `${told} The next plan waits for the session to speak.`, complete: gone !== undefined };
+  }
+  if (begins) await startEntitlement(db, decision.entitlement_id, now);
+  if (access.plan_id) {
+    await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
+  }
   const outcome = `${session.username} goes on. ${told}`;
   // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one.
   if (answer.outcome === 'ack' || !SLOWER.includes(reason)) {

@@ -1,8 +1,10 @@
 // One plan after the other on live sessions: what the next one changes, without a new login.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PlanInput } from '../../../src/access/plans.ts';
+import { endEntitlements } from '../../../src/jobs/end-entitlements.ts';
 import { logInAgain } from '../../../src/network/activate.ts';
 import { somePlan, someVouchers } from '../../access/fixtures.ts';
+import { openCoaPeer } from '../../network/coa-peer.ts';
 import { startWire, until, type Wire } from './fixtures.ts';
 
 type TestRouter = Awaited<ReturnType<Wire['addRouter']>>;
@@ -117,6 +119,31 @@ describe('a plan whose limit the router keeps', () => {
     expect((await wire.sessions())[0]).toMatchObject({ disconnect_state: 'ack', terminate_cause: 6 });
   });
 
+  it('has no home logged in on the hotspot: it dials again by itself', async () => {
+    const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
+    const ok = async (path: string, body: unknown) =>
+      (await wire.admin('POST', path, body)).json as { id: string };
+    const plan = await ok('/plans', {
+      ...{ name: 'Home', kind: 'pppoe', price_cents: 100, validity_seconds: 3600, max_devices: 1 },
+    });
+    const { id: subscriber_id } = await ok('/subscribers', { name: 'Mwangi' });
+    const credential = await ok('/credentials', { subscriber_id, username: 'home', password: 'siri-kubwa' });
+    const grant = { credential_id: credential.id, plan_id: plan.id, reason: 'paid at the office' };
+    await ok('/entitlements', grant);
+    router.addPhone({ mac: macOf(1) });
+    expect(await router.dial(macOf(1), 'home', 'siri-kubwa')).toMatchObject(ONLINE);
+    await router.idle();
+    const next = await ok('/entitlements', grant);
+    wire.ahead.ms += 3600_000;
+    router.tick();
+    await router.idle();
+    await until(async () => (await wire.sessions())[0]?.state === 'closed');
+    await endEntitlements(wire.jobs);
+    expect(await logInAgain(wire.jobs.enforcement, credential.id)).toBeUndefined();
+    expect(router.sessions()).toEqual([]);
+    expect((await entitlement(next.id)).state).toBe('waiting');
+  });
+
   it('has nobody pushed out who took the place meanwhile', async () => {
     const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
     const next = { validity_seconds: 86_400, device_policy: 'replace_oldest' as const };
@@ -159,5 +186,57 @@ describe('a plan whose limit the router keeps', () => {
     });
     expect(router.sessions()).toEqual([]);
     expect((await entitlement(next)).state).toBe('waiting');
+  });
+});
+
+describe('a plan that waits', () => {
+  it('does not begin for a session that is gone without a word; it does with the next login', async () => {
+    const router = await wire.addRouter('127.0.0.1', {}, { api_username: null });
+    const { code, buys } = await guest({});
+    await signIn(router, code, macOf(1));
+    const next = await buys({});
+    await until(async () => !(await tasksLeft()));
+    router.powerCut();
+    wire.ahead.ms += 3600_000;
+    const task = () =>
+      wire.db
+        .selectFrom('tasks')
+        .selectAll()
+        .where('kind', '=', 'enforce')
+        .where('payload', 'like', '%expired%')
+        .where('outcome', 'is not', null)
+        .executeTakeFirst();
+    expect(await until(task)).toMatchObject({ outcome: expect.stringContaining('Not-Found') });
+    expect(await entitlement(next)).toMatchObject({ state: 'waiting', starts_at: null });
+    wire.ahead.ms += 600_000;
+    const before = wire.now();
+    await signIn(router, code, macOf(1));
+    const begun = await entitlement(next);
+    expect(begun).toMatchObject({ state: 'active' });
+    expect(begun.starts_at).toBeGreaterThanOrEqual(before);
+    wire.ahead.ms += 60_000;
+    await wire.db.updateTable('tasks').set({ run_at: 0 }).where('state', '=', 'ready').execute();
+  });
+
+  it('begins with the next report of a session whose router changes nothing', async () => {
+    const peer = await openCoaPeer();
+    peer.agrees = false;
+    const router = await wire.addRouter('127.0.0.1', {}, { coa_port: peer.port, api_username: null });
+    const { code, buys } = await guest({});
+    await signIn(router, code, macOf(1));
+    const next = await buys({});
+    wire.ahead.ms += 3600_000;
+    await until(() => peer.asked.length > 1);
+    expect((await entitlement(next)).state).toBe('waiting');
+    wire.ahead.ms += 60_000;
+    router.tick();
+    await router.idle();
+    await wire.db.updateTable('tasks').set({ run_at: 0 }).where('state', '=', 'ready').execute();
+    await until(async () => (await entitlement(next)).state === 'active');
+    await until(async () => (await wire.sessions())[0]?.entitlement_id === next);
+    expect(await wire.sessions()).toMatchObject([{ state: 'open', change_state: 'nak' }]);
+    peer.agrees = true;
+    await until(async () => !(await tasksLeft()));
+    await peer.close();
   });
 });
