@@ -440,6 +440,50 @@ onEveryStore('a session', (store) => {
     expect(await getEntitlement(store(), second.id)).toMatchObject({ state: 'active' });
   });
 
+  it.each<[string, number[], number[]]>([
+    ['no plan that ended long before', [-3600], [0, 400]],
+    ['no plan that ended after its own had begun', [250], [0, 400]],
+    ['the last of the plans that ended before', [50, 100], [0, 100, 300]],
+  ])('that began before its plan did counts for %s', async (_, ended, expected) => {
+    const access = await someAccess(store());
+    const plans = [access.entitlement];
+    while (plans.length <= ended.length) plans.push(await access.grant(NOW + plans.length));
+    const at = (seconds: number) => NOW + seconds * 1000;
+    for (const [n, seconds] of ended.entries()) {
+      await startEntitlement(store(), plans[n]?.id ?? '', at(Math.min(seconds, 0)) - 7200_000);
+      await endEntitlement(store(), plans[n]?.id ?? '', 'expired', at(seconds));
+    }
+    const last = await startEntitlement(store(), plans.at(-1)?.id ?? '', at(100));
+    const { start, interim } = messages(access);
+    const [session] = await recordAccounting(store(), [start(0, 0, 0)], NOW);
+    await moveSession(store(), session?.id as string, last);
+    await recordAccounting(store(), [interim(400, 0, 0)], NOW);
+    const used = await Promise.all(plans.map(({ id }) => usage(store(), id)));
+    expect(used.map(([seconds]) => seconds)).toEqual(expected);
+  });
+
+  it('that went over at midnight counts on either day for the plan of that day', async () => {
+    const access = await someAccess(store());
+    const second = await access.grant();
+    const midnight = Date.UTC(2027, 0, 15, 21);
+    await startEntitlement(store(), access.entitlement.id, midnight - 3600_000);
+    const { start, interim } = messages(access);
+    const [session] = await recordAccounting(
+      store(),
+      [{ ...start(0, 0, 0), at: midnight - 600_000 }],
+      midnight,
+    );
+    await endEntitlement(store(), access.entitlement.id, 'expired', midnight);
+    await startEntitlement(store(), second.id, midnight);
+    await moveSession(store(), session?.id as string, second);
+    await recordAccounting(store(), [{ ...interim(900, 90, 9), at: midnight + 300_000 }], midnight);
+    const rows = await store().selectFrom('daily_usage').selectAll().orderBy('day').execute();
+    expect(rows.map((row) => [row.day, row.entitlement_id, row.online_seconds, row.upload_octets])).toEqual([
+      ['2027-01-15', access.entitlement.id, 600, 60],
+      ['2027-01-16', second.id, 300, 30],
+    ]);
+  });
+
   it('whose last report under a plan comes when it went over already uses that plan alone', async () => {
     const access = await someAccess(store());
     const second = await access.grant();
