@@ -149,7 +149,8 @@ const countOtherDevices = statement(
 
 /** The facts about a user name as it asks from a device (`''` when the device is not known). */
 export async function findAccess(db: Db, username: string, mac: string): Promise<AccessRecord | undefined> {
-  const [row] = await runningAccess(db, [mac, username]);
+  const rows = runningAccess(db, [mac, username]);
+  const [row] = Array.isArray(rows) ? rows : await rows;
   if (!row) return undefined;
   const id = row.credential_id;
   const running = row.id === null ? undefined : (row as AccessRow & { id: string });

@@ -193,7 +193,10 @@ export async function countOpenByRouter(db: Db): Promise<Map<string, number>> {
   return new Map(rows.map((row) => [row.router_id, Number(row.count)]));
 }
 
-/** Records how far a Disconnect or change of a live session has come. */
+/**
+ * Records how far a Disconnect of a live session has come. Of two asked at one moment the second is told that there is no such
+ * session: that the first has ended it stays written down.
+ */
 export async function recordDisconnect(
   db: Db,
   id: string,
@@ -201,14 +204,16 @@ export async function recordDisconnect(
   detail: string,
   now: number,
 ): Promise<Session> {
-  const session = await db
+  let update = db
     .updateTable('sessions')
     .set({ disconnect_state: state, disconnect_detail: detail, disconnect_at: now })
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirst();
-  if (!session) throw noSuchSession();
-  return session;
+    .where('id', '=', id);
+  if (state !== 'requested') {
+    update = update.where(({ eb, or }) =>
+      or([eb('disconnect_state', 'is', null), eb('disconnect_state', 'not in', ['ack', 'api'])]),
+    );
+  }
+  return (await update.returningAll().executeTakeFirst()) ?? getSession(db, id);
 }
 
 /** Records what a router answered to a change of a live session's rate and end. */

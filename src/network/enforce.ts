@@ -23,9 +23,10 @@ import type { Db } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Vault } from '../lib/secrets.ts';
-import { attribute, gigawords } from '../protocols/radius/attributes.ts';
+import { attribute } from '../protocols/radius/attributes.ts';
 import { type ChangeOutcome, coa, disconnect } from '../protocols/radius/client.ts';
 import { ErrorCause, valueName } from '../protocols/radius/dictionary.ts';
+import { type OctetLimit, octetLimit } from '../protocols/radius/octet-limit.ts';
 import type { Attribute } from '../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../protocols/radius/rate-limit.ts';
 import { removeHotspotActive, removePppActive, type WhoIsActive } from '../protocols/routeros/device.ts';
@@ -191,18 +192,10 @@ function totalOf(before: Entitlement): number | null {
   return hasFairUse(before) ? null : before.quota_octets;
 }
 
-/**
- * A limit of octets as the router counts it, from the session's start; 0 takes back the one before (routeros.md §1.4).
- */
-function limit(
-  name: 'Mikrotik-Total-Limit' | 'Mikrotik-Recv-Limit' | 'Mikrotik-Xmit-Limit',
-  before: number | null,
-  left: number | null,
-  used: number,
-): Attribute[] {
+/** A limit of octets as the router counts it, from the session's start. */
+function limit(name: OctetLimit, before: number | null, left: number | null, used: number): Attribute[] {
   if (left === null && before === null) return [];
-  const { low, high } = gigawords(left === null ? 0 : Math.max(used + left, 1));
-  return [attribute(name, low), attribute(`${name}-Gigawords`, high)];
+  return octetLimit(name, left === null ? 0 : Math.max(used + left, 1));
 }
 
 /** What else differs between two entitlements and can be changed in a live session (routeros.md §1.6). */

@@ -24,7 +24,7 @@ type Answer = 'ack' | 'nak' | 'silence';
 /** A router's door for Disconnect and CoA that answers as told and remembers what it was asked. */
 async function startPeer() {
   const asked: Packet[] = [];
-  const peer = { asked, answer: 'ack' as Answer, cause: 503 };
+  const peer = { asked, answer: 'ack' as Answer, then: undefined as Answer | undefined, cause: 503 };
   const socket: UdpSocket = await openUdp({
     host: '127.0.0.1',
     port: 0,
@@ -35,10 +35,11 @@ async function startPeer() {
       const packet = decodePacket(datagram);
       if (!packet || !verifyRequestAuthenticator(packet, SECRET)) return;
       asked.push(packet);
-      if (peer.answer === 'silence') return;
+      const answer = asked.length > 1 ? (peer.then ?? peer.answer) : peer.answer;
+      if (answer === 'silence') return;
       const ack = packet.code === Code.DisconnectRequest ? Code.DisconnectAck : Code.CoaAck;
       const nak = packet.code === Code.DisconnectRequest ? Code.DisconnectNak : Code.CoaNak;
-      const refused = peer.answer === 'nak';
+      const refused = answer === 'nak';
       const attributes = refused ? [attribute('Error-Cause', peer.cause)] : [];
       socket.send(encodeReply({ code: refused ? nak : ack, attributes }, packet, SECRET), address, port);
     },
@@ -117,6 +118,20 @@ describe('an expired guest', () => {
     peer.answer = 'ack';
     expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
     expect((await getSession(db, session.id)).disconnect_state).toBe('ack');
+  });
+
+  it('whom two want to end at one moment is recorded as ended, though the second is told that there is no such session', async () => {
+    const { session } = await online();
+    peer.then = 'nak';
+    const both = await Promise.all(['one', 'two'].map((why) => disconnectSession(context, session, why)));
+    expect(peer.asked).toHaveLength(2);
+    expect(both.map((each) => each.disconnect_state)).toEqual(['ack', 'ack']);
+    expect(await getSession(db, session.id)).toMatchObject({
+      disconnect_state: 'ack',
+      disconnect_detail: expect.stringContaining('The router agreed.'),
+    });
+    // What is asked anew is told anew.
+    expect(await disconnectSession(context, session, 'three')).toMatchObject({ disconnect_state: 'nak' });
   });
 
   it('of a router that is silent is asked for three times, and stays to be done', async () => {

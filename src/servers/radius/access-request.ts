@@ -118,31 +118,33 @@ async function identify(context: RadiusContext, asked: Asked): Promise<Identity>
  */
 const MISSED = 3;
 
+interface Considered {
+  access: AccessRecord;
+  decision: Decision;
+}
+
+/** Whether the plan has no place for this device unless another one goes. */
+function isFull(decision: Decision): boolean {
+  return decision.accept ? decision.devices_beside !== undefined : decision.reason === 'too_many_devices';
+}
+
 /**
- * The decision about a right password. A guest who paid is not kept out by a dead session: when there are too many
+ * The decision once the dead have made room. A guest who paid is not kept out by a dead session: when there are too many
  * devices, those that fell silent (a power cut says no Stop) give way at this moment, before any that lives.
  */
-async function decide(
+async function decideAgain(
   context: RadiusContext,
   { nas, mac, now, clockTrusted }: Asked,
-  access: AccessRecord,
-): Promise<{ access: AccessRecord; decision: Decision }> {
+  considered: Considered,
+): Promise<Considered> {
   const { db, live } = context;
-  const decision = authorize(access, now, clockTrusted, nas.id);
-  const full = decision.accept
-    ? decision.devices_beside !== undefined
-    : decision.reason === 'too_many_devices';
-  // By a clock that may be wrong, nothing is known to be late.
-  if (!full || !clockTrusted) return { access, decision };
-  const before = now - MISSED * context.interimSeconds * 1000;
-  const silent = await closeSilentSessions(db, access.credential_id, before);
-  const closed = silent.length > 0 ? silent : await askRouters(context, access.credential_id, mac);
+  const { credential_id, username } = considered.access;
+  const silent = await closeSilentSessions(db, credential_id, now - MISSED * context.interimSeconds * 1000);
+  const closed = silent.length > 0 ? silent : await askRouters(context, credential_id, mac);
   for (const session of closed) live.publish('session', session);
-  const again =
-    closed.length > 0 ? await currentAccess(db, access.username, mac, now, clockTrusted) : undefined;
-  return again
-    ? { access: again, decision: authorize(again, now, clockTrusted, nas.id) }
-    : { access, decision };
+  if (closed.length === 0) return considered;
+  const access = await currentAccess(db, username, mac, now, clockTrusted);
+  return access ? { access, decision: authorize(access, now, clockTrusted, nas.id) } : considered;
 }
 
 /** Within the 3 s that a router waits for us. A later answer still counts for the next try. */
@@ -215,7 +217,13 @@ export async function handleAccessRequest(
     const slow = wrong && lockout.failed(nas, device);
     return slow ? { ...reject(identity), delayMs: SLOW_REJECT_MS } : reject(identity);
   }
-  const { access, decision } = await decide(context, asked, identity.access);
+  const first = {
+    access: identity.access,
+    decision: authorize(identity.access, now, asked.clockTrusted, nas.id),
+  };
+  // By a clock that may be wrong, nothing is known to be late.
+  const again = isFull(first.decision) && asked.clockTrusted;
+  const { access, decision } = again ? await decideAgain(context, asked, first) : first;
   if (!decision.accept) return reject(decision.reason, decision.message);
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
   if (access.entitlement?.state === 'waiting' && asked.clockTrusted) {

@@ -2,7 +2,8 @@
 
 import type { SessionReference } from '../../access/accounting.ts';
 import type { Accept } from '../../access/authorize.ts';
-import { attribute, gigawords } from '../../protocols/radius/attributes.ts';
+import { attribute } from '../../protocols/radius/attributes.ts';
+import { type OctetLimit, octetLimit } from '../../protocols/radius/octet-limit.ts';
 import { type Attribute, Code } from '../../protocols/radius/packet.ts';
 import { mikrotikRateLimit } from '../../protocols/radius/rate-limit.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
@@ -37,22 +38,15 @@ export function acceptReply(
   }
   const rate = mikrotikRateLimit(decision);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
-  addLimit(attributes, 'Mikrotik-Total-Limit', decision.octets_left);
+  const limit = (name: OctetLimit, octets: number | null) => {
+    if (octets !== null) attributes.push(...octetLimit(name, Math.max(octets, 1)));
+  };
+  limit('Mikrotik-Total-Limit', decision.octets_left);
   // In the router's view: it receives what the subscriber sends.
-  addLimit(attributes, 'Mikrotik-Recv-Limit', decision.upload_octets_left);
-  addLimit(attributes, 'Mikrotik-Xmit-Limit', decision.download_octets_left);
+  limit('Mikrotik-Recv-Limit', decision.upload_octets_left);
+  limit('Mikrotik-Xmit-Limit', decision.download_octets_left);
   attributes.push(attribute('Acct-Interim-Interval', interimSeconds));
   return { code: Code.AccessAccept, attributes };
-}
-
-function addLimit(
-  attributes: Attribute[],
-  name: 'Mikrotik-Total-Limit' | 'Mikrotik-Recv-Limit' | 'Mikrotik-Xmit-Limit',
-  octets: number | null,
-): void {
-  if (octets === null) return;
-  const { low, high } = gigawords(Math.max(octets, 1));
-  attributes.push(attribute(name, low), attribute(`${name}-Gigawords`, high));
 }
 
 /** `text` is what the guest reads; `error` is what the password method wants beside the message, if anything. */
