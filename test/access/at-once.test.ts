@@ -9,6 +9,7 @@ import {
   closeSilentSessions,
   closeStaleSessions,
   credentialsOutsideHours,
+  moveSession,
   openSessions,
 } from '../../src/access/sessions.ts';
 import { cancelVoucherBatch, getVoucherBatch, redeemVoucher } from '../../src/access/vouchers.ts';
@@ -111,6 +112,24 @@ onEveryStore('at the same moment', (store) => {
     const gone = (await openSessions(store(), id)).filter(({ gave_way_at }) => gave_way_at !== null);
     expect(gone.map(({ mac }) => mac).sort()).toEqual([macOf(3), macOf(4)]);
     expect(await tasks('disconnect_session')).toHaveLength(2);
+  });
+
+  it('a plan that takes over sends nobody away who has a place, or while another still carries a session', async () => {
+    const access = await someAccess(store(), { max_devices: 3, device_policy: 'replace_oldest' });
+    for (const n of [1, 2]) {
+      await recordAccounting(store(), [from(access, macOf(n), { at: NOW + n })], NOW);
+    }
+    const { id } = access.credential;
+    await keepPlaces(store(), id, NOW + 10);
+    const next = await access.grant();
+    await store().updateTable('entitlements').set({ max_devices: 1 }).execute();
+    const [first] = await openSessions(store(), id);
+    await moveSession(store(), first?.id ?? '', next);
+    await keepPlaces(store(), id, NOW + 11);
+    expect(await tasks('disconnect_session')).toEqual([]);
+    for (const { id: each } of await openSessions(store(), id)) await moveSession(store(), each, next);
+    await keepPlaces(store(), id, NOW + 12);
+    expect(await tasks('disconnect_session')).toHaveLength(1);
   });
 
   it('reports of the same sessions, in opposite orders, are all counted once', async () => {

@@ -10,6 +10,7 @@ import {
 } from '../../src/access/entitlements.ts';
 import {
   closeStaleSessions,
+  lastSessions,
   listSessions,
   moveSession,
   openSessions,
@@ -124,6 +125,30 @@ onEveryStore('a session', (store) => {
     expect(await found({ username, router_id: 'router-2' })).toEqual(['s3']);
     expect(await found({ router_id: 'router-1', state: 'closed' })).toEqual(['s4']);
     expect(await found({ subscriber_id: access.subscriber.id, mac, state: 'closed' })).toEqual(['s4']);
+  });
+
+  it('that is the last of its device is told for each device of the credential, among the newest twenty', async () => {
+    const access = await someAccess(store(), { max_devices: 9 });
+    const { credential, subscriber } = access;
+    let told = 0;
+    const tell = async (name: string, mac: string | null, change: Partial<SessionReport> = {}) => {
+      const now = NOW + ++told * MINUTE;
+      const { stop } = messages(access, { acct_session_id: name, mac, ...change });
+      await recordAccounting(store(), [{ ...stop(5, 0, 0), at: now }], now);
+    };
+    const last = async () =>
+      (await lastSessions(store(), credential)).map((session) => session.acct_session_id);
+    const mac = (n: number) => `AA:BB:CC:00:00:0${n}`;
+    for (const name of ['a', 'b']) await tell(name, mac(1));
+    await tell('c', mac(2));
+    await tell('d', null);
+    await tell('e', null);
+    const input = { subscriber_id: subscriber.id, username: 'other', password: 'x', device_mac: null };
+    const other = await createCredential(store(), vault, { ...input, kind: 'hotspot' }, NOW);
+    await tell('of the other', mac(3), { username: other.username, reference: null });
+    expect(await last()).toEqual(['e', 'd', 'c', 'b']);
+    for (let n = 0; n < 17; n++) await tell(`again ${n}`, mac(2));
+    expect(await last()).toEqual(['again 16', 'e', 'd']);
   });
 
   it('is named by the time of its Accept first, where our reference says it', async () => {
