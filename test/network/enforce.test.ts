@@ -24,7 +24,7 @@ type Answer = 'ack' | 'nak' | 'silence';
 /** A router's door for Disconnect and CoA that answers as told and remembers what it was asked. */
 async function startPeer() {
   const asked: Packet[] = [];
-  const peer = { asked, answer: 'ack' as Answer, then: undefined as Answer | undefined, cause: 503 };
+  const peer = { asked, answer: 'ack' as Answer, afterwards: undefined as Answer | undefined, cause: 503 };
   const socket: UdpSocket = await openUdp({
     host: '127.0.0.1',
     port: 0,
@@ -35,7 +35,7 @@ async function startPeer() {
       const packet = decodePacket(datagram);
       if (!packet || !verifyRequestAuthenticator(packet, SECRET)) return;
       asked.push(packet);
-      const answer = asked.length > 1 ? (peer.then ?? peer.answer) : peer.answer;
+      const answer = asked.length > 1 ? (peer.afterwards ?? peer.answer) : peer.answer;
       if (answer === 'silence') return;
       const ack = packet.code === Code.DisconnectRequest ? Code.DisconnectAck : Code.CoaAck;
       const nak = packet.code === Code.DisconnectRequest ? Code.DisconnectNak : Code.CoaNak;
@@ -122,7 +122,7 @@ describe('an expired guest', () => {
 
   it('whom two want to end at one moment is recorded as ended, though the second is told that there is no such session', async () => {
     const { session } = await online();
-    peer.then = 'nak';
+    peer.afterwards = 'nak';
     const both = await Promise.all(['one', 'two'].map((why) => disconnectSession(context, session, why)));
     expect(peer.asked).toHaveLength(2);
     expect(both.map((each) => each.disconnect_state)).toEqual(['ack', 'ack']);
