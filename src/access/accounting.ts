@@ -150,14 +150,13 @@ async function recordReports(
   now: number,
 ): Promise<Session> {
   const [known] = await findSession(tx, [key]);
-  const owner = known ? undefined : await findOwner(tx, reports[0]);
-  const before = known ?? newSession(key, reports[0], owner, now);
+  const before = known ?? newSession(key, reports[0], await findOwner(tx, reports[0]), now);
   let after = before;
   for (const report of reports) after = { ...after, ...advance(after, report) };
   if (known) {
     await saveChange(tx, known, after);
     if (known.state === 'closed' && after.state === 'open') await reopened(tx, after, now);
-  } else if (!(await addSession(tx, reports, after, owner, now))) {
+  } else if (!(await addSession(tx, reports, after, now))) {
     // Another node was told of it at the same moment; what it wrote is seen once it has committed.
     return recordReports(tx, key, reports, now);
   }
@@ -287,13 +286,7 @@ function newSession(key: string, report: SessionReport, owner: Owner | undefined
 }
 
 /** Writes down a session that was not known; false when it is by now. */
-async function addSession(
-  tx: Db,
-  reports: SessionReport[],
-  session: Session,
-  owner: Owner | undefined,
-  now: number,
-): Promise<boolean> {
+async function addSession(tx: Db, reports: SessionReport[], session: Session, now: number): Promise<boolean> {
   const { subscriber_id, credential_id, mac } = session;
   const live = reports.find((report) => report.kind !== 'stop');
   if (live && credential_id && mac) await closeSuperseded(tx, session, live.at);
@@ -304,7 +297,7 @@ async function addSession(
   );
   if (added.length === 0) return false;
   if (session.state === 'open') {
-    if (owner && !owner.entitled) await lookAgain(tx, owner.credential_id, now);
+    await lookAgain(tx, session, now);
     await sendAwayOneTooMany(tx, session, now);
   }
   return true;
@@ -315,7 +308,7 @@ async function addSession(
  * may be another device's by now.
  */
 async function reopened(tx: Db, session: Session, now: number): Promise<void> {
-  const { id, credential_id, entitlement_id, disconnect_detail } = session;
+  const { id, credential_id, disconnect_detail } = session;
   if (!credential_id) return;
   if (isSignedOut(session)) {
     await enqueueTask(
@@ -326,14 +319,23 @@ async function reopened(tx: Db, session: Session, now: number): Promise<void> {
     );
     return;
   }
-  const [owner] = entitlement_id ? await ownerOfEntitlement(tx, [entitlement_id]) : [];
-  if (!owner?.entitled) await lookAgain(tx, credential_id, now);
+  await lookAgain(tx, session, now);
   await sendAwayOneTooMany(tx, session, now);
 }
 
-/** What the Accept was given for is over, or its guest may not be online any more. */
-async function lookAgain(tx: Db, credentialId: string, now: number): Promise<void> {
-  await enqueueTask(tx, 'enforce', { credential_id: credentialId, reason: 'heard_late' }, now);
+// The few subscribers that are not active stand in an index, as in a sign-in.
+const mayGoOn = statement(
+  sql<{ id: string }>`
+    select e.id from entitlements e join credentials c on c.id = e.credential_id
+    where e.id = ${''} and e.state in ('active', 'waiting') and c.state = 'active' and (
+      select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null`,
+);
+
+/** Has a live session looked at where what its Accept was given for is over, or its guest may not be online any more. */
+async function lookAgain(tx: Db, { credential_id, entitlement_id }: Session, now: number): Promise<void> {
+  if (!credential_id) return;
+  if (entitlement_id && (await mayGoOn(tx, [entitlement_id])).length > 0) return;
+  await enqueueTask(tx, 'enforce', { credential_id, reason: 'heard_late' }, now);
 }
 
 const saveProgress = statement(
@@ -392,25 +394,16 @@ interface Owner {
   credential_id: string;
   entitlement_id: string | null;
   plan_id: string | null;
-  /** 0 where the guest may not be online by this entitlement any more: it is over, or the guest is shut out. */
-  entitled: number;
 }
-
-// The few that are not active stand in an index, as in a sign-in.
-const OWNER = sql`
-  c.subscriber_id, c.id as credential_id, e.id as entitlement_id, e.plan_id,
-  case when e.state in ('active', 'waiting') and c.state = 'active' and (
-    select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null
-  then 1 else 0 end as entitled`;
 
 const ownerOfEntitlement = statement(
   sql<Owner>`
-    select ${OWNER} from entitlements e join credentials c on c.id = e.credential_id where e.id = ${''}`,
+    select subscriber_id, credential_id, id as entitlement_id, plan_id from entitlements where id = ${''}`,
 );
 
 const ownerOfName = statement(
   sql<Owner>`
-    select ${OWNER}
+    select c.subscriber_id, c.id as credential_id, e.id as entitlement_id, e.plan_id
     from credentials c left join entitlements e on e.credential_id = c.id and e.state = 'active'
     where c.username = ${''} order by e.id limit 1`,
 );
