@@ -223,6 +223,16 @@ export async function startWire(wrongMs = 0) {
       return program.jobs;
     },
     sessions: () => db.selectFrom('sessions').selectAll().orderBy('id').execute(),
+    /** Whether no live session is still to be looked at or ended. */
+    async settled() {
+      const task = await db
+        .selectFrom('tasks')
+        .select('id')
+        .where('kind', 'in', ['enforce', 'disconnect_session'])
+        .where('state', '=', 'ready')
+        .executeTakeFirst();
+      return task === undefined;
+    },
     /** The box loses its power for so long; when it comes back its clock is off by `wrongMs`. */
     async restart(offMs: number, wrongMs: number) {
       await program.knownTime.remember();

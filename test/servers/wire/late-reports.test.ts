@@ -19,13 +19,6 @@ afterEach(() => wire.close());
 const onlineAt = (router: TestRouter, mac = MAC) =>
   router.sessions().some((session) => session.phone.mac === mac);
 const rowOf = async (mac: string) => (await wire.sessions()).find((session) => session.mac === mac);
-const tasksLeft = () =>
-  wire.db
-    .selectFrom('tasks')
-    .select('id')
-    .where('kind', 'in', ['enforce', 'disconnect_session'])
-    .where('state', '=', 'ready')
-    .executeTakeFirst();
 
 async function guestAt(router: TestRouter, change: Parameters<typeof someVouchers>[2] = {}) {
   const { codes, vouchers } = await someVouchers(wire.db, 1, { validity_seconds: 30 * 86_400, ...change });
@@ -70,7 +63,7 @@ describe.each(ACTS)('a guest %s', (_, act) => {
     const guest = await guestAt(router);
     await silenceOf(router);
     expect(await act(guest)).toMatchObject({ status: 200 });
-    await until(async () => !(await tasksLeft()));
+    await until(() => wire.settled());
     expect(onlineAt(router)).toBe(true);
     router.tick();
     await until(() => !onlineAt(router));
@@ -84,7 +77,7 @@ describe.each(ACTS)('a guest %s', (_, act) => {
     router.configure({ radius: { acctPort: auth.port } });
     const guest = await guestAt(router);
     await act(guest);
-    await until(async () => !(await tasksLeft()));
+    await until(() => wire.settled());
     router.configure({ radius: { acctPort: acct.port } });
     wire.ahead.ms += MINUTE;
     router.tick();
@@ -135,7 +128,7 @@ describe('a session that was silent for long', () => {
     await second.idle();
     await closeStaleSessions(wire.db, wire.now() - 5 * MINUTE);
     await wire.db.updateTable('tasks').set({ run_at: 0 }).where('state', '=', 'ready').execute();
-    await until(async () => !(await tasksLeft()));
+    await until(() => wire.settled());
     await wire.db
       .updateTable('routers')
       .set({ coa_port: first.addresses.coa.port })
@@ -160,11 +153,11 @@ describe('a session that was silent for long', () => {
       ...{ credential_id: credential.id, plan_id: plan.id, reason: 'test' },
     });
     expect(granted).toMatchObject({ status: 201 });
-    await until(async () => !(await tasksLeft()));
+    await until(() => wire.settled());
     await silenceOf(router);
     const running = () =>
       wire.db.selectFrom('entitlements').select('id').where('state', '=', 'active').executeTakeFirst();
-    await until(async () => !(await running()) && !(await tasksLeft()));
+    await until(async () => !(await running()) && (await wire.settled()));
     router.tick();
     await until(async () => (await rowOf(MAC))?.entitlement_id === granted.json.id);
     expect(onlineAt(router)).toBe(true);

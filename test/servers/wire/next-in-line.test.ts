@@ -15,16 +15,9 @@ let wire: Wire;
 beforeEach(async () => {
   wire = await startWire();
 });
-const tasksLeft = () =>
-  wire.db
-    .selectFrom('tasks')
-    .select('id')
-    .where('kind', 'in', ['enforce', 'disconnect_session'])
-    .where('state', '=', 'ready')
-    .executeTakeFirst();
 afterEach(async () => {
   // Nobody is to be asked any more when the routers are switched off.
-  await until(async () => !(await tasksLeft()));
+  await until(() => wire.settled());
   await wire.close();
 });
 
@@ -195,7 +188,7 @@ describe('a plan that waits', () => {
     const { code, buys } = await guest({});
     await signIn(router, code, macOf(1));
     const next = await buys({});
-    await until(async () => !(await tasksLeft()));
+    await until(() => wire.settled());
     router.powerCut();
     wire.ahead.ms += 3600_000;
     const task = () =>
@@ -236,7 +229,7 @@ describe('a plan that waits', () => {
     await until(async () => (await wire.sessions())[0]?.entitlement_id === next);
     expect(await wire.sessions()).toMatchObject([{ state: 'open', change_state: 'nak' }]);
     peer.agrees = true;
-    await until(async () => !(await tasksLeft()));
+    await until(() => wire.settled());
     await peer.close();
   });
 });
