@@ -68,16 +68,14 @@ async function step(name, title, run) {
 
 /** What vitest wrote to its JSON report; a file that did not load is one failure. */
 function readCounts(file) {
-  if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0, skippedIn: [] };
+  if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0, failures: [], skippedIn: [] };
   const report = JSON.parse(readFileSync(file, 'utf8'));
-  const unloaded = report.testResults.filter(
-    ({ status, assertionResults }) =>
-      status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
-  );
+  const failures = report.testResults.flatMap(failuresOf);
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded.length,
+    failed: failures.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures,
     skippedIn: report.testResults
       .map(({ name, assertionResults }) => {
         const skipped = assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed');
@@ -85,6 +83,15 @@ function readCounts(file) {
       })
       .filter(({ skipped }) => skipped > 0),
   };
+}
+
+/** `{ file, test, why }` of each failed test; `why` begins with the message and ends with where it came from. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = path.relative(root, name);
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  if (failed.length === 0)
+    return status === 'failed' ? [{ file, test: 'outside its tests', why: message }] : [];
+  return failed.map((test) => ({ file, test: test.fullName, why: test.failureMessages.join('\n') }));
 }
 
 async function vitest(name, command, args, limits) {
@@ -186,6 +193,10 @@ for (const result of results) console.log(line(result));
 for (const { title, counts } of results)
   for (const { file, skipped } of counts?.skippedIn ?? [])
     console.log(`skipped: ${skipped} in ${file}, ${title}`);
+// Whoever has only the end of the output must see what failed.
+for (const { title, counts } of results)
+  for (const { file, test, why } of counts?.failures ?? [])
+    console.log(`\nFAILED: ${file} > ${test}, ${title}\n${why.split('\n').slice(0, 12).join('\n')}\n`);
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const { ok, skipped, counts } of results) {
   for (const key of Object.keys(total)) total[key] += counts?.[key] ?? 0;
