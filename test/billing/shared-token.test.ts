@@ -14,7 +14,7 @@ onEveryStore('the token of several nodes', (store) => {
   });
   afterEach(() => mpesa.stop());
 
-  const node = () => {
+  const node = (shared = shareToken(store(), vault, 'app', Date.now)) => {
     const [merchant] = mpesa.merchants;
     if (!merchant) throw new Error('no merchant');
     const { shortcode, kind, consumer_key, consumer_secret, passkey } = merchant;
@@ -27,7 +27,7 @@ onEveryStore('the token of several nodes', (store) => {
       ...{ fetch, now: Date.now, monotonic: () => performance.now() },
       simulatorUrl: async () => mpesa.baseUrl,
     };
-    return mpesaGateway(settings, outside, undefined, shareToken(store(), vault, 'app', Date.now));
+    return mpesaGateway(settings, outside, undefined, shared);
   };
 
   let payers = 0;
@@ -45,6 +45,24 @@ onEveryStore('the token of several nodes', (store) => {
     // One that starts later, or starts again, takes it over.
     expect((await push(await node())).outcome).toBe('accepted');
     expect(mpesa.counts().oauth).toBe(1);
+  });
+
+  it('is not asked for again by a node that looked just before another had it', async () => {
+    const first = await node();
+    const shared = shareToken(store(), vault, 'app', Date.now);
+    let looks = 0;
+    const late = await node({
+      ...shared,
+      async read() {
+        const seen = await shared.read();
+        if (++looks === 1) await push(first);
+        return seen;
+      },
+    });
+    expect((await push(late)).outcome).toBe('accepted');
+    expect(mpesa.counts()).toMatchObject({ oauth: 1, prompts: 2 });
+    // Nor does it keep anybody waiting.
+    expect(await shared.begin()).toBe(true);
   });
 
   it('that M-PESA refuses is replaced once, and the others take the new one', async () => {

@@ -93,13 +93,22 @@ export function createTokenSource(options: {
   /** What another program keeps, unless it was refused; otherwise one of them asks for a new one. */
   async function fetchShared(shared: SharedToken): Promise<TokenResult> {
     const giveUpAt = options.monotonicNow() + WAIT_MS;
-    while (options.monotonicNow() < giveUpAt) {
+    const take = async () => {
       const kept = await shared.read();
-      if (kept && kept.token !== refused && kept.good_ms > 0) {
-        live = { token: kept.token, refreshAt: options.monotonicNow() + kept.good_ms };
-        return { ok: true, token: kept.token };
-      }
+      if (!kept || kept.token === refused || kept.good_ms <= 0) return undefined;
+      live = { token: kept.token, refreshAt: options.monotonicNow() + kept.good_ms };
+      return kept;
+    };
+    while (options.monotonicNow() < giveUpAt) {
+      const kept = await take();
+      if (kept) return { ok: true, token: kept.token };
       if (await shared.begin()) {
+        // Another one may have ended its asking since the look: a new token would kill that one.
+        const fresh = await take();
+        if (fresh) {
+          await shared.end(fresh);
+          return { ok: true, token: fresh.token };
+        }
         const result = await fetchToken();
         const good = live
           ? { token: live.token, good_ms: live.refreshAt - options.monotonicNow() }
