@@ -15,6 +15,7 @@ import * as signIn from './0013-sign-in.ts';
 import * as sessionIndexes from './0014-session-indexes.ts';
 import * as devicesThatKnock from './0015-devices-that-knock.ts';
 import * as notActive from './0016-not-active.ts';
+import * as overtaking from './0017-overtaking.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-start': start,
@@ -32,4 +33,5 @@ export const migrations: Record<string, Migration> = {
   '0014-session-indexes': sessionIndexes,
   '0015-devices-that-knock': devicesThatKnock,
   '0016-not-active': notActive,
+  '0017-overtaking': overtaking,
 };

@@ -120,6 +120,11 @@ export function quotaReached(entitlement: EntitlementFacts): boolean {
   return usedUp(octets_left) || usedUp(upload_octets_left) || usedUp(download_octets_left);
 }
 
+/** Whether it goes on at its fair-use rate, since a quota of it is used up. */
+export function isSlow(entitlement: EntitlementFacts): boolean {
+  return hasFairUse(entitlement) && quotaReached(entitlement);
+}
+
 /** Why an entitlement that still counts as running is over at this instant; undefined while it is not. */
 export function endReason(
   entitlement: EntitlementFacts,
@@ -144,7 +149,7 @@ const NO_QUOTA = { octets_left: null, upload_octets_left: null, download_octets_
 
 /** The speed now: the plan's, or after the quota the fair-use rate, without bursts, and never faster than the plan. */
 export function currentRates(entitlement: EntitlementFacts) {
-  const slow = quotaReached(entitlement) && hasFairUse(entitlement);
+  const slow = isSlow(entitlement);
   const {
     rate_down_kbps: down,
     rate_up_kbps: up,

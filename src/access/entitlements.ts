@@ -1,15 +1,15 @@
 // Entitlements: granted, started, ended, revoked, each change once.
-import { sql } from 'kysely';
+import { type ExpressionBuilder, sql } from 'kysely';
 import { insertStatement } from '../db/insert.ts';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage, unindexed } from '../db/page.ts';
-import type { Db, Row, Terms } from '../db/schema.ts';
+import type { Db, EntitlementsTable, Row, Tables, Terms } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { idAt, newId } from '../lib/ids.ts';
 import type { AccessFacts, EntitlementFacts } from './authorize.ts';
-import { endReason, quotaReached } from './authorize.ts';
+import { endReason, isSlow, quotaReached } from './authorize.ts';
 import { openFor } from './hours.ts';
 import { OPEN } from './sessions.ts';
 import { TERM_NAMES, termsOf } from './terms.ts';
@@ -28,14 +28,22 @@ export interface Grant {
   idempotency_key?: string | null;
 }
 
+/** Written out, so that the index of what is active alone serves a statement. */
+const ACTIVE = sql.lit<'active'>('active');
+
 const insertEntitlement = insertStatement('entitlements', sql`on conflict do nothing returning *`);
+const runningOf = statement(
+  sql<EntitlementFacts>`select * from entitlements where credential_id = ${''} and state = 'active'`,
+);
 const countSold = statement(sql`update plans set sold = sold + 1 where id = ${''}`);
 
 /**
  * Grants a plan. Once for each payment, voucher and idempotency key: the unique columns make a second grant for the
  * same one impossible; then the entitlement that is there already comes back. It waits until the first login starts it.
+ * Bought while the guest's plan is slow by its fair-use rate, it need not wait for the end of that one.
  */
 export async function grantEntitlement(db: Db, grant: Grant, now: number): Promise<Entitlement> {
+  const running = await runningOf(db, [grant.credential_id]);
   const [inserted] = await insertEntitlement(db, {
     id: newId(now),
     subscriber_id: grant.subscriber_id,
@@ -48,6 +56,7 @@ export async function grantEntitlement(db: Db, grant: Grant, now: number): Promi
     state: 'waiting',
     ...termsOf(grant.plan),
     not_before_at: grant.not_before_at ?? null,
+    overtakes: running.some(isSlow) ? 1 : 0,
     starts_at: null,
     ends_at: null,
     ended_at: null,
@@ -180,7 +189,10 @@ async function openEntitlements(db: Db, credentialId: string): Promise<Entitleme
     .where('credential_id', '=', credentialId)
     .where('state', 'in', ['active', 'waiting'])
     .execute();
-  const rank = (one: Entitlement) => (one.state === 'active' ? -1 : (one.not_before_at ?? 0));
+  const rank = (one: Entitlement) => {
+    if (one.state === 'active') return isSlow(one) ? -1 : -3;
+    return one.overtakes ? -2 : (one.not_before_at ?? 0);
+  };
   return open.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
 }
 
@@ -191,8 +203,8 @@ function mayRun(entitlement: Entitlement, now: number): boolean {
 }
 
 /**
- * What goes on by itself when this entitlement ends at `at`: the next one that waits and may run by then; undefined
- * when there is none.
+ * What goes on by itself when this entitlement ends, or its hours close, at `at`: the next one that may run then;
+ * undefined when there is none.
  */
 export async function nextInLine(
   db: Db,
@@ -203,8 +215,29 @@ export async function nextInLine(
   return open.find((one) => one.id !== entitlement.id && mayRun(one, at));
 }
 
+type EntitlementAlone = ExpressionBuilder<Tables & { e: EntitlementsTable }, 'e'>;
+
+function isOnline({ exists, selectFrom }: EntitlementAlone) {
+  return exists(
+    selectFrom('sessions as x')
+      .select('x.id')
+      .whereRef('x.credential_id', '=', 'e.credential_id')
+      .where('x.state', '=', OPEN),
+  );
+}
+
+function hasAnother({ exists, selectFrom }: EntitlementAlone) {
+  return exists(
+    selectFrom('entitlements as w')
+      .select('w.id')
+      .whereRef('w.credential_id', '=', 'e.credential_id')
+      .whereRef('w.id', '<>', 'e.id')
+      .where('w.state', 'in', ['active', 'waiting']),
+  );
+}
+
 /**
- * The credentials with a live session whose entitlement ends between `from` and `to` while another one waits: the
+ * The credentials with a live session whose entitlement ends between `from` and `to` while they have another one: the
  * router must hear of it before it ends the session.
  */
 export async function credentialsRollingOver(db: Db, from: number, to: number): Promise<string[]> {
@@ -215,30 +248,28 @@ export async function credentialsRollingOver(db: Db, from: number, to: number): 
     .where('e.state', '=', 'active')
     .where('e.ends_at', '>', from)
     .where('e.ends_at', '<=', to)
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('sessions as x')
-          .select('x.id')
-          .whereRef('x.credential_id', '=', 'e.credential_id')
-          .where('x.state', '=', OPEN),
-      ),
-    )
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('entitlements as w')
-          .select('w.id')
-          .whereRef('w.credential_id', '=', 'e.credential_id')
-          .where('w.state', '=', 'waiting'),
-      ),
-    )
+    .where((eb) => eb.and([isOnline(eb), hasAnother(eb)]))
+    .execute();
+  return rows.map((row) => row.credential_id);
+}
+
+/** The same where it does not end, but its hours close in that minute of the day. */
+export async function credentialsClosing(db: Db, minute: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('entitlements as e')
+    .select('e.credential_id')
+    .distinct()
+    .where('e.state', '=', ACTIVE)
+    .where('e.hours_to_minute', '=', minute)
+    .where((eb) => eb.and([isOnline(eb), hasAnother(eb)]))
     .execute();
   return rows.map((row) => row.credential_id);
 }
 
 /**
  * The facts about a user name with what is over by now taken off: an entitlement that has run out gives way to the
- * next one that waits. One that is outside its hours of the day lets another run that may. Bounded, since each turn
- * ends one entitlement.
+ * next one that waits. One that is outside its hours of the day lets another run that may, and one that is slow by its
+ * fair-use rate a faster one. Bounded, since each turn ends one entitlement.
  */
 export async function currentAccess(
   db: Db,
@@ -253,9 +284,10 @@ export async function currentAccess(
     if (!access || (entitlement?.state !== 'active' && entitlement?.state !== 'waiting')) return access;
     const over = entitlement.state === 'active' && endReason(entitlement, now, clockTrusted);
     if (!over) {
-      if (!clockTrusted || openFor(entitlement, now) !== 0) return access;
-      const other = await nextInLine(db, { id: entitlement.id, credential_id: access.credential_id }, now);
-      return other ? { ...access, entitlement: other, plan_id: other.plan_id } : access;
+      if (!clockTrusted || (openFor(entitlement, now) !== 0 && !isSlow(entitlement))) return access;
+      const open = await openEntitlements(db, access.credential_id);
+      const best = open.find((one) => mayRun(one, now));
+      return best ? { ...access, entitlement: best, plan_id: best.plan_id } : access;
     }
     await db.transaction().execute((tx) => endEntitlement(tx, entitlement.id, over, now));
   }

@@ -201,6 +201,8 @@ export interface EntitlementsTable extends Terms {
   state: 'waiting' | 'active' | 'ended' | 'revoked';
   /** It cannot be started before; null is at once. */
   not_before_at: number | null;
+  /** 1 where an earlier plan ran at its fair-use rate when this one was bought: it need not wait for that one's end. */
+  overtakes: number;
   starts_at: number | null;
   ends_at: number | null;
   ended_at: number | null;

@@ -14,7 +14,7 @@ import { forgetOldSessions } from './forget-sessions.ts';
 import { pollOrders } from './poll-orders.ts';
 import { bookOldPayments, proveBooks } from './prove-ledger.ts';
 import { pullPayments } from './pull-payments.ts';
-import { rollOver } from './roll-over.ts';
+import { EVERY_MS as ROLL_OVER_MS, rollOver } from './roll-over.ts';
 import { taskLanes } from './run-tasks.ts';
 import { watchClock } from './watch-clock.ts';
 import { watchOutages } from './watch-outages.ts';
@@ -39,7 +39,7 @@ export const jobs: Job[] = [
     every: SECOND,
   })),
   { name: 'end entitlements', every: SECOND, run: endEntitlements },
-  { name: 'roll over', every: 10 * SECOND, run: rollOver },
+  { name: 'roll over', every: ROLL_OVER_MS, run: rollOver },
   { name: 'poll orders', every: SECOND, run: pollOrders },
   // Also how long it takes at most until what the disk refused is taken again.
   { name: 'check disk', every: 5 * SECOND, run: checkDisk },

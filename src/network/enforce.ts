@@ -1,5 +1,5 @@
 // Enforces: makes live sessions match what their credential is entitled to, and records what the router answered.
-import { type Accept, type AccessFacts, authorize } from '../access/authorize.ts';
+import { type Accept, type AccessFacts, authorize, isSlow } from '../access/authorize.ts';
 import { type Credential, getCredential } from '../access/credentials.ts';
 import {
   currentAccess,
@@ -222,7 +222,7 @@ function needsNewSession(before: Place, next: Place): boolean {
 }
 
 /**
- * The decision with the session's end moved behind that of the next entitlement in line, so that the router does not
+ * The decision with the session's end, the plan's or that of its hours, moved behind that of the next in line, so that the router does not
  * end the session at the very moment at which the next one takes over.
  */
 async function withNextInLine(
@@ -234,18 +234,18 @@ async function withNextInLine(
 ): Promise<Accept> {
   const entitlement = facts.entitlement;
   const seconds = decision.session_timeout_seconds;
-  if (entitlement?.state !== 'active' || entitlement.ends_at === null || seconds === null) {
-    return decision;
-  }
+  if (entitlement?.state !== 'active' || seconds === null) return decision;
+  const closes = openFor(entitlement, now);
+  const at = Math.min(entitlement.ends_at ?? Infinity, closes === undefined ? Infinity : now + closes);
   // Another limit ends the session before.
-  if (seconds < Math.ceil((entitlement.ends_at - now) / 1000)) return decision;
-  const next = await nextInLine(db, { id: entitlement.id, credential_id: credentialId }, entitlement.ends_at);
+  if (seconds < Math.ceil((at - now) / 1000)) return decision;
+  const next = await nextInLine(db, { id: entitlement.id, credential_id: credentialId }, at);
   if (!next || needsNewSession(entitlement, next)) return decision;
-  const open = openFor(next, entitlement.ends_at);
+  const open = openFor(next, at);
   const more = Math.min(
     next.state === 'waiting' || next.ends_at === null
       ? next.validity_seconds
-      : Math.ceil((next.ends_at - entitlement.ends_at) / 1000),
+      : Math.ceil((next.ends_at - at) / 1000),
     next.online_seconds === null ? Number.MAX_SAFE_INTEGER : next.online_seconds - next.used_seconds,
     open === undefined ? Number.MAX_SAFE_INTEGER : Math.ceil(open / 1000),
   );
@@ -345,8 +345,13 @@ async function enforceSession(
   const told = `${reason}: ${describe(answer)}`;
   await recordChange(db, session.id, answer.outcome, told, clock.now());
   const begins = access.entitlement?.state === 'waiting' && trusted;
+  const agreed = answer.outcome === 'ack';
+  // What need not wait for the end of the plan before it begins with a session of its own.
+  if (begins && before?.state === 'active' && !agreed) {
+    return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
+  }
   // A session that is gone without a word must not use up what its guest has bought for later.
-  if (begins && before && answer.outcome !== 'ack' && session.updated_at <= (before.ended_at ?? 0)) {
+  if (begins && before && !agreed && session.updated_at <= (before.ended_at ?? 0)) {
     const [gone] = await closeWhatIsGone(context, [session]);
     return { outcome: `${told} The next plan waits for the session to speak.`, complete: gone !== undefined };
   }
@@ -355,10 +360,9 @@ async function enforceSession(
     await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
   }
   const outcome = `${session.username} goes on. ${told}`;
+  const slower = SLOWER.includes(reason) || (before && access.entitlement && isSlow(access.entitlement));
   // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one.
-  if (answer.outcome === 'ack' || !SLOWER.includes(reason)) {
-    return { outcome, complete: answer.outcome === 'ack' || !LONGER.includes(reason) };
-  }
+  if (agreed || !slower) return { outcome, complete: agreed || !LONGER.includes(reason) };
   // The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one.
   const router = await findRouter(db, session.router_id);
   const host = router && hostOf(router, session);

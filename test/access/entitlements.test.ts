@@ -1,8 +1,11 @@
 // Entitlements: granted once, started once, ended once, one after the other.
 import { expect, it } from 'vitest';
+import { recordAccounting } from '../../src/access/accounting.ts';
 import { authorize } from '../../src/access/authorize.ts';
 import { credentialForDevice } from '../../src/access/credentials.ts';
 import {
+  credentialsClosing,
+  credentialsRollingOver,
   currentAccess,
   endDueEntitlements,
   endEntitlement,
@@ -17,7 +20,7 @@ import { subscriberForMsisdn } from '../../src/access/subscribers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { HOUR, NOW, someAccess, vault } from './fixtures.ts';
+import { HOUR, NOW, report, someAccess, vault } from './fixtures.ts';
 
 async function enforceTasks(db: Db) {
   const tasks = await db.selectFrom('tasks').selectAll().orderBy('created_at').execute();
@@ -141,6 +144,68 @@ onEveryStore('an entitlement', (store) => {
     await startEntitlement(store(), second.id, NOW + 2 * HOUR);
     const last = await currentAccess(store(), name, '', NOW + 3 * HOUR, true);
     expect(last?.entitlement).toMatchObject({ id: second.id, state: 'ended', end_reason: 'expired' });
+  });
+
+  const BY_DAY = { hours_from_minute: 8 * 60, hours_to_minute: 12 * 60 };
+
+  it('goes over to another of a guest who is online when it ends or its hours close, and only then', async () => {
+    const { credential, entitlement, grant } = await someAccess(store(), BY_DAY);
+    await startEntitlement(store(), entitlement.id, NOW);
+    const over = async () => [
+      (await credentialsRollingOver(store(), NOW, NOW + HOUR)).includes(credential.id),
+      (await credentialsRollingOver(store(), NOW + HOUR, NOW + 2 * HOUR)).includes(credential.id),
+      (await credentialsClosing(store(), 12 * 60)).includes(credential.id),
+      (await credentialsClosing(store(), 8 * 60)).includes(credential.id),
+    ];
+    const told = report({ username: credential.username, acct_session_id: credential.id });
+    await recordAccounting(store(), [told], NOW);
+    expect(await over()).toEqual([false, false, false, false]);
+    const other = await grant();
+    expect(await over()).toEqual([true, false, true, false]);
+    // One that runs beside it is another one as well.
+    await startEntitlement(store(), other.id, NOW + 2 * HOUR);
+    expect(await over()).toEqual([true, false, true, false]);
+    await recordAccounting(store(), [{ ...told, kind: 'stop' }], NOW);
+    expect(await over()).toEqual([false, false, false, false]);
+    await recordAccounting(store(), [{ ...told, acct_session_id: `${credential.id}2` }], NOW);
+    expect(await over()).toEqual([true, false, true, false]);
+    await endEntitlement(store(), other.id, 'expired', NOW);
+    expect(await over()).toEqual([false, false, false, false]);
+  });
+
+  const SLOW = { quota_octets: 1000, fair_use_rate_down_kbps: 1000, fair_use_rate_up_kbps: 500 };
+
+  it('that is slow lets one run that was bought since, by its hours and not before its time', async () => {
+    const { plan, subscriber, credential, entitlement, grant } = await someAccess(store(), SLOW);
+    const current = async (now: number, trusted = true) =>
+      (await currentAccess(store(), credential.username, '', now, trusted))?.entitlement?.id;
+    await startEntitlement(store(), entitlement.id, NOW);
+    const early = await grant();
+    const used = report({ username: credential.username, acct_session_id: credential.id });
+    await recordAccounting(store(), [{ ...used, upload_octets: 1000 }], NOW);
+    expect(await current(NOW)).toBe(entitlement.id);
+    const ids = { subscriber_id: subscriber.id, credential_id: credential.id };
+    const buy = (terms: Partial<typeof plan>, not_before_at?: number) =>
+      grantEntitlement(
+        store(),
+        {
+          ...ids,
+          plan: { ...plan, quota_octets: null, ...terms },
+          source: 'grant',
+          not_before_at: not_before_at ?? null,
+        },
+        NOW + 2,
+      );
+    const later = await buy({}, NOW + HOUR / 2);
+    const morning = await buy({ hours_from_minute: 0, hours_to_minute: 6 * 60 });
+    expect([early, later, morning].map((one) => one.overtakes)).toEqual([0, 1, 1]);
+    expect(await current(NOW)).toBe(entitlement.id);
+    expect(await current(NOW + HOUR / 2)).toBe(later.id);
+    expect(await current(NOW + HOUR / 2, false)).toBe(entitlement.id);
+    // The one that runs fast comes before the next that would.
+    const last = await buy({});
+    await startEntitlement(store(), last.id, NOW + 2);
+    expect(await current(NOW + HOUR / 2)).toBe(last.id);
   });
 
   it('ends by no clock that is not trusted', async () => {

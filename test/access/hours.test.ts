@@ -1,6 +1,6 @@
 // Hours of the day on Nairobi's clock, over midnight and at their edges.
 import { expect, it } from 'vitest';
-import { closedAt, hoursText, openFor } from '../../src/access/hours.ts';
+import { closedAt, hoursText, nextMinute, openFor } from '../../src/access/hours.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -30,6 +30,15 @@ it.each([
 it('closed when the window last ended', () => {
   expect(closedAt(night, at(12))).toBe(at(6));
   expect(closedAt(day, at(2))).toBe(at(17) - 24 * HOUR);
+});
+
+it.each([
+  [at(5, 59), 360, at(6)],
+  [at(5, 59) + 59_999, 360, at(6)],
+  [at(6), 361, at(6, 1)],
+  [at(23, 59) + 1, 0, at(24)],
+])('the minute that begins next after %s is the %s. of the day', (now, minute, begins) => {
+  expect(nextMinute(now)).toEqual({ minute, at: begins });
 });
 
 it('is the whole day without hours', () => {

@@ -3,7 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { listCredentials } from '../../src/access/credentials.ts';
 import { currentDeviceAccess, currentSharedAccess } from '../../src/access/device-access.ts';
-import { endDueEntitlements, findAccess, listEntitlements } from '../../src/access/entitlements.ts';
+import {
+  credentialsClosing,
+  credentialsRollingOver,
+  endDueEntitlements,
+  findAccess,
+  listEntitlements,
+} from '../../src/access/entitlements.ts';
 import {
   closeSessionsBeforeBoot,
   closeSilentSessions,
@@ -258,6 +264,13 @@ it('finds a stranger’s sessions by name, and the open ones of a credential, in
   }
   const stranger = await last(() => listSessions(db, page, { username: 'u' }));
   expect(stranger).toMatch(/SEARCH x USING INDEX sessions_stranger \(username=/);
+  // These two run every ten seconds, beside the sign-ins.
+  expect(await last(() => credentialsRollingOver(db, NOW, NOW + 1))).toMatch(
+    /SEARCH e USING INDEX entitlements_ends \(state=\? AND ends_at>/,
+  );
+  const closing = await last(() => credentialsClosing(db, 360));
+  expect(closing).toMatch(/SEARCH e USING INDEX entitlements_closing \(hours_to_minute=/);
+  expect(closing).toMatch(/sessions_open \(credential_id=/);
   expect(await last(() => openSessions(db, 'c'))).toMatch(/sessions_open \(credential_id=/);
   expect(await last(() => closeSilentSessions(db, 'c', NOW))).toMatch(/sessions_open \(credential_id=/);
 });

@@ -257,4 +257,96 @@ describe('the next one in line', () => {
       used_download_octets: 888,
     });
   });
+
+  const SLOW_AFTER_A_GIB = {
+    quota_octets: GIB,
+    rate_down_kbps: 5000,
+    rate_up_kbps: 2000,
+    fair_use_rate_down_kbps: 1000,
+    fair_use_rate_up_kbps: 512,
+  };
+  const rates = (username: string) =>
+    asked(username, Code.CoaRequest).map((packet) => getString(packet, 'Mikrotik-Rate-Limit'));
+
+  it('bought while the first is slow takes over at once; afterwards the slow one goes on', async () => {
+    const { credential, entitlement, grant, device, logIn } = await someOnline({
+      ...SLOW_AFTER_A_GIB,
+      validity_seconds: 86_400,
+    });
+    await device.interim(60, 0, GIB);
+    await until('the slow rate', () => rates(credential.username).includes('512k/1M'));
+    const hour = await site.sellHomes({ rate_down_kbps: 8000, rate_up_kbps: 3000 });
+    const bought = await grant(hour.id);
+    await until('the fast rate', () => rates(credential.username).at(-1) === '3M/8M');
+    const now = (id: string) => site.ok('GET', `/entitlements/${id}`);
+    await until('its start', async () => (await now(bought.id)).state === 'active');
+    expect(await now(entitlement.id)).toMatchObject({ state: 'active' });
+    // What is used now is the bought one's, and a new login gets its speed and its end.
+    await device.interim(120, 500, GIB);
+    expect(await now(bought.id)).toMatchObject({ used_upload_octets: 500 });
+    expect(await now(entitlement.id)).toMatchObject({ used_upload_octets: 0 });
+    const again = await logIn(device);
+    expect(getString(again, 'Mikrotik-Rate-Limit')).toBe('3M/8M');
+    expect(getInteger(again, 'Session-Timeout')).toBe(3600);
+    site.peer.asked.length = 0;
+    site.time.now = NOW + HOUR - 20_000;
+    await until('the later end', () =>
+      asked(credential.username, Code.CoaRequest).some((p) => getInteger(p, 'Session-Timeout') === 86_400),
+    );
+    site.time.now = NOW + HOUR;
+    await until('the slow rate again', () => rates(credential.username).at(-1) === '512k/1M');
+    expect(asked(credential.username, Code.DisconnectRequest)).toEqual([]);
+    expect(getString(await logIn(device), 'Mikrotik-Rate-Limit')).toBe('512k/1M');
+  });
+
+  it('bought before the first got slow waits for its end', async () => {
+    const { credential, grant, device, logIn } = await someOnline(SLOW_AFTER_A_GIB);
+    const queued = await grant((await site.sellHomes({ rate_down_kbps: 8000, rate_up_kbps: 3000 })).id);
+    await device.interim(60, 0, GIB);
+    await until('the slow rate', () => rates(credential.username).includes('512k/1M'));
+    expect(getString(await logIn(device), 'Mikrotik-Rate-Limit')).toBe('512k/1M');
+    expect(await site.ok('GET', `/entitlements/${queued.id}`)).toMatchObject({ state: 'waiting' });
+  });
+
+  it('of a router that will not hear of the faster one, the session begins anew', async () => {
+    const { credential, grant, device, logIn } = await someOnline(SLOW_AFTER_A_GIB);
+    await device.interim(60, 0, GIB);
+    await until('the slow rate', () => rates(credential.username).includes('512k/1M'));
+    site.peer.agrees = false;
+    const bought = await grant((await site.sellHomes({ rate_down_kbps: 8000, rate_up_kbps: 3000 })).id);
+    await disconnectOf(credential.username);
+    const now = () => site.ok('GET', `/entitlements/${bought.id}`);
+    // Nothing of it is used up while nobody knows whether the guest has it.
+    expect(await now()).toMatchObject({ state: 'waiting' });
+    await device.stop(90, 0, GIB);
+    expect(getString(await logIn(device), 'Mikrotik-Rate-Limit')).toBe('3M/8M');
+    expect(await now()).toMatchObject({ state: 'active' });
+  });
+
+  it('is told to the router before the hours of the first close, and goes on from there', async () => {
+    // Its hours close at 12:00, an hour from now.
+    const { credential, entitlement, grant } = await someOnline({
+      ...{ hours_from_minute: 8 * 60, hours_to_minute: 12 * 60, validity_seconds: 7 * 86_400 },
+      ...{ rate_down_kbps: 5000, rate_up_kbps: 2000 },
+    });
+    const day = await site.sellHomes({ validity_seconds: 7200, rate_down_kbps: 3000, rate_up_kbps: 1000 });
+    const granted = await grant(day.id);
+    const laterEnd = () =>
+      asked(credential.username, Code.CoaRequest).some(
+        (p) => getInteger(p, 'Session-Timeout') === 3600 + 7200,
+      );
+    await until('the later end', laterEnd);
+    site.peer.asked.length = 0;
+    site.time.now = NOW + HOUR - 9000;
+    await until('the later end, told again', laterEnd);
+    expect(await site.ok('GET', `/entitlements/${granted.id}`)).toMatchObject({ state: 'waiting' });
+    site.time.now = NOW + HOUR;
+    await until('its rate', () => rates(credential.username).at(-1) === '1M/3M');
+    await until(
+      'its start',
+      async () => (await site.ok('GET', `/entitlements/${granted.id}`)).state === 'active',
+    );
+    expect(await site.ok('GET', `/entitlements/${entitlement.id}`)).toMatchObject({ state: 'active' });
+    expect(asked(credential.username, Code.DisconnectRequest)).toEqual([]);
+  });
 });

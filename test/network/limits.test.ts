@@ -1,7 +1,7 @@
 // Live sessions made to match what was sold, as the router's CoA door sees it.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
-import { startEntitlement } from '../../src/access/entitlements.ts';
+import { endEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import type { PlanInput } from '../../src/access/plans.ts';
 import { getSession, openSessions } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
@@ -115,6 +115,23 @@ it('a router that refuses the fair-use rate is asked again', async () => {
   await used(0, 1000);
   peer.agrees = false;
   expect(await enforceCredential(context, credential.id, 'fair_use')).toMatchObject({ complete: false });
+});
+
+it('a router that refuses the fair-use rate when the faster plan is over is asked again', async () => {
+  const { credential, used, grant } = await guestOnline({ ...FAIR_USE, quota_octets: 1000 });
+  await used(0, 1000);
+  await startEntitlement(db, (await grant()).id, NOW);
+  const running = await db.selectFrom('entitlements').selectAll().execute();
+  const fast = running.find((one) => one.overtakes === 1);
+  await db
+    .updateTable('sessions')
+    .set({ entitlement_id: fast?.id ?? null })
+    .execute();
+  await endEntitlement(db, fast?.id ?? '', 'expired', NOW);
+  peer.agrees = false;
+  expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: false });
+  peer.agrees = true;
+  expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
 });
 
 it.each(['extended', 'clock_corrected'])(

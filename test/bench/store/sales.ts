@@ -193,6 +193,7 @@ function fillSale(
     rate_up_kbps: plan.rate_up_kbps,
     max_devices: plan.max_devices,
     ...NO_FINER_TERMS,
+    overtakes: 0,
     not_before_at: null,
     starts_at: startsAt,
     ends_at: endsAt,

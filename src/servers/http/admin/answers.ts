@@ -171,6 +171,7 @@ export const entitlementAnswer = z.strictObject({
   state: z.enum(['waiting', 'active', 'ended', 'revoked']),
   ...terms,
   not_before_at: maybeTime,
+  overtakes: flag,
   starts_at: maybeTime,
   ends_at: maybeTime,
   ended_at: maybeTime,
