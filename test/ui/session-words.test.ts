@@ -1,6 +1,6 @@
 // What the session page says of disconnects and changes.
 import { expect, it } from 'vitest';
-import { changeAnswer, plainDetail } from '../../ui/admin/parts/session-words.ts';
+import { changeAnswer, endWords, plainDetail } from '../../ui/admin/parts/session-words.ts';
 
 it.each([
   ['expired: The router agreed.', 'The plan’s time is over.'],
@@ -23,4 +23,14 @@ it.each([
 it('a session that was never changed says nothing of it', () => {
   expect(changeAnswer({ change_state: null })).toBeUndefined();
   expect(changeAnswer({ change_state: 'timeout' })).toContain('did not answer');
+});
+
+it.each([
+  ['User-Request', 'signed out'],
+  ['NAS-Request', 'data was used up'],
+  ['cause 99', 'cause 99'],
+  ['constructor', 'constructor'],
+  [null, 'closed'],
+])('a session that ended by %s is %s', (cause, words) => {
+  expect(endWords(cause)).toBe(words);
 });

@@ -131,6 +131,7 @@ export interface Entitlement extends FinerTerms {
   voucher_id: string | null;
   state: 'waiting' | 'active' | 'ended' | 'revoked';
   not_before_at: number | null;
+  overtakes: 0 | 1;
   starts_at: number | null;
   ends_at: number | null;
   ended_at: number | null;

@@ -14,6 +14,7 @@ export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId
     return html`<${PageHead} title="Entitlement" back=${back} /><div class="card">
       ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
+  const fairUse = data.fair_use_rate_down_kbps ?? data.fair_use_rate_up_kbps;
   const quota = (octets: number | null) => octets !== null && formatOctets(octets);
   return html`<${PageHead} title=${data.plan_name} back=${back}
       sub=${html`<${State} state=${data.state} />${data.end_reason && ` · ${data.end_reason.replaceAll('_', ' ')}`}${' · '}
@@ -32,6 +33,7 @@ export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId
       ['By', data.order_id ? html`<a href=${`/orders/${data.order_id}`}>order</a>` : data.source],
       ['Starts not before', data.not_before_at !== null && exactTime(data.not_before_at)],
       ['From', data.starts_at === null ? 'the first use' : exactTime(data.starts_at)],
+      ['Turn', data.overtakes === 1 && 'before the plan that was slow when this one was bought'],
       ['Until', data.ends_at !== null && exactTime(data.ends_at)],
       ['Validity', formatDuration(data.validity_seconds)],
       ['Online time', data.online_seconds !== null && formatDuration(data.online_seconds)],
@@ -39,6 +41,10 @@ export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId
       ['Quota down', quota(data.download_quota_octets)],
       ['Quota up', quota(data.upload_quota_octets)],
       ['Speed', formatRates(data.rate_down_kbps, data.rate_up_kbps)],
+      [
+        'Speed after the quota',
+        fairUse !== null && formatRates(data.fair_use_rate_down_kbps, data.fair_use_rate_up_kbps),
+      ],
       ['Hours', hoursLine(data.hours_from_minute, data.hours_to_minute)],
       ['Devices', data.max_devices],
     ].map(([name, value]) => [name, value === false ? undefined : value])} /><//>

@@ -6,7 +6,7 @@ import { useLive } from '../live.ts';
 import { useLoad } from '../load.ts';
 import { Button, Card, Facts, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { disconnect, disconnectAnswer } from '../parts/disconnect.ts';
-import { changeAnswer, plainDetail } from '../parts/session-words.ts';
+import { changeAnswer, endWords, plainDetail } from '../parts/session-words.ts';
 import { canDisconnect } from '../roles.ts';
 import { useMe } from '../signed-in.ts';
 import type { Session } from '../types.ts';
@@ -89,7 +89,11 @@ export function SessionPage({ id }: { id: string }) {
       ['MAC address', data.mac && html`<code>${data.mac}</code>`],
       ['Started', html`<${Time} at=${data.started_at} />`],
       ['Last heard', html`<${Time} at=${data.updated_at} />`],
-      ['Terminate cause', data.terminate_cause_name],
+      [
+        'Ended because',
+        data.terminate_cause_name &&
+          html`${endWords(data.terminate_cause_name)} <span class="muted">(${data.terminate_cause_name})</span>`,
+      ],
     ]} /><//>`;
 }
 

@@ -8,6 +8,7 @@ import { setQuery, usePlace } from '../navigation.ts';
 import { PageHead, State, Time } from '../parts/basics.ts';
 import { disconnectAnswer } from '../parts/disconnect.ts';
 import { type Column, Listing, Search, Segments, Toolbar } from '../parts/list.ts';
+import { endWords } from '../parts/session-words.ts';
 import type { Session } from '../types.ts';
 
 const REFRESH_MS = 800;
@@ -79,7 +80,7 @@ function SessionState({ session }: { session: Session }) {
       <${State} state="open" word=${session.ends_at ? 'open, ends' : 'open'} />
       ${session.ends_at && html` <${Time} at=${session.ends_at} />`}</span>`;
   }
-  return html`<${State} state="closed" word=${session.terminate_cause_name ?? 'closed'} />
+  return html`<${State} state="closed" word=${endWords(session.terminate_cause_name)} />
     <span class="muted"> <${Time} at=${session.stopped_at} /></span>`;
 }
 

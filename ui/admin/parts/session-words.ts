@@ -26,6 +26,8 @@ const WHY: Record<string, string> = {
   plan_changed: 'The plan’s speed was changed.',
   plan_lowered: 'The plan was made slower.',
   rolling_over: 'The next plan took over.',
+  heard_late: 'The router told of it late.',
+  signed_out: 'It had been told to end before.',
 };
 
 /** The names that RADIUS gives to causes (RFC 5176 §3.5), as far as people can do something with them. */
@@ -61,4 +63,26 @@ const CHANGES: Record<NonNullable<Session['change_state']>, string> = {
 /** What became of the last change of speed or end; undefined when there was none. */
 export function changeAnswer(session: Pick<Session, 'change_state'>): string | undefined {
   return session.change_state === null ? undefined : CHANGES[session.change_state];
+}
+
+/** What ended a session by its router's word (RFC 2866 §5.10, as RouterOS uses it), for one line of a list. */
+const ENDS: Record<string, string> = {
+  'User-Request': 'signed out',
+  'Lost-Carrier': 'device went away',
+  'Lost-Service': 'line was lost',
+  'Idle-Timeout': 'idle too long',
+  'Session-Timeout': 'time was over',
+  'Admin-Reset': 'ended by the operator',
+  'Admin-Reboot': 'router restarted',
+  'NAS-Error': 'router had an error',
+  'NAS-Request': 'data was used up',
+  'NAS-Reboot': 'router restarted',
+  'Port-Preempted': 'another session took over',
+  'Service-Unavailable': 'service was not there',
+};
+
+/** The same in plain words; a cause without words of its own as RADIUS names it, `closed` where the router told none. */
+export function endWords(cause: string | null): string {
+  if (cause === null) return 'closed';
+  return Object.hasOwn(ENDS, cause) ? (ENDS[cause] as string) : cause;
 }
