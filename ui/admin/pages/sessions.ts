@@ -81,7 +81,7 @@ function SessionState({ session }: { session: Session }) {
       ${session.ends_at && html` <${Time} at=${session.ends_at} />`}</span>`;
   }
   return html`<${State} state="closed" word=${endWords(session.terminate_cause_name)} />
-    <span class="muted"> <${Time} at=${session.stopped_at} /></span>`;
+    <span class="muted"> · <${Time} at=${session.stopped_at} /></span>`;
 }
 
 export function Sessions() {
