@@ -28,9 +28,7 @@ export function closedAt(hours: Hours, now: number): number | undefined {
   return openFor(hours, now) === 0 && to !== null ? now - since(to, now) : undefined;
 }
 
-/**
- * The next minute to begin after `now`: its place in the day, as hours are given, and the instant.
- */
+/** The minute that begins next after `now`: its place in the day, as hours are given, and its first instant. */
 export function nextMinute(now: number): { minute: number; at: number } {
   const at = (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
   return { minute: sinceMidnight(at) / MINUTE_MS, at };

@@ -222,8 +222,8 @@ function needsNewSession(before: Place, next: Place): boolean {
 }
 
 /**
- * The decision with the session's end, the plan's or that of its hours, moved behind that of the next in line, so that the router does not
- * end the session at the very moment at which the next one takes over.
+ * The decision with the session's end moved behind that of the next entitlement in line, so that the router does not end
+ * the session at the very moment at which the plan ends or its hours close, and the next one takes over.
  */
 async function withNextInLine(
   db: Db,
