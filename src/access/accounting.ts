@@ -7,7 +7,8 @@ import { holdRow } from '../db/several-nodes.ts';
 import { heldStatement, statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { normalizeCode } from '../lib/codes.ts';
-import { isId, newId, timeOf } from '../lib/ids.ts';
+import { idAt, isId, newId, timeOf } from '../lib/ids.ts';
+import { isSlow } from './authorize.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
@@ -155,7 +156,7 @@ async function recordReports(
   for (const report of reports) after = { ...after, ...advance(after, report) };
   if (known) {
     await saveChange(tx, known, after);
-    if (known.state === 'closed' && after.state === 'open') await reopened(tx, after, now);
+    if (known.state === 'closed' && after.state === 'open') await reopened(tx, known, after, now);
   } else if (!(await addSession(tx, reports, after, now))) {
     // Another node was told of it at the same moment; what it wrote is seen once it has committed.
     return recordReports(tx, key, reports, now);
@@ -181,15 +182,18 @@ const TURN = 2 ** 32;
 
 /**
  * A counter after a message. Less than before in a later message of a router without gigawords is a turn of its counter,
- * unless that would be half a turn or more since the message before: then it was set back, and adds nothing.
+ * unless that would be half a turn or more since the message before: then it was set back, and adds nothing. Of two
+ * messages of one second nobody knows which is the later: there a quarter of a turn is the most, 8 Gbit/s.
  */
 function grown(session: Session, report: SessionReport, name: 'upload_octets' | 'download_octets'): number {
   const [known, told] = [session[name], report[name]];
-  if (!report.counters_wrap || report.session_seconds <= session.session_seconds)
-    return Math.max(known, told);
+  const later = report.session_seconds - session.session_seconds;
+  if (!report.counters_wrap || later < 0) return Math.max(known, told);
   const step = told - (known % TURN);
-  if (step >= 0) return known + step;
-  return step + TURN < TURN / 2 ? known + step + TURN : known;
+  if (step >= 0 && later > 0) return known + step;
+  const turned = (step + TURN) % TURN;
+  if (turned < (later > 0 ? TURN / 2 : TURN / 4)) return known + turned;
+  return later > 0 ? known : Math.max(known, told);
 }
 
 /**
@@ -297,7 +301,9 @@ async function addSession(tx: Db, reports: SessionReport[], session: Session, no
   );
   if (added.length === 0) return false;
   if (session.state === 'open') {
-    await lookAgain(tx, session, now);
+    const { started_at } = session;
+    const acceptId = reports[0]?.reference?.accept_id ?? '';
+    await lookAgain(tx, session, started_at, isId(acceptId) ? acceptId : idAt(started_at), now);
     await sendAwayOneTooMany(tx, session, now);
   }
   return true;
@@ -307,7 +313,7 @@ async function addSession(tx: Db, reports: SessionReport[], session: Session, no
  * A session that we had closed speaks again. What was done about its guest meanwhile found nobody online, and its place
  * may be another device's by now.
  */
-async function reopened(tx: Db, session: Session, now: number): Promise<void> {
+async function reopened(tx: Db, before: Session, session: Session, now: number): Promise<void> {
   const { id, credential_id, disconnect_detail } = session;
   if (!credential_id) return;
   if (isSignedOut(session)) {
@@ -319,23 +325,52 @@ async function reopened(tx: Db, session: Session, now: number): Promise<void> {
     );
     return;
   }
-  await lookAgain(tx, session, now);
+  // What was begun while it was open may not have got through before it was closed.
+  await lookAgain(tx, session, before.updated_at, idAt(before.started_at), now);
   await sendAwayOneTooMany(tx, session, now);
 }
 
+interface GoingOn extends Row<'entitlements'> {
+  plan_changed_at: number;
+  /** When the newest of what else the guest has was bought. */
+  other_bought_at: number | null;
+}
+
 // The few subscribers that are not active stand in an index, as in a sign-in.
-const mayGoOn = statement(
-  sql<{ id: string }>`
-    select e.id from entitlements e join credentials c on c.id = e.credential_id
+const goingOn = statement(
+  sql<GoingOn>`
+    select e.*, p.updated_at as plan_changed_at, (
+        select max(o.created_at) from entitlements o
+        where o.credential_id = e.credential_id and o.id <> e.id and o.state in ('active', 'waiting')) as other_bought_at
+    from entitlements e join credentials c on c.id = e.credential_id join plans p on p.id = e.plan_id
     where e.id = ${''} and e.state in ('active', 'waiting') and c.state = 'active' and (
       select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null`,
 );
 
-/** Has a live session looked at where what its Accept was given for is over, or its guest may not be online any more. */
-async function lookAgain(tx: Db, { credential_id, entitlement_id }: Session, now: number): Promise<void> {
+/** A Start that comes at once. */
+const AT_ONCE_MS = 10_000;
+
+/**
+ * Has a live session looked at where what its Accept was given for is over, or its guest may not be online any more; also
+ * where it may have missed another speed, or what was bought. It was last heard at `heardAt`, epoch ms; what was begun
+ * before the id `since` was made has reached it.
+ */
+async function lookAgain(
+  tx: Db,
+  { credential_id, entitlement_id }: Session,
+  heardAt: number,
+  since: string,
+  now: number,
+): Promise<void> {
   if (!credential_id) return;
-  if (entitlement_id && (await mayGoOn(tx, [entitlement_id])).length > 0) return;
-  await enqueueTask(tx, 'enforce', { credential_id, reason: 'heard_late' }, now);
+  const [entitlement] = entitlement_id ? await goingOn(tx, [entitlement_id]) : [];
+  const isNew = (at: number | null) => at !== null && at <= now && idAt(at) > since;
+  const missed =
+    !entitlement ||
+    isNew(entitlement.plan_changed_at) ||
+    isNew(entitlement.other_bought_at) ||
+    (isSlow(entitlement) && now - heardAt > AT_ONCE_MS);
+  if (missed) await enqueueTask(tx, 'enforce', { credential_id, reason: 'heard_late' }, now);
 }
 
 const saveProgress = statement(
@@ -420,16 +455,17 @@ const closeOlder = statement(
   sql`
     update sessions set state = 'closed', stopped_at = ${0}
     where credential_id = ${''} and state = 'open' and mac || '' = ${''} and router_id || '' = ${''}
-      and started_at <= ${0} and updated_at <= ${0} and unique_key || '' <> ${''}`,
+      and updated_at <= ${0} and (started_at < ${0} or (started_at = ${0} and unique_key || '' < ${''}))`,
 );
 
 /**
  * A device has one session with one router: an older one that never said Stop, nor anything since, gives way to the new.
- * Another node may have stored this very session a moment ago.
+ * Where both seem to have begun at one moment their keys tell which Accept came first. Another node may have stored this
+ * very session a moment ago.
  */
 async function closeSuperseded(tx: Db, session: Session, at: number): Promise<void> {
   const { credential_id, mac, router_id, started_at, unique_key } = session;
-  await closeOlder(tx, [at, credential_id, mac, router_id, started_at, at, unique_key]);
+  await closeOlder(tx, [at, credential_id, mac, router_id, at, started_at, started_at, unique_key]);
 }
 
 const useEntitlement = statement(

@@ -309,7 +309,10 @@ export async function enforceCredential(
 /** Why a session must not go on as fast as it is: missing this change would leave it better than what it is owed. */
 const SLOWER = ['fair_use', 'plan_lowered'];
 /** Changes that a router is asked for again: nobody whose end was moved is to be sent away at the old one. */
-const LONGER = ['extended', 'clock_corrected'];
+const LONGER = ['extended', 'clock_corrected', 'heard_late'];
+
+/** Changes that may have taken a rate away. */
+const LIFTED = ['plan_changed', 'heard_late'];
 
 /** Why a session ends whose guest goes on under a plan that needs a new one. */
 export const NEXT_ENTITLEMENT = 'next_entitlement';
@@ -341,7 +344,7 @@ async function enforceSession(
     return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
   }
   const until = trusted ? await withNextInLine(db, credential.id, access, decision, now) : decision;
-  const answer = await changeSession(context, session, until, before, reason === 'plan_changed');
+  const answer = await changeSession(context, session, until, before, LIFTED.includes(reason));
   const told = `${reason}: ${describe(answer)}`;
   await recordChange(db, session.id, answer.outcome, told, clock.now());
   const begins = access.entitlement?.state === 'waiting' && trusted;

@@ -5,6 +5,7 @@ import { getEntitlement } from '../../src/access/entitlements.ts';
 import { closeStaleSessions, giveWay, recordDisconnect, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { type Chance, chance } from '../protocols/radius/material.ts';
 import { onEveryStore } from '../support/stores.ts';
 import { HOUR, NOW, report, someAccess } from './fixtures.ts';
@@ -564,6 +565,17 @@ onEveryStore('an accounting message', (store) => {
     expect(stored.find((session) => session.acct_session_id === 's2')).toMatchObject({ state: 'open' });
   });
 
+  it('that arrives late leaves the newer of two open that began in one second', async () => {
+    const access = await someAccess(store());
+    const acceptedAt = (time: number) => named(access, newId(time));
+    const newer = report({ ...acceptedAt(NOW + 200), acct_session_id: 's2', at: NOW + 200 });
+    const older = report({ ...acceptedAt(NOW), acct_session_id: 's1', at: NOW + 200 });
+    await recordAccounting(store(), [newer], NOW + 200);
+    await recordAccounting(store(), [older], NOW + 900);
+    const stored = (await all(store())).find((session) => session.acct_session_id === 's2');
+    expect(stored).toMatchObject({ state: 'open' });
+  });
+
   it('that arrives late, the first of an older session, leaves the newer one open', async () => {
     const access = await someAccess(store());
     const newer = report({ ...named(access, 'a2'), acct_session_id: 's2', at: NOW + 600_000 });
@@ -624,6 +636,25 @@ onEveryStore('an accounting message', (store) => {
     await recordAccounting(store(), [told(60, WORD / 2 + 1, WORD / 2)], NOW);
     await recordAccounting(store(), [told(120, 0, 0)], NOW);
     expect(await usedBy(store(), access)).toMatchObject({ upload_octets: WORD, download_octets: WORD / 2 });
+  });
+
+  it('of a router without gigawords that says its Stop in the second of a report counts what came between', async () => {
+    const access = await someAccess(store());
+    const told = (kind: SessionReport['kind'], octets: number): SessionReport =>
+      report({
+        ...named(access, 'a'),
+        ...{ kind, session_seconds: 60, counters_wrap: true, at: NOW + 60_000, upload_octets: octets % WORD },
+      });
+    const [before, turned, stop] = [
+      told('interim', WORD - 9),
+      told('interim', WORD + 5),
+      told('stop', WORD + 7),
+    ];
+    await recordAccounting(store(), [before, turned, stop, before, turned], NOW);
+    expect(await usedBy(store(), access)).toMatchObject({ session_seconds: 60, upload_octets: WORD + 7 });
+    // More than a line can carry in a second is a counter that was set back.
+    await recordAccounting(store(), [told('interim', WORD + WORD / 4 + 7)], NOW);
+    expect(await usedBy(store(), access)).toMatchObject({ upload_octets: WORD + 7 });
   });
 
   it('whose counters went back, though its router could count on, takes nothing away and adds nothing', async () => {

@@ -1,7 +1,7 @@
 // A session that is heard of late, or again after a silence, is held to what changed meanwhile.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeStaleSessions } from '../../../src/access/sessions.ts';
-import { someVouchers } from '../../access/fixtures.ts';
+import { somePlan, someVouchers } from '../../access/fixtures.ts';
 import { startWire, until, type Wire } from './fixtures.ts';
 
 type TestRouter = Awaited<ReturnType<Wire['addRouter']>>;
@@ -161,5 +161,74 @@ describe('a session that was silent for long', () => {
     router.tick();
     await until(async () => (await rowOf(MAC))?.entitlement_id === granted.json.id);
     expect(onlineAt(router)).toBe(true);
+  });
+});
+
+/** What changes how a live session should go on, without ending it. */
+const CHANGES: [string, (code: string) => Promise<unknown>, string][] = [
+  [
+    'its plan was made slower',
+    async () => {
+      const { id } = await wire.db.selectFrom('plans').select('id').executeTakeFirstOrThrow();
+      return wire.admin('PATCH', `/plans/${id}`, { rate_up_kbps: 300, rate_down_kbps: 700 });
+    },
+    '300k/700k',
+  ],
+  [
+    'its plan lost its limits of speed',
+    async () => {
+      const { id } = await wire.db.selectFrom('plans').select('id').executeTakeFirstOrThrow();
+      return wire.admin('PATCH', `/plans/${id}`, { rate_up_kbps: null, rate_down_kbps: null });
+    },
+    '0/0',
+  ],
+  [
+    'its quota was used, with a fair-use rate after it',
+    () => wire.db.updateTable('entitlements').set({ used_upload_octets: 2_000_000 }).execute(),
+    '100k/200k',
+  ],
+  [
+    'a faster plan was bought, since it is slow by fair use',
+    async (code) => {
+      await wire.db.updateTable('entitlements').set({ used_upload_octets: 2_000_000 }).execute();
+      const { id } = await wire.db
+        .selectFrom('credentials')
+        .select('id')
+        .where('username', '=', code)
+        .executeTakeFirstOrThrow();
+      const plan = await somePlan(wire.db, { rate_up_kbps: 8000, rate_down_kbps: 9000 });
+      return wire.admin('POST', '/entitlements', { credential_id: id, plan_id: plan.id, reason: 'test' });
+    },
+    '8M/9M',
+  ],
+];
+
+describe.each(CHANGES)('a guest who was not heard while %s', (_, change, rate) => {
+  const FAIR = { quota_octets: 1_000_000, fair_use_rate_up_kbps: 100, fair_use_rate_down_kbps: 200 };
+  const rateAt = (router: TestRouter) =>
+    router.sessions().find((session) => session.phone.mac === MAC)?.rateLimit;
+
+  it('has the new speed when the session speaks again', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const { code } = await guestAt(router, FAIR);
+    await silenceOf(router);
+    await change(code);
+    await until(() => wire.settled());
+    expect(rateAt(router)).toBe('2M/5M');
+    router.tick();
+    await until(() => rateAt(router) === rate);
+  });
+
+  it('has it with the first report after a Start that was lost', async () => {
+    const router = await wire.addRouter('127.0.0.1');
+    const { auth, acct } = wire.bound;
+    router.configure({ radius: { acctPort: auth.port } });
+    const { code } = await guestAt(router, FAIR);
+    wire.ahead.ms += MINUTE;
+    await change(code);
+    await until(() => wire.settled());
+    router.configure({ radius: { acctPort: acct.port } });
+    router.tick();
+    await until(() => rateAt(router) === rate);
   });
 });

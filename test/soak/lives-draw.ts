@@ -1,0 +1,164 @@
+// Draws the life of a guest at random: what is sold, which devices and routers there are, and what happens.
+import type { PlanInput } from '../../src/access/plans.ts';
+import type { WorldRouter } from './lives-world.ts';
+
+export type Random = () => number;
+
+/** Numbers from 0 to 1 that are the same for a seed (mulberry32). */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function oneOf<T>(random: Random, list: readonly T[]): T {
+  return list[Math.floor(random() * list.length)] as T;
+}
+
+/** Something that happens; each draws what it needs by a seed of its own, so that leaving one out changes no other. */
+export type Act = { seed: number } & (
+  | { what: 'pass'; seconds: number }
+  | { what: 'buy'; plan: number; notBeforeSeconds: number | null }
+  | { what: 'sign in'; device: number; router: number; method: 'pap' | 'chap'; lost: boolean }
+  | { what: 'sign out'; device: number }
+  | { what: 'vanish'; device: number }
+  | { what: 'door'; router: number; door: WorldRouter['door'] }
+  | { what: 'reach'; router: number; reachable: boolean }
+  | { what: 'reboot'; router: number; told: boolean }
+  | { what: 'suspend' | 'activate' }
+  | { what: 'revoke'; which: number }
+  | { what: 'speed'; plan: number; up: number | null; down: number | null }
+  | { what: 'settle' }
+);
+
+export interface Life {
+  seed: number;
+  /** Nothing is lost, late, repeated or refused. */
+  calm: boolean;
+  startsAt: number;
+  plans: PlanInput[];
+  devices: { mac: string; up: number; down: number }[];
+  routers: Pick<WorldRouter, 'gigawords' | 'keepsLimits'>[];
+  acts: Act[];
+}
+
+const MINUTE = 60;
+const HOUR = 3600;
+const GB = 1_000_000_000;
+/** Midnight in Nairobi, of a day in 2027. */
+const MIDNIGHT = 1_799_960_400_000;
+
+function drawPlan(random: Random, index: number, startMinute: number): PlanInput {
+  const maybe = <T>(share: number, draw: () => T): T | null => (random() < share ? draw() : null);
+  const amount = () => oneOf(random, [1_000_000, 50_000_000, 700_000_000, 2 ** 32, 6 * GB, 2 ** 33 + 5]);
+  const rate = () => oneOf(random, [500, 2000, 10_000]);
+  const [quota, up, down] = [maybe(0.3, amount), maybe(0.15, amount), maybe(0.15, amount)];
+  const fair = (quota ?? up ?? down) !== null && random() < 0.5;
+  const minute = (from: number) => (((startMinute + from) % 1440) + 1440) % 1440;
+  const opens = Math.floor(random() * 60) - 40;
+  const hours = random() < 0.3;
+  return {
+    ...{
+      name: `Plan ${index}`,
+      description: '',
+      kind: 'hotspot',
+      price_cents: 100,
+      state: 'on_sale',
+      position: 0,
+    },
+    validity_seconds: oneOf(random, [90, 5 * MINUTE, 12 * MINUTE, 31 * MINUTE, 2 * HOUR, 26 * HOUR]),
+    online_seconds: maybe(0.3, () => oneOf(random, [60, 4 * MINUTE, 15 * MINUTE, HOUR])),
+    quota_octets: quota,
+    upload_quota_octets: up,
+    download_quota_octets: down,
+    fair_use_rate_up_kbps: fair && random() < 0.7 ? oneOf(random, [128, 5000]) : null,
+    fair_use_rate_down_kbps: fair ? oneOf(random, [256, 5000]) : null,
+    rate_up_kbps: maybe(0.8, rate),
+    rate_down_kbps: maybe(0.8, rate),
+    max_devices: oneOf(random, [1, 1, 2, 3]),
+    device_policy: oneOf(random, ['refuse', 'replace_oldest']),
+    idle_timeout_seconds: maybe(0.2, () => 600),
+    hours_from_minute: hours ? minute(opens) : null,
+    hours_to_minute: hours ? minute(opens + oneOf(random, [20, 45, 300, 720])) : null,
+  };
+}
+
+function drawAct(random: Random, life: Pick<Life, 'plans' | 'devices' | 'routers' | 'calm'>): Act {
+  const seed = Math.floor(random() * 2 ** 32);
+  const index = (list: unknown[]) => Math.floor(random() * list.length);
+  const device = index(life.devices);
+  const router = index(life.routers);
+  const kinds: [number, () => Act][] = [
+    [30, () => ({ seed, what: 'pass', seconds: oneOf(random, [1, 5, 20, 60, 61, 180, 300, 600, 1500]) })],
+    [1, () => ({ seed, what: 'pass', seconds: oneOf(random, [2 * HOUR, 10 * HOUR, 25 * HOUR]) })],
+    [
+      9,
+      () => ({
+        ...{ seed, what: 'buy', plan: index(life.plans) },
+        notBeforeSeconds: random() < 0.2 ? oneOf(random, [30, 400, 2 * HOUR]) : null,
+      }),
+    ],
+    [
+      26,
+      () => ({
+        ...{ seed, what: 'sign in', device, router, method: oneOf(random, ['pap', 'chap']) },
+        lost: !life.calm && random() < 0.05,
+      }),
+    ],
+    [4, () => ({ seed, what: 'sign out', device })],
+    [2, () => ({ seed, what: 'suspend' })],
+    [3, () => ({ seed, what: 'activate' })],
+    [2, () => ({ seed, what: 'revoke', which: Math.floor(random() * 4) })],
+    [
+      3,
+      () => ({
+        ...{ seed, what: 'speed', plan: index(life.plans) },
+        up: oneOf(random, [null, 300, 4000]),
+        down: oneOf(random, [null, 700, 20_000]),
+      }),
+    ],
+    [5, () => ({ seed, what: 'settle' })],
+  ];
+  const trouble: [number, () => Act][] = [
+    [5, () => ({ seed, what: 'vanish', device })],
+    [
+      5,
+      () => ({ seed, what: 'door', router, door: oneOf(random, ['agrees', 'agrees', 'refuses', 'silent']) }),
+    ],
+    [5, () => ({ seed, what: 'reach', router, reachable: random() < 0.6 })],
+    [3, () => ({ seed, what: 'reboot', router, told: random() < 0.6 })],
+  ];
+  const all = life.calm ? kinds : [...kinds, ...trouble];
+  let point = random() * all.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, draw] of all) {
+    point -= weight;
+    if (point < 0) return draw();
+  }
+  return { seed, what: 'settle' };
+}
+
+/** The life of a seed. */
+export function drawLife(seed: number): Life {
+  const random = randomFrom(seed);
+  const calm = random() < 0.3;
+  // Often near midnight, where hours and days turn.
+  const startMinute = random() < 0.5 ? 1440 - 30 : Math.floor(random() * 1440);
+  const startsAt = MIDNIGHT + startMinute * 60_000 + Math.floor(random() * 60_000);
+  const plans = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, at) =>
+    drawPlan(random, at, startMinute),
+  );
+  const devices = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, at) => ({
+    mac: `AA:BB:CC:00:00:0${at + 1}`,
+    up: oneOf(random, [0, 2000, 300_000]),
+    down: oneOf(random, [0, 20_000, 1_000_000, 40_000_000]),
+  }));
+  const routers = [0, 1].map(() => ({ gigawords: random() < 0.7, keepsLimits: random() < 0.6 }));
+  const life = { seed, calm, startsAt, plans, devices, routers };
+  const acts = Array.from({ length: 10 + Math.floor(random() * 40) }, () => drawAct(random, life));
+  const first: Act = { seed, what: 'buy', plan: 0, notBeforeSeconds: null };
+  return { ...life, acts: [first, ...acts] };
+}

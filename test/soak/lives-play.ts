@@ -1,0 +1,855 @@
+// Plays the life of a guest over the wire, and judges each step by the rules.
+
+import { grantEntitlement, revokeEntitlement } from '../../src/access/entitlements.ts';
+import { followPlan } from '../../src/access/follow-plan.ts';
+import { createPlan, getPlan, type Plan, updatePlan } from '../../src/access/plans.ts';
+import { updateSubscriber } from '../../src/access/subscribers.ts';
+import type { Db, Row } from '../../src/db/schema.ts';
+import { enqueueTask } from '../../src/db/tasks.ts';
+import { getString } from '../../src/protocols/radius/attributes.ts';
+import { type Act, type Life, oneOf, type Random, randomFrom } from './lives-draw.ts';
+import {
+  endings,
+  goesOnSlow,
+  hoursLeft,
+  mayRun,
+  openedAt,
+  quotas,
+  type Right,
+  readReason,
+  readSpeed,
+  reasons,
+  secondsLeft,
+  shouldRun,
+  speed,
+} from './lives-rules.ts';
+import {
+  type Connection,
+  INTERIM_SECONDS,
+  type Report,
+  type Rows,
+  startWorld,
+  type WorldRouter,
+} from './lives-world.ts';
+
+type Session = Row<'sessions'>;
+
+/** Missed reports after which a session is in nobody's way, and after which it counts as over: the README's and the setting's. */
+const MISSED_AT_THE_DOOR = 3;
+const MISSED_IN_ALL = 5;
+/** Whole seconds on both sides, and a packet that is on its way. */
+const SLACK_MS = 3000;
+/** How long before an end its router hears of what comes next. */
+const AHEAD_MS = 30_000;
+
+/** Where the server and the rules disagree. */
+export class Wrong extends Error {
+  readonly rule: string;
+  constructor(rule: string, detail: string) {
+    super(`${rule}: ${detail}`);
+    this.rule = rule;
+  }
+}
+
+export interface Played {
+  wrong: Wrong | undefined;
+  history: string[];
+  /** How often the rules were asked. */
+  steps: number;
+}
+
+/** What the server was told of a connection. */
+interface Told {
+  row: string;
+  seconds: number;
+  up: number;
+  down: number;
+}
+
+type Cause =
+  | { by: 'act' | 'jobs' | 'reboot' }
+  | { by: 'sign in'; mac: string; full: boolean }
+  | { by: 'report'; report: Report; at: number; told: Told | undefined };
+
+/** How many whole seconds at least one of these sessions covers, each from its start as first reckoned. */
+function covered(sessions: Session[]): number {
+  let [seconds, reached] = [0, 0];
+  for (const one of sessions.toSorted((a, b) => a.started_at - b.started_at)) {
+    const from = Math.max(Math.floor(one.started_at / 1000), reached);
+    reached = Math.max(reached, Math.floor(one.started_at / 1000) + one.session_seconds);
+    seconds += Math.max(0, reached - from);
+  }
+  return seconds;
+}
+
+export async function play(db: Db, life: Life): Promise<Played> {
+  const history: string[] = [];
+  const world = await startWorld(db, life.startsAt, life.routers);
+  const player = createPlayer(world, life, history);
+  let wrong: Wrong | undefined;
+  try {
+    await player.run();
+  } catch (error) {
+    wrong = error instanceof Wrong ? error : new Wrong('it failed', String((error as Error).stack));
+  } finally {
+    await world.close();
+  }
+  return { wrong, history, steps: player.steps() };
+}
+
+function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life, history: string[]) {
+  const { time, routers, connections } = world;
+  const told = new Map<Connection, Told>();
+  const late: { report: Report; dueAt: number }[] = [];
+  /** Connections that somebody walked away from: when their router notices. */
+  const idleAt = new Map<Connection, number>();
+  /** When a connection last agreed to what it was told, and whether a change of it was ever refused. */
+  const agreedAt = new Map<Connection, number>();
+  const refused = new Set<Connection>();
+  /** Entitlements that shared a session with another. */
+  const shared = new Set<string>();
+  const plans: Plan[] = [];
+  let rows: Rows = { entitlements: [], sessions: [] };
+  let suspended = false;
+  let quiet = life.calm;
+  let steps = 0;
+  let random: Random = randomFrom(life.seed);
+
+  const clock = () => new Date(time.now + 3 * 3600_000).toISOString().slice(8, 23).replace('T', ' ');
+  const note = (line: string) => void history.push(`${clock()}  ${line}`);
+  const nameOf = (id: string | null) => {
+    const index = rows.entitlements.findIndex((one) => one.id === id);
+    return index < 0 ? String(id) : `E${index + 1}`;
+  };
+  const deviceOf = (mac: string | null) => `device ${mac?.slice(-1)}`;
+  function fail(rule: string, detail: string): never {
+    throw new Wrong(rule, `${detail} (${clock()})`);
+  }
+  function check(right: boolean, rule: string, detail: () => string): void {
+    if (!right) fail(rule, detail());
+  }
+  const entitlement = (id: string | null) => rows.entitlements.find((one) => one.id === id);
+  const holdsPlace = (session: Session) => session.state === 'open' && session.gave_way_at === null;
+  const devices = (sessions: Session[]) => new Set(sessions.map((one) => one.mac)).size;
+
+  // What changed in the store, and whether anything may change it.
+
+  function judgeEntitlement(before: Right | undefined, after: Right): void {
+    const name = nameOf(after.id);
+    if (!before) return;
+    for (const term of ['validity_seconds', 'online_seconds', 'quota_octets', 'max_devices'] as const) {
+      check(before[term] === after[term], 'what was sold stands', () => `${name} has another ${term}`);
+    }
+    for (const used of ['used_seconds', 'used_upload_octets', 'used_download_octets'] as const) {
+      check(after[used] >= before[used], 'what was used stays used', () => `${name} ${used}`);
+    }
+    if (before.starts_at !== null) {
+      const same = before.starts_at === after.starts_at && before.ends_at === after.ends_at;
+      check(same, 'an entitlement starts once', () => `${name} was given other times`);
+    }
+    if (before.state === after.state) return;
+    note(`    ${name} ${before.state} → ${after.state} ${after.end_reason ?? ''}`);
+    const way = `${before.state} ${after.state}`;
+    if (way === 'waiting active') {
+      const right =
+        after.starts_at === time.now && after.ends_at === time.now + after.validity_seconds * 1000;
+      check(right, 'validity runs from the start', () => `${name} ${after.starts_at} to ${after.ends_at}`);
+    } else if (way === 'active ended' || way === 'waiting ended') {
+      const true_ = endings(after, time.now);
+      const right = true_.includes(after.end_reason ?? '');
+      check(right, 'nothing ends early', () => `${name} ended as ${after.end_reason}; true is [${true_}]`);
+    } else if (after.state !== 'revoked' || before.state === 'ended') {
+      fail('what is over is over', `${name}: ${way}`);
+    }
+  }
+
+  /** What starts must be what should run, were it still waiting. */
+  function judgeStarts(before: Rows): void {
+    const started = rows.entitlements.filter((after) => {
+      const was = before.entitlements.find((one) => one.id === after.id);
+      return was?.state === 'waiting' && after.starts_at !== null;
+    });
+    const as = (list: Right[]) =>
+      rows.entitlements.map(
+        (one): Right =>
+          list.includes(one) ? { ...one, state: 'waiting', starts_at: null, ends_at: null } : one,
+      );
+    for (const [index, one] of started.entries()) {
+      const right = shouldRun(as(started.slice(index)), time.now);
+      check(right?.id === one.id, 'the queue is used in order', () => {
+        return `${nameOf(one.id)} was started where ${right ? nameOf(right.id) : 'nothing'} should run`;
+      });
+    }
+  }
+
+  function mayClose(before: Session, cause: Cause): boolean {
+    const silentFor = time.now - before.updated_at;
+    if (cause.by === 'jobs') return silentFor > MISSED_IN_ALL * INTERIM_SECONDS * 1000;
+    if (cause.by === 'sign in') return cause.full && silentFor > MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
+    if (cause.by === 'reboot') return true;
+    if (cause.by !== 'report') return false;
+    if (cause.told?.row === before.id) return cause.report.kind === 'Stop';
+    // A device has one session with one router: the older one gives way.
+    const { connection } = cause.report;
+    return (
+      !cause.told &&
+      cause.report.kind !== 'Stop' &&
+      before.mac === connection.mac &&
+      before.router_id === connection.router.id &&
+      before.updated_at <= cause.at
+    );
+  }
+
+  function judgeSession(before: Session, after: Session, cause: Cause): void {
+    const whose = `the session of ${deviceOf(after.mac)} on ${nameOf(after.entitlement_id)}`;
+    const spoke = cause.by === 'report' && cause.told?.row === after.id;
+    const same =
+      before.upload_octets === after.upload_octets &&
+      before.download_octets === after.download_octets &&
+      before.session_seconds === after.session_seconds;
+    check(same || spoke, 'a report counts for its session', () => `${whose} changed`);
+    if (before.state === 'open' && after.state === 'closed') {
+      check(mayClose(before, cause), 'a live session is not closed', () => `${whose} by ${cause.by}`);
+    } else if (before.state === 'closed' && after.state === 'open') {
+      check(spoke, 'only a report opens a session again', () => `${whose} by ${cause.by}`);
+    }
+    if (before.entitlement_id !== after.entitlement_id) {
+      for (const id of [before.entitlement_id, after.entitlement_id]) shared.add(id ?? '');
+      note(`    ${whose} was on ${nameOf(before.entitlement_id)}`);
+      const right = shouldRun(rows.entitlements, time.now);
+      check(
+        cause.by === 'jobs' && right?.id === after.entitlement_id,
+        'a session goes over to what should run',
+        () => {
+          return `${whose}, where ${nameOf(right?.id ?? null)} should run, by ${cause.by}`;
+        },
+      );
+    }
+  }
+
+  function judgePlaces(before: Rows, cause: Cause): void {
+    const asking = cause.by === 'sign in' ? [cause.mac] : [];
+    for (const after of rows.sessions) {
+      const was = before.sessions.find((one) => one.id === after.id);
+      if (after.gave_way_at === null || was?.gave_way_at != null) continue;
+      note(`    the session of ${deviceOf(after.mac)} gives way: ${after.disconnect_detail}`);
+      const held = rows.sessions.filter(
+        (one) => one.state === 'open' && before.sessions.find(({ id }) => id === one.id)?.gave_way_at == null,
+      );
+      const count = new Set([...held.map((one) => one.mac), ...asking]).size;
+      const carrier =
+        cause.by === 'sign in' ? shouldRun(rows.entitlements, time.now) : entitlement(after.entitlement_id);
+      check(count > (carrier?.max_devices ?? 0), 'nobody loses their place without need', () => {
+        return `${deviceOf(after.mac)}: ${count} devices on ${nameOf(carrier?.id ?? null)} for ${carrier?.max_devices}`;
+      });
+    }
+  }
+
+  function judgeReport(before: Rows, { report, at, told: known }: Cause & { by: 'report' }): void {
+    const { connection, kind } = report;
+    const whose = `of ${deviceOf(connection.mac)} at ${connection.router.address}`;
+    const fresh = rows.sessions.filter((after) => !before.sessions.some((one) => one.id === after.id));
+    check(fresh.length === (known ? 0 : 1), 'a session is written down once', () => `the one ${whose}`);
+    const row = known?.row ?? fresh[0]!.id;
+    const most: Told = {
+      row,
+      seconds: Math.max(known?.seconds ?? 0, report.seconds),
+      up: Math.max(known?.up ?? 0, report.up),
+      down: Math.max(known?.down ?? 0, report.down),
+    };
+    told.set(connection, most);
+    const was = before.sessions.find((one) => one.id === row);
+    const is = rows.sessions.find((one) => one.id === row)!;
+    const stored = [is.session_seconds, is.upload_octets, is.download_octets].join();
+    const right = [most.seconds, most.up, most.down].join();
+    check(stored === right, 'counters are what was told', () => `${stored} instead of ${right} ${whose}`);
+    const speaksAnew =
+      was?.state === 'closed' &&
+      was.terminate_cause === null &&
+      report.seconds > was.session_seconds &&
+      at >= (was.stopped_at ?? 0);
+    const open = kind !== 'Stop' && (!was || was.state === 'open' || speaksAnew);
+    check((is.state === 'open') === open, 'a session is open while it lives', () => {
+      return `the one ${whose} is ${is.state} after a ${kind}, was ${was?.state}`;
+    });
+    if (is.gave_way_at === null || was?.gave_way_at != null) {
+      check(
+        is.state === 'closed' || is.entitlement_id !== null,
+        'a session has its entitlement',
+        () => whose,
+      );
+    }
+    // Each octet is used once, of what carries the session or carried it meanwhile.
+    const from = at - (most.seconds - (known?.seconds ?? 0)) * 1000;
+    const receivers: string[] = [];
+    let [up, down] = [0, 0];
+    for (const after of rows.entitlements) {
+      const earlier = before.entitlements.find((one) => one.id === after.id)!;
+      const more = [
+        after.used_upload_octets - earlier.used_upload_octets,
+        after.used_download_octets - earlier.used_download_octets,
+        after.used_seconds - earlier.used_seconds,
+      ];
+      if (more.some((each) => each !== 0)) receivers.push(after.id);
+      up += more[0]!;
+      down += more[1]!;
+    }
+    const more = [
+      is.upload_octets - (was?.upload_octets ?? 0),
+      is.download_octets - (was?.download_octets ?? 0),
+    ];
+    check(up === more[0] && down === more[1], 'octets are used once', () => {
+      return `${up} up and ${down} down for ${more.join(' and ')} ${whose}`;
+    });
+    for (const id of receivers) {
+      const one = entitlement(id)!;
+      if (id === is.entitlement_id) continue;
+      shared.add(id).add(is.entitlement_id ?? '');
+      const mine = id === was?.entitlement_id || (one.ended_at ?? 0) >= from - SLACK_MS;
+      check(mine, 'octets are of what carried the session', () => `${nameOf(id)} used for one ${whose}`);
+    }
+  }
+
+  /** Reads the store, and judges what changed since the last time. */
+  async function look(cause: Cause): Promise<void> {
+    steps += 1;
+    const before = rows;
+    rows = await world.rows();
+    for (const after of rows.entitlements) {
+      judgeEntitlement(
+        before.entitlements.find((one) => one.id === after.id),
+        after,
+      );
+    }
+    judgeStarts(before);
+    for (const after of rows.sessions) {
+      const was = before.sessions.find((one) => one.id === after.id);
+      if (was) judgeSession(was, after, cause);
+      else check(cause.by === 'report', 'a session is told of', () => cause.by);
+    }
+    judgePlaces(before, cause);
+    if (cause.by === 'report') judgeReport(before, cause);
+    if (world.trouble.length > 0) fail('nothing goes wrong', world.trouble.join('; '));
+  }
+
+  async function judgeSums(): Promise<void> {
+    const sum = <T>(list: T[], of: (one: T) => number) => list.reduce((total, one) => total + of(one), 0);
+    const usage = await world.usage();
+    for (const one of rows.entitlements) {
+      const days = usage.filter((day) => day.entitlement_id === one.id);
+      const right =
+        sum(days, (day) => day.upload_octets) === one.used_upload_octets &&
+        sum(days, (day) => day.download_octets) === one.used_download_octets;
+      check(right, 'the days add up', () => `the octets of ${nameOf(one.id)}`);
+      if (one.online_seconds === null || shared.has(one.id)) continue;
+      const mine = rows.sessions.filter((session) => session.entitlement_id === one.id);
+      const seconds = sum([...new Set(mine.map(({ mac }) => mac))], (mac) =>
+        covered(mine.filter((session) => session.mac === mac)),
+      );
+      check(one.used_seconds === seconds, 'a second online counts once for a device', () => {
+        return `${nameOf(one.id)} used ${one.used_seconds} of ${seconds} seconds`;
+      });
+    }
+    for (const router of routers) {
+      const days = usage.filter((day) => day.router_id === router.id);
+      const mine = rows.sessions.filter((one) => one.router_id === router.id);
+      for (const [name, column] of [
+        ['upload_octets', 'upload_octets'],
+        ['download_octets', 'download_octets'],
+        ['online_seconds', 'session_seconds'],
+      ] as const) {
+        const [a, b] = [sum(days, (day) => day[name]), sum(mine, (one) => one[column])];
+        check(a === b, 'the days add up', () => `${name} of ${router.address}: ${a} for ${b}`);
+      }
+    }
+    const used = sum(rows.entitlements, (one) => one.used_seconds);
+    const all = sum(rows.sessions, (one) => one.session_seconds);
+    check(used <= all, 'a second online counts once', () => `${used} used of ${all}`);
+  }
+
+  // What routers do.
+
+  async function tell(report: Report): Promise<void> {
+    const { connection } = report;
+    const delay = Math.floor((time.now - report.at) / 1000);
+    await world.tell(connection, report, delay);
+    note(
+      `  ${deviceOf(connection.mac)} at ${connection.router.address} ${connection.acctId}: ${report.kind} ` +
+        `${report.seconds} s, ${report.up} up, ${report.down} down${delay > 0 ? `, ${delay} s late` : ''}`,
+    );
+    const cause: Cause = { by: 'report', report, at: time.now - delay * 1000, told: told.get(connection) };
+    await look(cause);
+  }
+
+  async function say(connection: Connection, kind: Report['kind'], cause = 0): Promise<void> {
+    const { router, up, down } = connection;
+    const seconds = Math.floor((time.now - connection.since) / 1000);
+    const report: Report = { connection, kind, seconds, up, down, cause, at: time.now };
+    const fate = quiet ? 0 : random();
+    if (!router.reachable || (fate > 0.72 && fate <= 0.82)) {
+      return note(`  (lost: ${kind} of ${deviceOf(connection.mac)} at ${router.address})`);
+    }
+    if (fate > 0.88) return void late.push({ report, dueAt: time.now + 1000 * Math.ceil(random() * 200) });
+    await tell(report);
+    if (fate > 0.82) await tell(report);
+  }
+
+  async function end(connection: Connection, cause: number): Promise<void> {
+    connection.live = false;
+    idleAt.delete(connection);
+    await say(connection, 'Stop', cause);
+  }
+
+  const ended: { connection: Connection; cause: number }[] = [];
+  world.whenEnded((connection, cause) => {
+    connection.live = false;
+    ended.push({ connection, cause });
+  });
+
+  function use(connection: Connection, ms: number): void {
+    const { router, pace } = connection;
+    const known = told.get(connection);
+    // Half a turn of a counter that nobody was told of is a turn too many for anybody.
+    const untold = Math.max(connection.up - (known?.up ?? 0), connection.down - (known?.down ?? 0));
+    if (!router.gigawords && untold > 2 ** 30) return;
+    const most = router.gigawords ? Number.POSITIVE_INFINITY : 2 ** 29;
+    connection.up += Math.min(Math.floor((pace.up * ms) / 1000), most);
+    connection.down += Math.min(Math.floor((pace.down * ms) / 1000), most);
+  }
+
+  const live = () => connections.filter((one) => one.live);
+
+  /** Ends what its router ends by itself. */
+  async function keepLimits(): Promise<void> {
+    for (const connection of live()) {
+      const { router, limits, up, down } = connection;
+      const idle = idleAt.get(connection);
+      if (idle !== undefined && idle <= time.now) {
+        await end(connection, 4);
+        continue;
+      }
+      if (!router.keepsLimits) continue;
+      if (up + down >= limits.total || up >= limits.up || down >= limits.down) await end(connection, 10);
+      else if (connection.endsAt <= time.now) {
+        judgeCut(connection);
+        await end(connection, 5);
+      }
+    }
+  }
+
+  /** Where all goes well nobody is cut off who may go on: the next plan takes over. */
+  function judgeCut(connection: Connection): void {
+    const right = shouldRun(rows.entitlements, time.now);
+    const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+    const carrier = entitlement(row?.entitlement_id ?? null);
+    if (!life.calm || !right || suspended || !carrier || !row || row.gave_way_at !== null) return;
+    const byClock = (carrier.ends_at ?? 0) <= time.now || hoursLeft(carrier, time.now) === 0;
+    const inTime = Math.max(connection.since, Date.parse('1970') + lastBuyAt) < time.now - AHEAD_MS;
+    if (!byClock || !inTime || right.id === carrier.id) return;
+    fail(
+      'one plan follows the other',
+      `${deviceOf(connection.mac)} is cut off with ${nameOf(right.id)} waiting`,
+    );
+  }
+
+  let lastBuyAt = 0;
+
+  async function runJobs(): Promise<void> {
+    await world.runJobs();
+    await look({ by: 'jobs' });
+    judgeAsked();
+    for (const one of rows.entitlements.filter(({ state }) => state === 'active')) {
+      check(endings(one, time.now).length === 0, 'what is over ends', () => nameOf(one.id));
+    }
+    for (const one of rows.sessions.filter(({ state }) => state === 'open')) {
+      const silent = time.now - one.updated_at > MISSED_IN_ALL * INTERIM_SECONDS * 1000;
+      check(!silent, 'a silent session is closed', () => deviceOf(one.mac));
+    }
+    for (const { connection, cause } of ended.splice(0)) await end(connection, cause);
+  }
+
+  /** The latest end that a router may have been told of: of what carries a session, and of what follows it. */
+  function latestEnd(carrier: Right): number {
+    const others = rows.entitlements.filter(
+      (one) => one.id !== carrier.id && endings(one, time.now).length === 0,
+    );
+    const more = Math.max(
+      0,
+      ...others.map((one) =>
+        Math.max(secondsLeft({ ...one, state: 'waiting' }, time.now), one.validity_seconds),
+      ),
+    );
+    return time.now + (secondsLeft(carrier, time.now) + more) * 1000 + SLACK_MS;
+  }
+
+  function judgeAsked(): void {
+    const right = shouldRun(rows.entitlements, time.now);
+    for (const { what, connection, answer, timeout, rate } of world.asked.splice(0)) {
+      note(
+        `    ${what} of ${connection ? deviceOf(connection.mac) : 'nobody'}: ${answer} ${timeout ?? ''} ${rate ?? ''}`,
+      );
+      if (!connection) continue;
+      const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+      if (what === 'change') {
+        if (answer !== 'ack') refused.add(connection);
+        else agreedAt.set(connection, time.now);
+        const carrier = entitlement(row?.entitlement_id ?? null);
+        if (answer !== 'ack' || !carrier || !mayRun(carrier, time.now)) continue;
+        const least = time.now + secondsLeft(carrier, time.now) * 1000 - SLACK_MS;
+        check(
+          connection.endsAt <= latestEnd(carrier),
+          'no end is told too late',
+          () => `${timeout} s for ${nameOf(carrier.id)}`,
+        );
+        check(
+          connection.endsAt >= least,
+          'no end is told too early',
+          () => `${timeout} s for ${nameOf(carrier.id)}`,
+        );
+      } else if (row && right && !suspended && row.gave_way_at === null && !refused.has(connection)) {
+        fail(
+          'nobody is sent away who may be online',
+          `${deviceOf(connection.mac)}: ${row.disconnect_detail}`,
+        );
+      }
+    }
+  }
+
+  // Time.
+
+  function nextInstant(until: number): number {
+    const instants = [until, ...late.map(({ dueAt }) => dueAt), ...idleAt.values()];
+    for (const one of live()) {
+      instants.push(one.reportAt);
+      if (one.router.keepsLimits) instants.push(one.endsAt);
+    }
+    for (const one of rows.entitlements) {
+      if (one.state !== 'active' && one.state !== 'waiting') continue;
+      const closes = time.now + hoursLeft(one, time.now);
+      for (const at of [one.ends_at ?? Number.POSITIVE_INFINITY, closes]) {
+        if (live().length > 0) instants.push(at - 25_000, at - 5000, at + 15_000);
+        instants.push(at);
+      }
+    }
+    return Math.min(...instants.filter((at) => at > time.now));
+  }
+
+  async function pass(ms: number): Promise<void> {
+    const until = time.now + ms;
+    while (time.now < until) {
+      const at = nextInstant(until);
+      const step = at - time.now;
+      time.now = at;
+      for (const one of live()) use(one, step);
+      await keepLimits();
+      for (const one of [...late]) {
+        if (one.dueAt > time.now) continue;
+        late.splice(late.indexOf(one), 1);
+        if (one.report.connection.router.reachable) await tell(one.report);
+      }
+      for (const one of live()) {
+        if (one.reportAt > time.now) continue;
+        one.reportAt += INTERIM_SECONDS * 1000;
+        await say(one, 'Interim-Update');
+      }
+      await runJobs();
+    }
+  }
+
+  // What people do.
+
+  async function signIn(act: Act & { what: 'sign in' }): Promise<void> {
+    const device = life.devices[act.device]!;
+    const router = routers[act.router]!;
+    if (!router.reachable) return note('  (the router is not reachable)');
+    for (const one of live()) {
+      if (one.mac !== device.mac) continue;
+      if (one.router === router) await end(one, 1);
+      else {
+        // It has walked away from there, which the other router notices later.
+        one.pace = { up: 0, down: 0 };
+        if (!idleAt.has(one)) idleAt.set(one, time.now + oneOf(random, [10_000, 120_000, 600_000]));
+      }
+    }
+    const rights = rows.entitlements;
+    const right = shouldRun(rights, time.now);
+    const others = rows.sessions.filter((one) => holdsPlace(one) && one.mac !== device.mac);
+    const heardSince = time.now - MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
+    const full = right !== undefined && devices(others) >= right.max_devices;
+    const inTheWay = full ? others.filter((one) => one.updated_at >= heardSince) : others;
+    const stillFull = right !== undefined && devices(inTheWay) >= right.max_devices;
+    const refusal = suspended
+      ? ['suspended']
+      : !right
+        ? reasons(rights, time.now)
+        : stillFull && right.device_policy === 'refuse'
+          ? ['too_many_devices']
+          : [];
+    const answer = await world.signIn(router, device.mac, act.method, device);
+    const said = answer.accepted ? 'Accept' : readReason(getString(answer.packet, 'Reply-Message') ?? '');
+    note(
+      `  ${said} ${answer.seconds ?? ''} ${answer.connection.rate ?? ''} ${answer.accepted ? nameOf(answer.connection.reference.split('/')[2]!) : ''}`,
+    );
+    await look({ by: 'sign in', mac: device.mac, full });
+    if (refusal.length > 0) {
+      check(!answer.accepted, 'no Accept without right', () => `instead of [${refusal}]`);
+      check(refusal.includes(said), 'a refusal says why', () => `${said} instead of [${refusal}]`);
+      return;
+    }
+    check(answer.accepted && right !== undefined, 'who has paid gets in', () => `refused: ${said}`);
+    if (!right) return;
+    judgeAccept(right, answer);
+    const left = rows.sessions.filter((one) => holdsPlace(one) && one.mac !== device.mac);
+    check(
+      devices(left) < right.max_devices,
+      'the oldest devices give way',
+      () => `${devices(left)} beside it`,
+    );
+    for (const one of inTheWay.filter(({ id }) => !left.some((other) => other.id === id))) {
+      const older = left.every((other) => sinceOf(other) >= sinceOf(one));
+      check(older, 'the oldest devices give way', () => `${deviceOf(one.mac)} did, and was not the oldest`);
+    }
+    if (act.lost) return note('  (the Accept is lost)');
+    connections.push(answer.connection);
+    agreedAt.set(answer.connection, time.now);
+    await say(answer.connection, 'Start');
+  }
+
+  const sinceOf = (session: Session) =>
+    Math.min(
+      ...rows.sessions
+        .filter((one) => one.mac === session.mac && one.state === 'open')
+        .map((one) => one.started_at),
+      session.started_at,
+    );
+
+  function judgeAccept(right: Right, answer: Awaited<ReturnType<typeof world.signIn>>): void {
+    const { connection, seconds } = answer;
+    check(connection.reference.split('/')[2] === right.id, 'the Accept is for what should run', () => {
+      return `${nameOf(connection.reference.split('/')[2]!)} instead of ${nameOf(right.id)}`;
+    });
+    const nearest = secondsLeft(right, time.now);
+    check(
+      seconds === nearest,
+      'Session-Timeout is the nearest end',
+      () => `${seconds} instead of ${nearest}`,
+    );
+    check(
+      readSpeed(connection.rate) === speed(right),
+      'the speed is the plan’s',
+      () => `${connection.rate} instead of ${speed(right)}`,
+    );
+    const left = goesOnSlow(right) ? undefined : quotas(right);
+    for (const name of ['total', 'up', 'down'] as const) {
+      const due = left?.[name] ?? Number.POSITIVE_INFINITY;
+      // A whole number of 2^32 octets is sent as one less.
+      const words = due % 2 ** 32 === 0 ? due - 1 : due;
+      check(
+        connection.limits[name] === words,
+        'the router hears what is left',
+        () => `${name} ${connection.limits[name]} instead of ${due}`,
+      );
+    }
+  }
+
+  async function buy(act: Act & { what: 'buy' }): Promise<void> {
+    const plan = plans[act.plan]!;
+    await world.db.transaction().execute(async (tx) => {
+      const { id: credential_id, subscriber_id } = world.credential;
+      const not_before_at = act.notBeforeSeconds === null ? null : time.now + act.notBeforeSeconds * 1000;
+      await grantEntitlement(
+        tx,
+        { subscriber_id, credential_id, plan, source: 'grant', not_before_at },
+        time.now,
+      );
+      await enqueueTask(tx, 'enforce', { credential_id, reason: 'extended' }, time.now);
+    });
+    lastBuyAt = time.now;
+  }
+
+  async function setSpeed(act: Act & { what: 'speed' }): Promise<void> {
+    const change = { rate_up_kbps: act.up, rate_down_kbps: act.down };
+    await world.db.transaction().execute(async (tx) => {
+      const before = await getPlan(tx, plans[act.plan]!.id);
+      const after = await updatePlan(tx, before.id, change, time.now);
+      await followPlan(tx, before, after, time.now);
+      plans[act.plan] = after;
+    });
+  }
+
+  async function setState(state: 'active' | 'suspended'): Promise<void> {
+    if (suspended === (state === 'suspended')) return;
+    suspended = state === 'suspended';
+    await world.db.transaction().execute(async (tx) => {
+      await updateSubscriber(tx, world.subscriber.id, { state }, time.now);
+      await enqueueTask(tx, 'enforce', { credential_id: world.credential.id, reason: state }, time.now);
+    });
+  }
+
+  async function reboot(router: WorldRouter, isTold: boolean): Promise<void> {
+    for (const one of live()) {
+      if (one.router !== router) continue;
+      one.live = false;
+      idleAt.delete(one);
+    }
+    router.nextId = 1;
+    if (!isTold || !router.reachable) return;
+    const before = rows;
+    await world.tellReboot(router);
+    await look({ by: 'reboot' });
+    for (const one of before.sessions) {
+      const is = rows.sessions.find(({ id }) => id === one.id)!;
+      const kept = one.state === 'open' && one.router_id !== router.id;
+      check(kept === (is.state === 'open'), 'a reboot closes what its router had open', () =>
+        deviceOf(one.mac),
+      );
+    }
+  }
+
+  async function act(one: Act): Promise<void> {
+    random = randomFrom(one.seed);
+    time.now += 1 + Math.floor(random() * 900);
+    const { seed: _, ...said } = one;
+    note(Object.values(said).join(' '));
+    switch (one.what) {
+      case 'pass':
+        // Nobody stays for hours.
+        if (one.seconds >= 7200) for (const each of live()) await end(each, 4);
+        return pass(one.seconds * 1000);
+      case 'buy':
+        await buy(one);
+        break;
+      case 'sign in':
+        await signIn(one);
+        break;
+      case 'sign out':
+        for (const each of live()) if (each.mac === life.devices[one.device]!.mac) await end(each, 1);
+        break;
+      case 'vanish':
+        for (const each of live()) if (each.mac === life.devices[one.device]!.mac) each.live = false;
+        break;
+      case 'door':
+        routers[one.router]!.door = one.door;
+        break;
+      case 'reach':
+        routers[one.router]!.reachable = one.reachable;
+        if (!one.reachable) routers[one.router]!.door = 'silent';
+        else routers[one.router]!.door = 'agrees';
+        break;
+      case 'reboot':
+        await reboot(routers[one.router]!, one.told);
+        break;
+      case 'suspend':
+        await setState('suspended');
+        break;
+      case 'activate':
+        await setState('active');
+        break;
+      case 'revoke': {
+        const open = rows.entitlements.filter(({ state }) => state === 'active' || state === 'waiting');
+        const which = open[one.which % Math.max(1, open.length)];
+        if (which)
+          await world.db.transaction().execute((tx) => revokeEntitlement(tx, which.id, 'test', time.now));
+        break;
+      }
+      case 'speed':
+        await setSpeed(one);
+        break;
+      case 'settle':
+        await settle();
+    }
+    await look({ by: 'act' });
+    await runJobs();
+  }
+
+  /** Every router answers, and all that waits is done. */
+  async function settle(): Promise<void> {
+    quiet = true;
+    for (const router of routers) Object.assign(router, { door: 'agrees', reachable: true });
+    for (const { report } of late.splice(0)) await tell(report);
+    const deadline = time.now + 15 * 60_000;
+    for (;;) {
+      for (const one of live()) await say(one, 'Interim-Update');
+      await runJobs();
+      const [next] = (await world.tasks()).sort((a, b) => a.run_at - b.run_at);
+      if (!next) break;
+      check(next.state !== 'failed', 'no task is given up', () => `${next.kind}: ${next.outcome}`);
+      check(
+        time.now < deadline,
+        'no task is left for ever',
+        () => `${next.kind} ${next.payload}: ${next.outcome}`,
+      );
+      await pass(Math.max(1, next.run_at - time.now));
+    }
+    await judgeSettled();
+    quiet = life.calm;
+  }
+
+  async function judgeSettled(): Promise<void> {
+    await judgeSums();
+    const right = shouldRun(rows.entitlements, time.now);
+    for (const connection of live()) {
+      const whose = `${deviceOf(connection.mac)} at ${connection.router.address}`;
+      check(right !== undefined && !suspended, 'nobody is online without right', () => whose);
+      const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+      if (!right || !row) continue;
+      check(row.state === 'open', 'a session is open while it lives', () => whose);
+      const carrier = entitlement(row.entitlement_id)!;
+      check(
+        mayRun(carrier, time.now),
+        'a session is on what may run',
+        () => `${whose} on ${nameOf(carrier.id)}`,
+      );
+      const since = agreedAt.get(connection) ?? 0;
+      // Hours that open, and a time that comes, wait for the next login.
+      const grewInto = openedAt(right, time.now) > since || (right.not_before_at ?? 0) > since;
+      check(carrier.id === right.id || grewInto, 'a session is on what should run', () => {
+        return `${whose} on ${nameOf(carrier.id)} instead of ${nameOf(right.id)}`;
+      });
+      judgeSpeed(connection, carrier, whose);
+      const end = connection.endsAt;
+      // What is used of online time since the router was told, here or by another device, it cannot know.
+      const byClock = latestEnd({ ...carrier, online_seconds: null });
+      check(end <= byClock, 'no end is told too late', () => `${whose}: in ${(end - time.now) / 1000} s`);
+      const due = time.now + secondsLeft(carrier, time.now) * 1000;
+      const early = end < due - SLACK_MS && !refused.has(connection);
+      check(!early, 'no end is told too early', () => `${whose}: ${(end - due) / 1000} s`);
+    }
+    const held = new Set(live().map((one) => one.mac)).size;
+    const most = Math.max(
+      ...rows.sessions.filter(holdsPlace).map((one) => entitlement(one.entitlement_id)?.max_devices ?? 0),
+    );
+    check(held <= Math.max(0, most), 'a plan has its devices', () => `${held} devices online for ${most}`);
+  }
+
+  function judgeSpeed(connection: Connection, carrier: Right, whose: string): void {
+    const [is, due] = [readSpeed(connection.rate), speed(carrier)];
+    if (is === due) return;
+    const ways = (text: string) =>
+      text === 'none' ? [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] : text.split('/').map(Number);
+    const faster = ways(is).some((rate, way) => rate > ways(due)[way]!);
+    check(
+      !faster && refused.has(connection),
+      'the speed is the plan’s',
+      () => `${whose}: ${is} instead of ${due}`,
+    );
+  }
+
+  return {
+    steps: () => steps,
+    async run(): Promise<void> {
+      for (const [index, plan] of life.plans.entries()) {
+        time.now += 1;
+        plans[index] = await createPlan(world.db, plan, time.now);
+      }
+      for (const one of life.acts) await act(one);
+      note('the end');
+      await settle();
+      for (const one of live()) await end(one, 1);
+      await pass(10 * 60_000);
+      await settle();
+      const open = rows.sessions.filter(({ state }) => state === 'open');
+      check(open.length === 0, 'a silent session is closed', () => `${open.length} are open`);
+    },
+  };
+}

@@ -1,0 +1,363 @@
+// A Karibu without a schedule, on time that stands until it is moved, and routers that talk to it over real sockets.
+import { createCredential } from '../../src/access/credentials.ts';
+import { createSubscriber } from '../../src/access/subscribers.ts';
+import { createKnownTime } from '../../src/db/known-time.ts';
+import type { Db, Row, Tables } from '../../src/db/schema.ts';
+import { dueKinds } from '../../src/db/tasks.ts';
+import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
+import type { JobContext } from '../../src/jobs/context.ts';
+import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
+import { endHours } from '../../src/jobs/end-hours.ts';
+import { rollOver } from '../../src/jobs/roll-over.ts';
+import { runTasks } from '../../src/jobs/run-tasks.ts';
+import type { Log } from '../../src/log.ts';
+import { createRouter } from '../../src/network/routers.ts';
+import { attribute, foldGigawords, getInteger, getString } from '../../src/protocols/radius/attributes.ts';
+import { createRadiusRequester } from '../../src/protocols/radius/client.ts';
+import { AcctStatusType } from '../../src/protocols/radius/dictionary.ts';
+import {
+  type Attribute,
+  Code,
+  decodePacket,
+  encodeReply,
+  newAuthenticator,
+  type Packet,
+} from '../../src/protocols/radius/packet.ts';
+import { chapPassword, hidePassword } from '../../src/protocols/radius/passwords.ts';
+import { openUdp } from '../../src/protocols/radius/udp.ts';
+import { createLive } from '../../src/servers/live.ts';
+import { createRadiusListeners } from '../../src/servers/radius/listen.ts';
+import { LOCKOUT_LIMITS } from '../../src/servers/radius/lockout.ts';
+import { createSignInLog } from '../../src/servers/radius/sign-in-log.ts';
+import { vault } from '../access/fixtures.ts';
+
+export const INTERIM_SECONDS = 60;
+export const USERNAME = 'guest';
+export const PASSWORD = 'secret';
+const SECRET = Buffer.from('radius-secret');
+
+/** A connection as its router has it. */
+export interface Connection {
+  router: WorldRouter;
+  acctId: string;
+  /** Class, as the Accept gave it. */
+  reference: string;
+  mac: string;
+  /** Epoch ms. */
+  since: number;
+  up: number;
+  down: number;
+  /** Octets a second, both ways. */
+  pace: { up: number; down: number };
+  /** Epoch ms at which the router ends it; Infinity where it was told of no end. */
+  endsAt: number;
+  rate: string | undefined;
+  /** Octets at which the router ends it. */
+  limits: { total: number; up: number; down: number };
+  live: boolean;
+  /** What the next report is due at. */
+  reportAt: number;
+}
+
+/** A Disconnect or CoA that came to a router's door. */
+export interface Asked {
+  what: 'disconnect' | 'change';
+  connection: Connection | undefined;
+  answer: 'ack' | 'nak' | 'none';
+  /** Seconds from the connection's start, as it was told. */
+  timeout: number | undefined;
+  rate: string | undefined;
+}
+
+export interface WorldRouter {
+  id: string;
+  address: string;
+  /** Whether it counts gigawords. */
+  gigawords: boolean;
+  /** Whether it ends connections at their limits by itself. */
+  keepsLimits: boolean;
+  door: 'agrees' | 'refuses' | 'silent';
+  /** Whether packets come through at all. */
+  reachable: boolean;
+  nextId: number;
+}
+
+export type Ended = (connection: Connection, cause: number) => void;
+
+/** The low 32 bits of a counter and what is above them. */
+function words(name: 'Input' | 'Output', octets: number, gigawords: boolean): Attribute[] {
+  const low = attribute(`Acct-${name}-Octets`, octets % 2 ** 32);
+  return gigawords ? [low, attribute(`Acct-${name}-Gigawords`, Math.floor(octets / 2 ** 32))] : [low];
+}
+
+/** A limit of octets and its gigawords as a router hears of it; Infinity for none, undefined where it is not told. */
+function limitOf(packet: Packet, name: 'Total' | 'Recv' | 'Xmit'): number | undefined {
+  const low = getInteger(packet, `Mikrotik-${name}-Limit`);
+  if (low === undefined) return undefined;
+  const octets = foldGigawords(low, getInteger(packet, `Mikrotik-${name}-Limit-Gigawords`) ?? 0);
+  return octets === 0 ? Number.POSITIVE_INFINITY : octets;
+}
+
+const TABLES: (keyof Tables)[] = [
+  ...(['daily_usage', 'sessions', 'tasks', 'entitlements', 'devices', 'credentials'] as const),
+  ...(['hash_book', 'subscribers', 'plans', 'routers', 'settings', 'signing_sources'] as const),
+];
+
+export type World = Awaited<ReturnType<typeof startWorld>>;
+
+/** A world with nobody in it but one guest who has bought nothing, at `startsAt`; in a store that is emptied for it. */
+export async function startWorld(
+  db: Db,
+  startsAt: number,
+  kinds: Pick<WorldRouter, 'gigawords' | 'keepsLimits'>[],
+) {
+  for (const table of TABLES) await db.deleteFrom(table).execute();
+  const time = { now: startsAt };
+  const trouble: string[] = [];
+  const cry = (message: string, more?: Record<string, unknown>) =>
+    trouble.push(`${message} ${String(more?.error ?? '')}`);
+  const log: Log = { debug() {}, info() {}, warn: cry, error: cry };
+  const knownTime = createKnownTime(db, { now: () => time.now, monotonic: () => time.now });
+  await knownTime.load();
+  const { clock } = knownTime;
+  const clockTrusted = () => knownTime.trusted();
+  const radius = createRadiusListeners(
+    {
+      ...{ db, vault, clock, log, clockTrusted, interimSeconds: INTERIM_SECONDS },
+      ...{ live: createLive(), signIns: createSignInLog() },
+    },
+    { auth: { host: '127.0.0.1', port: 0 }, acct: { host: '127.0.0.1', port: 0 } },
+    { rejectDelayMs: 0, lockout: LOCKOUT_LIMITS },
+  );
+  const bound = await radius.start();
+  const connections: Connection[] = [];
+  const asked: Asked[] = [];
+  let onEnded: Ended = () => {};
+
+  function answer(router: WorldRouter, packet: Packet): Asked {
+    const what = packet.code === Code.DisconnectRequest ? 'disconnect' : 'change';
+    const id = getString(packet, 'Acct-Session-Id');
+    const mac = getString(packet, 'Calling-Station-Id');
+    const connection = connections.find(
+      (one) => one.live && one.router === router && one.acctId === id && one.mac === mac,
+    );
+    const timeout = getInteger(packet, 'Session-Timeout');
+    const rate = getString(packet, 'Mikrotik-Rate-Limit');
+    const agrees = router.door === 'agrees' && connection !== undefined;
+    const answer = agrees ? 'ack' : router.door === 'silent' || !router.reachable ? 'none' : 'nak';
+    if (answer !== 'ack' || !connection) return { what, connection, answer, timeout, rate };
+    if (what === 'disconnect') onEnded(connection, 6);
+    else {
+      if (timeout !== undefined) connection.endsAt = connection.since + timeout * 1000;
+      if (rate !== undefined) connection.rate = rate;
+      connection.limits.total = limitOf(packet, 'Total') ?? connection.limits.total;
+      connection.limits.up = limitOf(packet, 'Recv') ?? connection.limits.up;
+      connection.limits.down = limitOf(packet, 'Xmit') ?? connection.limits.down;
+    }
+    return { what, connection, answer, timeout, rate };
+  }
+
+  async function addRouter(kind: Pick<WorldRouter, 'gigawords' | 'keepsLimits'>, address: string) {
+    const router: WorldRouter = { ...kind, address, id: '', door: 'agrees', reachable: true, nextId: 1 };
+    const last = new Map<string, Buffer>();
+    const door = await openUdp({
+      host: address,
+      port: 0,
+      // Who asked has given up by now.
+      onError() {},
+      onMessage(datagram, from, port) {
+        const packet = decodePacket(datagram);
+        if (!packet) return;
+        // A packet that comes again gets the answer that it got (RFC 5176 §2.3).
+        const key = `${port} ${packet.identifier} ${packet.authenticator.toString('hex')}`;
+        const again = last.get(key);
+        if (again) return void (again.length > 0 && door.send(again, from, port));
+        const done = answer(router, packet);
+        asked.push(done);
+        const [yes, no] =
+          packet.code === Code.CoaRequest
+            ? [Code.CoaAck, Code.CoaNak]
+            : [Code.DisconnectAck, Code.DisconnectNak];
+        const code = done.answer === 'ack' ? yes : no;
+        const reply =
+          done.answer === 'none' ? Buffer.alloc(0) : encodeReply({ code, attributes: [] }, packet, SECRET);
+        last.set(key, reply);
+        if (reply.length > 0) door.send(reply, from, port);
+      },
+    });
+    const added = await createRouter(
+      db,
+      vault,
+      {
+        ...{
+          name: address,
+          address,
+          radius_secret: SECRET.toString(),
+          message_authenticator: 'auto' as const,
+        },
+        ...{
+          coa_port: door.port,
+          api_port: 8728,
+          api_tls: 0 as const,
+          api_username: null,
+          hotspot_host: null,
+        },
+        ...{ hotspot_interface: 'bridge', hotspot_network: '10.5.48.0/22' },
+      },
+      time.now,
+    );
+    router.id = added.router.id;
+    return { router, door, requester: createRadiusRequester({ localAddress: address }) };
+  }
+
+  const sites: Awaited<ReturnType<typeof addRouter>>[] = [];
+  for (const [index, kind] of kinds.entries()) {
+    time.now += 1;
+    sites.push(await addRouter(kind, `127.0.0.${index + 1}`));
+  }
+  await radius.reloadRouters();
+  const subscriber = await createSubscriber(db, time.now);
+  const credential = await createCredential(
+    db,
+    vault,
+    {
+      ...{ subscriber_id: subscriber.id, username: USERNAME, password: PASSWORD },
+      ...{ kind: 'hotspot', device_mac: null },
+    },
+    time.now,
+  );
+
+  async function ask(
+    router: WorldRouter,
+    code: number,
+    port: number,
+    attributes: Attribute[],
+    authenticator?: Buffer,
+  ): Promise<Packet> {
+    const site = sites.find((one) => one.router === router);
+    const outcome = await site!.requester.request({
+      ...{ host: '127.0.0.1', port, secret: SECRET, code, attributes, attempts: 1, timeoutMs: 600_000 },
+      ...(authenticator ? { messageAuthenticator: true, authenticator } : {}),
+    });
+    if (!('packet' in outcome)) throw new Error('The server was silent.');
+    return outcome.packet;
+  }
+
+  const who = (mac: string, acctId: string) => [
+    attribute('User-Name', USERNAME),
+    attribute('Calling-Station-Id', mac),
+    attribute('NAS-Port-Id', 'bridge'),
+    attribute('Acct-Session-Id', acctId),
+  ];
+
+  const jobs = {
+    ...{ db, vault, clock, log, knownTime, interimSeconds: INTERIM_SECONDS, kick() {} },
+    enforcement: { db, vault, clock, clockTrusted },
+  } as unknown as JobContext;
+  const runEnforce = runTasks(['enforce', 'disconnect_session']);
+
+  return {
+    ...{ db, time, trouble, connections, asked, credential, subscriber },
+    routers: sites.map((site) => site.router),
+    /** Hears of each connection that a router ended on request. */
+    whenEnded(hear: Ended) {
+      onEnded = hear;
+    },
+    /** Asks for access; the connection is there only if the answer is an Accept. */
+    async signIn(router: WorldRouter, mac: string, method: 'pap' | 'chap', pace: Connection['pace']) {
+      const acctId = `8010${String(router.nextId++).padStart(4, '0')}`;
+      const challenge = newAuthenticator();
+      const proof =
+        method === 'pap'
+          ? [attribute('User-Password', hidePassword(PASSWORD, SECRET, challenge))]
+          : [
+              attribute('CHAP-Challenge', challenge),
+              attribute('CHAP-Password', chapPassword(7, PASSWORD, challenge)),
+            ];
+      const asking = [...who(mac, acctId), ...proof];
+      const packet = await ask(router, Code.AccessRequest, bound.auth.port, asking, challenge);
+      const seconds = getInteger(packet, 'Session-Timeout');
+      const connection: Connection = {
+        ...{ router, acctId, mac, since: time.now, up: 0, down: 0, pace: { ...pace }, live: true },
+        reference: getString(packet, 'Class') ?? '',
+        endsAt: seconds === undefined ? Number.POSITIVE_INFINITY : time.now + seconds * 1000,
+        rate: getString(packet, 'Mikrotik-Rate-Limit'),
+        limits: {
+          total: limitOf(packet, 'Total') ?? Number.POSITIVE_INFINITY,
+          up: limitOf(packet, 'Recv') ?? Number.POSITIVE_INFINITY,
+          down: limitOf(packet, 'Xmit') ?? Number.POSITIVE_INFINITY,
+        },
+        reportAt: time.now + INTERIM_SECONDS * 1000,
+      };
+      return { accepted: packet.code === Code.AccessAccept, packet, seconds, connection };
+    },
+    /** Tells of a connection, as it stood `delay` seconds ago. */
+    async tell(
+      connection: Pick<Connection, 'router' | 'acctId' | 'mac' | 'reference'>,
+      report: Pick<Report, 'kind' | 'seconds' | 'up' | 'down' | 'cause'>,
+      delay: number,
+    ) {
+      const { router } = connection;
+      await ask(router, Code.AccountingRequest, bound.acct.port, [
+        ...who(connection.mac, connection.acctId),
+        attribute('Acct-Status-Type', AcctStatusType[report.kind]),
+        attribute('NAS-IP-Address', router.address),
+        attribute('Framed-IP-Address', '10.5.50.20'),
+        attribute('Class', connection.reference),
+        attribute('Acct-Session-Time', report.seconds),
+        ...words('Input', report.up, router.gigawords),
+        ...words('Output', report.down, router.gigawords),
+        ...(delay > 0 ? [attribute('Acct-Delay-Time', delay)] : []),
+        ...(report.kind === 'Stop' ? [attribute('Acct-Terminate-Cause', report.cause)] : []),
+      ]);
+    },
+    /** The router says that it has begun again. */
+    async tellReboot(router: WorldRouter) {
+      await ask(router, Code.AccountingRequest, bound.acct.port, [
+        attribute('Acct-Status-Type', AcctStatusType['Accounting-On']),
+        attribute('NAS-IP-Address', router.address),
+      ]);
+    },
+    /** What the schedule would do now. */
+    async runJobs() {
+      await endEntitlements(jobs);
+      await closeStale(jobs);
+      await endHours(jobs);
+      await rollOver(jobs);
+      await this.runTasks();
+    },
+    async runTasks() {
+      if ((await dueKinds(db, time.now)).size > 0) await runEnforce(jobs);
+    },
+    rows: async (): Promise<Rows> => ({
+      entitlements: await db.selectFrom('entitlements').selectAll().orderBy('id').execute(),
+      sessions: await db.selectFrom('sessions').selectAll().orderBy('id').execute(),
+    }),
+    tasks: () => db.selectFrom('tasks').selectAll().where('state', '<>', 'done').execute(),
+    usage: () => db.selectFrom('daily_usage').selectAll().execute(),
+    async close() {
+      await radius.stop();
+      for (const { door, requester } of sites) {
+        await requester.close();
+        await door.close();
+      }
+    },
+  };
+}
+
+export interface Rows {
+  entitlements: Row<'entitlements'>[];
+  sessions: Row<'sessions'>[];
+}
+
+/** What a router says of a connection. */
+export interface Report {
+  connection: Connection;
+  kind: 'Start' | 'Interim-Update' | 'Stop';
+  seconds: number;
+  up: number;
+  down: number;
+  cause: number;
+  /** When it was written. */
+  at: number;
+}
