@@ -65,13 +65,18 @@ export function sessionName(report: SessionReport): string {
   return `${router_id}\0${acct_session_id}\0${username}\0${nas_port_id ?? ''}\0${reference?.accept_id ?? ''}\0${nas ?? ''}`;
 }
 
+/** The id that our Accept gave; undefined where the router brings none back. */
+function acceptOf({ reference }: SessionReport): string | undefined {
+  return reference && isId(reference.accept_id) ? reference.accept_id : undefined;
+}
+
 /**
  * The name of a session as it is stored. It begins with the time of its Accept where that is known, so that the keys of
  * sessions that begin together stand together: a digest alone would touch another page of the index for each.
  */
 export function sessionKey(report: SessionReport): string {
-  const acceptId = report.reference?.accept_id ?? '';
-  const time = isId(acceptId) ? timeOf(acceptId) : '';
+  const acceptId = acceptOf(report);
+  const time = acceptId ? timeOf(acceptId) : '';
   return time + createHash('sha1').update(sessionName(report)).digest('base64url');
 }
 
@@ -290,10 +295,16 @@ function newSession(key: string, report: SessionReport, owner: Owner | undefined
 }
 
 /** Writes down a session that was not known; false when it is by now. */
-async function addSession(tx: Db, reports: SessionReport[], session: Session, now: number): Promise<boolean> {
+async function addSession(
+  tx: Db,
+  reports: [SessionReport, ...SessionReport[]],
+  session: Session,
+  now: number,
+): Promise<boolean> {
   const { subscriber_id, credential_id, mac } = session;
   const live = reports.find((report) => report.kind !== 'stop');
-  if (live && credential_id && mac) await closeSuperseded(tx, session, live.at);
+  const acceptId = acceptOf(reports[0]);
+  if (live && credential_id && mac) await closeSuperseded(tx, session, acceptId, live.at);
   if (subscriber_id && mac) await sawDevice(tx, subscriber_id, mac, now);
   const added = await insertSession(
     tx,
@@ -302,8 +313,7 @@ async function addSession(tx: Db, reports: SessionReport[], session: Session, no
   if (added.length === 0) return false;
   if (session.state === 'open') {
     const { started_at } = session;
-    const acceptId = reports[0]?.reference?.accept_id ?? '';
-    await lookAgain(tx, session, started_at, isId(acceptId) ? acceptId : idAt(started_at), now);
+    await lookAgain(tx, session, started_at, acceptId ?? idAt(started_at), now);
     await sendAwayOneTooMany(tx, session, now);
   }
   return true;
@@ -455,17 +465,27 @@ const closeOlder = statement(
   sql`
     update sessions set state = 'closed', stopped_at = ${0}
     where credential_id = ${''} and state = 'open' and mac || '' = ${''} and router_id || '' = ${''}
-      and updated_at <= ${0} and (started_at < ${0} or (started_at = ${0} and unique_key || '' < ${''}))`,
+      and updated_at <= ${0} and started_at <= ${0} and unique_key || '' <> ${''}
+      and (started_at < ${0} or ${''} = '' or substr(unique_key, 1, 10) <= ${''})`,
 );
 
 /**
  * A device has one session with one router: an older one that never said Stop, nor anything since, gives way to the new.
- * Where both seem to have begun at one moment their keys tell which Accept came first. Another node may have stored this
- * very session a moment ago.
+ * Where both seem to have begun at one moment the Accepts tell which is older, whose times the keys begin with. Another
+ * node may have stored this very session a moment ago.
  */
-async function closeSuperseded(tx: Db, session: Session, at: number): Promise<void> {
+async function closeSuperseded(
+  tx: Db,
+  session: Session,
+  acceptId: string | undefined,
+  at: number,
+): Promise<void> {
   const { credential_id, mac, router_id, started_at, unique_key } = session;
-  await closeOlder(tx, [at, credential_id, mac, router_id, at, started_at, started_at, unique_key]);
+  const accepted = acceptId ? timeOf(acceptId) : '';
+  await closeOlder(tx, [
+    ...[at, credential_id, mac, router_id],
+    ...[at, started_at, unique_key, started_at, accepted, accepted],
+  ]);
 }
 
 const useEntitlement = statement(
