@@ -2,6 +2,7 @@
 import { credentialsClosing, credentialsRollingOver } from '../access/entitlements.ts';
 import { nextMinute } from '../access/hours.ts';
 import { enqueueTask } from '../db/tasks.ts';
+import { ROLLING_OVER } from '../network/enforce.ts';
 import type { JobContext } from './context.ts';
 
 export const EVERY_MS = 10_000;
@@ -15,7 +16,7 @@ export async function rollOver(ctx: Pick<JobContext, 'db' | 'clock' | 'knownTime
   const closing = at <= now + AHEAD_MS ? await credentialsClosing(ctx.db, minute) : [];
   const ending = await credentialsRollingOver(ctx.db, now, now + AHEAD_MS);
   for (const credential_id of new Set([...ending, ...closing])) {
-    await enqueueTask(ctx.db, 'enforce', { credential_id, reason: 'rolling_over' }, now);
+    await enqueueTask(ctx.db, 'enforce', { credential_id, reason: ROLLING_OVER }, now);
   }
   // What ends is looked at when it does; that hours close is seen by the minute otherwise.
   for (const credential_id of at <= now + EVERY_MS ? closing : []) {

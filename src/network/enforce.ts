@@ -311,6 +311,9 @@ const SLOWER = ['fair_use', 'plan_lowered'];
 /** Changes that a router is asked for again: nobody whose end was moved is to be sent away at the old one. */
 const LONGER = ['extended', 'clock_corrected', 'heard_late'];
 
+/** An end that is seen coming: it is looked at some times before, and once it is there. */
+export const ROLLING_OVER = 'rolling_over';
+
 /** Changes that may have taken a rate away. */
 const LIFTED = ['plan_changed', 'heard_late'];
 
@@ -344,7 +347,10 @@ async function enforceSession(
     return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
   }
   const until = trusted ? await withNextInLine(db, credential.id, access, decision, now) : decision;
-  const answer = await changeSession(context, session, until, before, LIFTED.includes(reason));
+  // What went over without its router's word still has the limits of the plan before.
+  const owed = session.change_state !== null && session.change_state !== 'ack';
+  const from = before ?? (owed ? await getEntitlement(db, decision.entitlement_id) : undefined);
+  const answer = await changeSession(context, session, until, from, owed || LIFTED.includes(reason));
   const told = `${reason}: ${describe(answer)}`;
   await recordChange(db, session.id, answer.outcome, told, clock.now());
   const begins = access.entitlement?.state === 'waiting' && trusted;
@@ -365,7 +371,8 @@ async function enforceSession(
   const outcome = `${session.username} goes on. ${told}`;
   const slower = SLOWER.includes(reason) || (before && access.entitlement && isSlow(access.entitlement));
   // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one.
-  if (agreed || !slower) return { outcome, complete: agreed || !LONGER.includes(reason) };
+  const again = LONGER.includes(reason) || ((before !== undefined || owed) && reason !== ROLLING_OVER);
+  if (agreed || !slower) return { outcome, complete: agreed || !again };
   // The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one.
   const router = await findRouter(db, session.router_id);
   const host = router && hostOf(router, session);

@@ -9,8 +9,8 @@ import type { JobContext } from '../../src/jobs/context.ts';
 import { endHours } from '../../src/jobs/end-hours.ts';
 import { type EnforceContext, endSession, enforceCredential } from '../../src/network/enforce.ts';
 import { createRouter } from '../../src/network/routers.ts';
-import { getString } from '../../src/protocols/radius/attributes.ts';
-import { Code } from '../../src/protocols/radius/packet.ts';
+import { getInteger, getString } from '../../src/protocols/radius/attributes.ts';
+import { Code, type Packet } from '../../src/protocols/radius/packet.ts';
 import { HOUR, NOW, report, someAccess, vault } from '../access/fixtures.ts';
 import { memoryStore } from '../support/stores.ts';
 import { type CoaPeer, openCoaPeer } from './coa-peer.ts';
@@ -130,6 +130,26 @@ it('a router that refuses the fair-use rate when the faster plan is over is aske
   await endEntitlement(db, fast?.id ?? '', 'expired', NOW);
   peer.agrees = false;
   expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: false });
+  peer.agrees = true;
+  expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
+});
+
+it('a router that refuses the speed and the data of the plan that took over is asked again until it agrees', async () => {
+  const { credential, entitlement, grant } = await guestOnline({});
+  const next = await grant();
+  const terms = { rate_up_kbps: 300, rate_down_kbps: 700, upload_quota_octets: 5000 };
+  await db.updateTable('entitlements').set(terms).where('id', '=', next.id).execute();
+  await startEntitlement(db, next.id, NOW);
+  await endEntitlement(db, entitlement.id, 'expired', NOW);
+  peer.agrees = false;
+  for (let time = 0; time < 3; time++) {
+    expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: false });
+    const asked = peer.asked.pop() as Packet;
+    expect(getString(asked, 'Mikrotik-Rate-Limit')).toBe('300k/700k');
+    expect(getInteger(asked, 'Mikrotik-Recv-Limit')).toBe(5000);
+  }
+  // What only sees an end coming leaves that to the others.
+  expect(await enforceCredential(context, credential.id, 'rolling_over')).toMatchObject({ complete: true });
   peer.agrees = true;
   expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
 });
