@@ -182,7 +182,7 @@ export async function findAccess(db: Db, username: string, mac: string): Promise
 }
 
 /** What a credential has that is not over, in the order in which it is used. */
-async function openEntitlements(db: Db, credentialId: string): Promise<Entitlement[]> {
+export async function openEntitlements(db: Db, credentialId: string): Promise<Entitlement[]> {
   const open = await db
     .selectFrom('entitlements')
     .selectAll()

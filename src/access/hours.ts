@@ -28,6 +28,12 @@ export function closedAt(hours: Hours, now: number): number | undefined {
   return openFor(hours, now) === 0 && to !== null ? now - since(to, now) : undefined;
 }
 
+/** The instant at which the window opens next, later than `now`; undefined while it is open or where there is none. */
+export function opensAt(hours: Hours, now: number): number | undefined {
+  const { hours_from_minute: from } = hours;
+  return openFor(hours, now) === 0 && from !== null ? now - since(from, now) + DAY_MS : undefined;
+}
+
 /** The minute that begins next after `now`: its place in the day, as hours are given, and its first instant. */
 export function nextMinute(now: number): { minute: number; at: number } {
   const at = (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;

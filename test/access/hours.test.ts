@@ -1,6 +1,6 @@
 // Hours of the day on Nairobi's clock, over midnight and at their edges.
 import { expect, it } from 'vitest';
-import { closedAt, hoursText, nextMinute, openFor } from '../../src/access/hours.ts';
+import { closedAt, hoursText, nextMinute, openFor, opensAt } from '../../src/access/hours.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -25,6 +25,14 @@ it.each([
 ])('%s', (_, window, now, left) => {
   expect(openFor(window, now)).toBe(left);
   expect(closedAt(window, now) === undefined).toBe(left > 0);
+});
+
+it('opens when the window begins next', () => {
+  expect(opensAt(night, at(12))).toBe(at(22));
+  expect(opensAt(night, at(6))).toBe(at(22));
+  expect(opensAt(day, at(20))).toBe(at(8) + 24 * HOUR);
+  expect(opensAt(night, at(23))).toBeUndefined();
+  expect(opensAt({ hours_from_minute: null, hours_to_minute: null }, at(12))).toBeUndefined();
 });
 
 it('closed when the window last ended', () => {

@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)('a phone without scripts that changes its MAC addre
     ],
     [
       'sw-KE',
-      'Kifaa kingine kinatumia mpango huu',
+      'Kifaa kingine kinatumia kifurushi hiki',
       'Unganisha',
       'Unaendelea hapa',
       'Unganisha sasa',

@@ -83,7 +83,7 @@ describe('the phone’s cookie', () => {
   it('does so in Swahili, and again with each new address', async () => {
     const { browse } = await redeemedVoucher();
     const home = await browse(page('/', NEW, { lang: 'sw' }));
-    expect(home.text).toContain('Kifaa kingine kinatumia mpango huu');
+    expect(home.text).toContain('Kifaa kingine kinatumia kifurushi hiki');
     const going = await browse('/continue', { ctx: loginForm(home.text).ctx, lang: 'sw' });
     expect(going.text).toContain('Unaendelea hapa');
     await connect(NEW, going.text);

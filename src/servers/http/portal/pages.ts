@@ -1,12 +1,14 @@
 // The guest's pages: what each shows, and what its forms do.
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
-import { currentRates, endReason } from '../../../access/authorize.ts';
+import { currentRates, endReason, isSlow } from '../../../access/authorize.ts';
 import { findCredential } from '../../../access/credentials.ts';
-import { type AccessRecord, currentAccess } from '../../../access/entitlements.ts';
+import { type AccessRecord, currentAccess, openEntitlements } from '../../../access/entitlements.ts';
+import { hoursText, opensAt } from '../../../access/hours.ts';
 import { devicesBeside, devicesInTheWay } from '../../../access/places.ts';
 import { findPlan, getPlan, listPlansOnSale, type Plan } from '../../../access/plans.ts';
 import { openSessions } from '../../../access/sessions.ts';
+import { hasFairUse } from '../../../access/terms.ts';
 import { findOrder, LIVE_MS, type Order } from '../../../billing/orders.ts';
 import { readSmsSettings, smsPaymentsOpen } from '../../../billing/sms-settings.ts';
 import { diskTrouble } from '../../../db/disk.ts';
@@ -150,11 +152,41 @@ async function entitlementView(ctx: PortalContext, access: AccessRecord): Promis
       facts.online_seconds === null ? null : Math.max(0, facts.online_seconds - facts.used_seconds),
     quota_octets: facts.quota_octets,
     quota_left_octets: facts.quota_octets === null ? null : Math.max(0, facts.quota_octets - used),
+    download_quota_octets: facts.download_quota_octets,
+    download_left_octets: (facts.download_quota_octets ?? 0) - facts.used_download_octets,
+    upload_quota_octets: facts.upload_quota_octets,
+    upload_left_octets: (facts.upload_quota_octets ?? 0) - facts.used_upload_octets,
+    has_fair_use: hasFairUse(facts),
+    slow: isSlow(facts),
+    closed_until: closedUntil(ctx, facts),
+    others: await otherPlans(ctx, access),
     rate_down_kbps: rates.rate_down_kbps,
     rate_up_kbps: rates.rate_up_kbps,
     max_devices: facts.max_devices,
     devices_online: devicesBeside(sessions, '').length,
   };
+}
+
+/** The hours that an entitlement waits for; null while it may be used. A clock that is not trusted does not know the hour. */
+function closedUntil(ctx: PortalContext, facts: NonNullable<AccessRecord['entitlement']>) {
+  const opens_at = ctx.clockState().trusted ? opensAt(facts, ctx.clock.now()) : undefined;
+  return opens_at === undefined ? null : { hours: hoursText(facts) ?? '', opens_at };
+}
+
+/** The names of what this phone has beside the entitlement that it uses. */
+async function otherPlans(ctx: PortalContext, access: AccessRecord): Promise<string[]> {
+  const open = await openEntitlements(ctx.db, access.credential_id);
+  const now = ctx.clock.now();
+  const others = open.filter(
+    (one) => one.id !== access.entitlement?.id && !endReason(one, now, ctx.clockState().trusted),
+  );
+  const plans = await Promise.all(others.map((one) => findPlan(ctx.db, one.plan_id)));
+  return plans.flatMap((plan) => (plan ? [plan.name] : []));
+}
+
+/** Whether the operator keeps this phone out, whatever it has bought. */
+function isKeptOut(access: AccessRecord): boolean {
+  return access.credential_state !== 'active' || access.subscriber_state !== 'active';
 }
 
 /** What this phone has, by the credential it remembers. */
@@ -168,7 +200,7 @@ async function ownAccess(ctx: PortalContext, c: Context<Env>): Promise<AccessRec
 
 function isRunning(ctx: PortalContext, access: AccessRecord | undefined): boolean {
   const facts = access?.entitlement;
-  if (!facts || (facts.state !== 'active' && facts.state !== 'waiting')) return false;
+  if (!facts || isKeptOut(access) || (facts.state !== 'active' && facts.state !== 'waiting')) return false;
   return endReason(facts, ctx.clock.now(), ctx.clockState().trusted) === undefined;
 }
 
@@ -433,13 +465,14 @@ export function createPortalPages(ctx: PortalContext): Hono<Env> {
     if (!access?.entitlement) return c.html(statusPage({ ...visitor.page, state: 'none' }));
     const entitlement = await entitlementView(ctx, access);
     if (!isRunning(ctx, access)) {
+      const stopped = isKeptOut(access) || access.entitlement.state === 'revoked';
       const reason = access.entitlement.end_reason;
       return c.html(
         statusPage({
           ...visitor.page,
           state: 'ended',
           entitlement,
-          ended_by: reason === 'quota_used' ? 'quota' : 'time',
+          ended_by: stopped ? 'stopped' : reason === 'quota_used' ? 'quota' : 'time',
         }),
       );
     }

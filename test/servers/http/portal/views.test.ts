@@ -29,6 +29,15 @@ const plan: PlanView = {
   ...{ quota_octets: null, rate_down_kbps: 5000, max_devices: 1 },
 };
 const entitlement: EntitlementView = { plan_name: '1 Hour', until_at: now + 43 * 60_000, max_devices: 1 };
+const slow: EntitlementView = {
+  ...entitlement,
+  ...{ quota_octets: 10 ** 9, quota_left_octets: 0, rate_down_kbps: 512, has_fair_use: true, slow: true },
+};
+const closed: EntitlementView = {
+  ...entitlement,
+  until_at: now + 3 * 86_400_000,
+  closed_until: { hours: '22:00–06:00', opens_at: now + 7 * 3600_000 },
+};
 const connect = {
   action: 'http://10.5.50.1/login',
   username: 'k7',
@@ -64,7 +73,12 @@ function everyPage(common: PageView): Record<string, string> {
     havePaidSlow: paidPage({ ...common, access, slow_seconds: 300 }),
     online: statusPage({ ...common, state: 'online', entitlement }),
     offline: statusPage({ ...common, state: 'offline', entitlement, connect }),
+    slow: statusPage({ ...common, state: 'online', entitlement: slow }),
+    closed: statusPage({ ...common, state: 'offline', entitlement: closed, connect }),
+    homeSlow: homePage({ ...common, plans: [plan], entitlement: slow, online: true }),
+    homeNight: homePage({ ...common, plans: [plan], entitlement: closed, connect }),
     ended: statusPage({ ...common, state: 'ended', ended_by: 'time' }),
+    stopped: statusPage({ ...common, state: 'ended', ended_by: 'stopped' }),
     none: statusPage({ ...common, state: 'none' }),
     error: errorPage({ ...common, kind: 'server_error' }),
   };
@@ -333,6 +347,50 @@ describe('status', () => {
     expect(html).not.toContain('data-countdown');
   });
 
+  it('says that it is slow, since when its data is used, and that a plan makes it fast at once', () => {
+    const html = statusPage({ ...base, state: 'online', entitlement: slow });
+    expect(html).toContain('Your fast data is used up. Now you have 512 kbps.');
+    expect(html).toContain('Buy a plan and you are fast again at once.');
+    expect(html).toMatch(/<a class="big"[^>]*>Be fast again</);
+    expect(html).toContain('Fast data left');
+    const home = homePage({ ...base, plans: [plan], entitlement: slow, online: true });
+    expect(home).toContain('you are fast again at once');
+    expect(home).not.toContain('0 KB');
+    const fast = statusPage({ ...base, state: 'online', entitlement: { ...slow, slow: false } });
+    expect(fast).not.toContain('used up');
+  });
+
+  it('offers no connection outside the hours of the plan, but says when they come', () => {
+    const html = statusPage({ ...base, state: 'offline', entitlement: closed, connect });
+    expect(html).toContain('This plan works 22:00–06:00 only.');
+    expect(html).toContain('Connect today at 22:00, or buy another plan for now.');
+    expect(html).not.toContain('action="http://10.5.50.1/login"');
+    expect(homePage({ ...base, plans: [plan], entitlement: closed, connect })).not.toContain('/login"');
+    const ends = statusPage({ ...base, state: 'offline', entitlement: { ...closed, until_at: now + 1000 } });
+    expect(ends).toContain('It ends before those hours come again.');
+  });
+
+  it('shows each quota that a plan has, and what else this phone has', () => {
+    const html = statusPage({
+      ...base,
+      state: 'online',
+      entitlement: {
+        ...entitlement,
+        ...{ download_quota_octets: 10 ** 9, download_left_octets: 4 * 10 ** 8, others: ['1 Day', 'Usiku'] },
+      },
+    });
+    expect(html).toContain('<dt>Download left</dt><dd>400 MB of 1 GB');
+    expect(html).toContain('<dt>Also yours</dt><dd>1 Day, Usiku</dd>');
+    expect(html).not.toContain('Upload left');
+    expect(html).not.toContain('Data left');
+  });
+
+  it('says of what was stopped by the operator whom to ask, and not that it is used up', () => {
+    const html = statusPage({ ...base, state: 'ended', ended_by: 'stopped' });
+    expect(html).toContain('Ask the person who runs this WiFi.');
+    expect(html).not.toContain('used up');
+  });
+
   it('says what ran out and sells again', () => {
     expect(statusPage({ ...base, state: 'ended', ended_by: 'quota' })).toContain('Your data is used up');
     expect(statusPage({ ...base, state: 'ended', ended_by: 'time' })).toContain('Your time is used up');
@@ -342,5 +400,7 @@ describe('status', () => {
     const waiting = { ...entitlement, until_at: null, validity_seconds: 3600 };
     const html = statusPage({ ...base, state: 'offline', entitlement: waiting, connect });
     expect(html).toContain('1 hour from when you connect');
+    const online = statusPage({ ...base, state: 'online', entitlement: waiting });
+    expect(online).toContain('1 hour. It starts by itself.');
   });
 });

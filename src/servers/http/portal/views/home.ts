@@ -54,12 +54,18 @@ function remainder(view: HomeView, entitlement: EntitlementView): Html {
         : t('left_ready', { plan: entitlement.plan_name })
       : t('left_title', { left: leftTime(view.lang, left) });
   const quota = entitlement.quota_octets;
+  const closed = entitlement.closed_until;
   const details = [
     view.online && left !== null && t('left_title', { left: leftTime(view.lang, left) }),
     left !== null && entitlement.plan_name,
-    quota && t('left_quota', { left: dataSize(entitlement.quota_left_octets ?? 0, quota) }),
+    quota &&
+      !entitlement.slow &&
+      t('left_quota', { left: dataSize(entitlement.quota_left_octets ?? 0, quota) }),
+    closed && t('closed_now', { hours: closed.hours }),
+    entitlement.slow && `${t('slow_now')} ${t('slow_now_next')}`,
   ].filter((detail): detail is string => Boolean(detail));
-  const form = !view.online && !later && view.connect && connectForm(view, view.connect, t('connect'));
+  const form =
+    !view.online && !later && !closed && view.connect && connectForm(view, view.connect, t('connect'));
   return html`<section class="left">
 <h2>${title}</h2>
 <p>${details.join(' · ')}</p>

@@ -94,8 +94,20 @@ export interface EntitlementView {
   /** null is unlimited. */
   quota_octets?: number | null;
   quota_left_octets?: number | null;
+  download_quota_octets?: number | null;
+  download_left_octets?: number | null;
+  upload_quota_octets?: number | null;
+  upload_left_octets?: number | null;
   rate_down_kbps?: number | null;
   rate_up_kbps?: number | null;
+  /** A slower speed follows its data, instead of the end. */
+  has_fair_use?: boolean;
+  /** That data is used: the rates above are the slower ones. What is bought now runs at once. */
+  slow?: boolean;
+  /** Only outside its hours of the day: those hours, `22:00–06:00`, and when they come again. */
+  closed_until?: { hours: string; opens_at: number } | null;
+  /** Names of the other plans that this phone has, in the order in which they are used. */
+  others?: string[];
   max_devices: number;
   /** Devices online now under it. */
   devices_online?: number | null;
@@ -219,8 +231,8 @@ export interface StatusView extends PageView {
   entitlement?: EntitlementView | null;
   /** With `offline`, behind a router. */
   connect?: ConnectView | null;
-  /** With `ended`: what ran out. */
-  ended_by?: 'time' | 'quota' | null;
+  /** With `ended`: what ran out; `stopped` by the operator. */
+  ended_by?: 'time' | 'quota' | 'stopped' | null;
 }
 
 /** Any page that could not be shown. */
