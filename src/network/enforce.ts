@@ -163,7 +163,8 @@ async function changeSession(
     const total = elapsed + decision.session_timeout_seconds;
     attributes.push(attribute('Session-Timeout', Math.min(total, 0xffffffff)));
   }
-  const had = lifted || (before !== undefined && mikrotikRateLimit(before) !== undefined);
+  const limited = before !== undefined && (mikrotikRateLimit(before) !== undefined || hasFairUse(before));
+  const had = lifted || limited;
   const rate = mikrotikRateLimit(decision) ?? (had ? '0/0' : undefined);
   if (rate) attributes.push(attribute('Mikrotik-Rate-Limit', rate));
   const ask = (more: Attribute[]) =>

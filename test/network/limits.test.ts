@@ -134,6 +134,15 @@ it('a router that refuses the fair-use rate when the faster plan is over is aske
   expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
 });
 
+it('a plan without a limit of speed that overtakes one that is slow takes the fair-use rate back', async () => {
+  const terms = { rate_up_kbps: null, rate_down_kbps: null };
+  const { credential, used, grant } = await guestOnline({ ...FAIR_USE, ...terms, quota_octets: 1000 });
+  await used(0, 1000);
+  await grant();
+  await enforceCredential(context, credential.id, 'extended');
+  expect(peer.asked.map((packet) => getString(packet, 'Mikrotik-Rate-Limit'))).toEqual(['0/0']);
+});
+
 it('a router that refuses the speed and the data of the plan that took over is asked again until it agrees', async () => {
   const { credential, entitlement, grant } = await guestOnline({});
   const next = await grant();

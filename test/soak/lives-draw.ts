@@ -24,6 +24,7 @@ export type Act = { seed: number } & (
   | { what: 'pass'; seconds: number }
   | { what: 'buy'; plan: number; notBeforeSeconds: number | null }
   | { what: 'sign in'; device: number; router: number; method: 'pap' | 'chap'; lost: boolean }
+  | { what: 'sign in together'; routers: number[] }
   | { what: 'sign out'; device: number }
   | { what: 'vanish'; device: number }
   | { what: 'door'; router: number; door: WorldRouter['door'] }
@@ -52,12 +53,17 @@ const GB = 1_000_000_000;
 /** Midnight in Nairobi, of a day in 2027. */
 const MIDNIGHT = 1_799_960_400_000;
 
-function drawPlan(random: Random, index: number, startMinute: number): PlanInput {
+function drawPlan(random: Random, index: number, startMinute: number, slow: boolean): PlanInput {
   const maybe = <T>(share: number, draw: () => T): T | null => (random() < share ? draw() : null);
   const amount = () => oneOf(random, [1_000_000, 50_000_000, 700_000_000, 2 ** 32, 6 * GB, 2 ** 33 + 5]);
   const rate = () => oneOf(random, [500, 2000, 10_000]);
-  const [quota, up, down] = [maybe(0.3, amount), maybe(0.15, amount), maybe(0.15, amount)];
-  const fair = (quota ?? up ?? down) !== null && random() < 0.5;
+  const small = () => oneOf(random, [1_000_000, 50_000_000]);
+  const [quota, up, down] = [
+    slow && random() < 0.7 ? small() : maybe(0.3, amount),
+    maybe(0.15, amount),
+    maybe(0.15, amount),
+  ];
+  const fair = (quota ?? up ?? down) !== null && random() < (slow ? 0.9 : 0.5);
   const minute = (from: number) => (((startMinute + from) % 1440) + 1440) % 1440;
   const opens = Math.floor(random() * 60) - 40;
   const hours = random() < 0.3;
@@ -82,6 +88,7 @@ function drawPlan(random: Random, index: number, startMinute: number): PlanInput
     max_devices: oneOf(random, [1, 1, 2, 3]),
     device_policy: oneOf(random, ['refuse', 'replace_oldest']),
     idle_timeout_seconds: maybe(0.2, () => 600),
+    address_pool: maybe(0.1, () => 'pool'),
     hours_from_minute: hours ? minute(opens) : null,
     hours_to_minute: hours ? minute(opens + oneOf(random, [20, 45, 300, 720])) : null,
   };
@@ -109,6 +116,7 @@ function drawAct(random: Random, life: Pick<Life, 'plans' | 'devices' | 'routers
         lost: !life.calm && random() < 0.05,
       }),
     ],
+    [1, () => ({ seed, what: 'sign in together', routers: life.devices.map(() => index(life.routers)) })],
     [4, () => ({ seed, what: 'sign out', device })],
     [2, () => ({ seed, what: 'suspend' })],
     [3, () => ({ seed, what: 'activate' })],
@@ -148,8 +156,10 @@ export function drawLife(seed: number): Life {
   // Often near midnight, where hours and days turn.
   const startMinute = random() < 0.5 ? 1440 - 30 : Math.floor(random() * 1440);
   const startsAt = MIDNIGHT + startMinute * 60_000 + Math.floor(random() * 60_000);
+  // Some guests are slow by fair use most of the time.
+  const slow = random() < 0.25;
   const plans = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, at) =>
-    drawPlan(random, at, startMinute),
+    drawPlan(random, at, startMinute, slow),
   );
   const devices = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, at) => ({
     mac: `AA:BB:CC:00:00:0${at + 1}`,

@@ -446,6 +446,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     const byClock = (carrier.ends_at ?? 0) <= time.now || hoursLeft(carrier, time.now) === 0;
     const inTime = Math.max(connection.since, Date.parse('1970') + lastBuyAt) < time.now - AHEAD_MS;
     if (!byClock || !inTime || right.id === carrier.id) return;
+    if (right.address_pool !== carrier.address_pool) return;
     fail(
       'one plan follows the other',
       `${deviceOf(connection.mac)} is cut off with ${nameOf(right.id)} waiting`,
@@ -507,6 +508,8 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
           () => `${timeout} s for ${nameOf(carrier.id)}`,
         );
       } else if (row && right && !suspended && row.gave_way_at === null && !refused.has(connection)) {
+        // No change gives a session another address: a new one is needed for that.
+        if (entitlement(row.entitlement_id)?.address_pool !== right.address_pool) continue;
         fail(
           'nobody is sent away who may be online',
           `${deviceOf(connection.mac)}: ${row.disconnect_detail}`,
@@ -606,6 +609,8 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       () => `${devices(left)} beside it`,
     );
     for (const one of inTheWay.filter(({ id }) => !left.some((other) => other.id === id))) {
+      const sinceOf = ({ mac }: Session) =>
+        Math.min(...inTheWay.filter((each) => each.mac === mac).map((each) => each.started_at));
       const older = left.every((other) => sinceOf(other) >= sinceOf(one));
       check(older, 'the oldest devices give way', () => `${deviceOf(one.mac)} did, and was not the oldest`);
     }
@@ -614,14 +619,6 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     agreedAt.set(answer.connection, time.now);
     await say(answer.connection, 'Start');
   }
-
-  const sinceOf = (session: Session) =>
-    Math.min(
-      ...rows.sessions
-        .filter((one) => one.mac === session.mac && one.state === 'open')
-        .map((one) => one.started_at),
-      session.started_at,
-    );
 
   function judgeAccept(right: Right, answer: Awaited<ReturnType<typeof world.signIn>>): void {
     const { connection, seconds } = answer;
@@ -649,6 +646,30 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         'the router hears what is left',
         () => `${name} ${connection.limits[name]} instead of ${due}`,
       );
+    }
+  }
+
+  /** All at one moment, so that nobody's session is there yet when another's Accept is decided. */
+  async function signInTogether(act: Act & { what: 'sign in together' }): Promise<void> {
+    for (const one of live()) await end(one, 1);
+    const right = shouldRun(rows.entitlements, time.now);
+    const asking = life.devices.flatMap((device, index) => {
+      const router = routers[act.routers[index]!]!;
+      return router.reachable ? [{ device, router }] : [];
+    });
+    const answers = await Promise.all(
+      asking.map(({ device, router }) => world.signIn(router, device.mac, 'chap', device)),
+    );
+    note(`  ${answers.filter(({ accepted }) => accepted).length} Accepts`);
+    await look({ by: 'sign in', mac: '', full: true });
+    for (const { accepted, connection } of answers) {
+      check(!accepted || (right !== undefined && !suspended), 'no Accept without right', () =>
+        deviceOf(connection.mac),
+      );
+      if (!accepted) continue;
+      connections.push(connection);
+      agreedAt.set(connection, time.now);
+      await say(connection, 'Start');
     }
   }
 
@@ -721,6 +742,9 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         break;
       case 'sign in':
         await signIn(one);
+        break;
+      case 'sign in together':
+        await signInTogether(one);
         break;
       case 'sign out':
         for (const each of live()) if (each.mac === life.devices[one.device]!.mac) await end(each, 1);
