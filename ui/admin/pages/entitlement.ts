@@ -6,6 +6,7 @@ import { Card, Empty, Facts, Failure, Loading, PageHead, State, Time } from '../
 import { Table } from '../parts/list.ts';
 import type { Entitlement, Extension } from '../types.ts';
 import { hoursLine } from './plans.ts';
+import { onFairUse } from './subscriber.ts';
 
 export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId: string }) {
   const { data, error, reload } = useLoad<Entitlement>(`/entitlements/${id}`);
@@ -15,9 +16,12 @@ export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId
       ${error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</div>`;
   }
   const fairUse = data.fair_use_rate_down_kbps ?? data.fair_use_rate_up_kbps;
+  const burst =
+    (data.burst_rate_down_kbps ?? data.burst_rate_up_kbps) !== null &&
+    formatRates(data.burst_rate_down_kbps, data.burst_rate_up_kbps);
   const quota = (octets: number | null) => octets !== null && formatOctets(octets);
   return html`<${PageHead} title=${data.plan_name} back=${back}
-      sub=${html`<${State} state=${data.state} />${data.end_reason && ` · ${data.end_reason.replaceAll('_', ' ')}`}${' · '}
+      sub=${html`<${State} state=${data.state} />${onFairUse(data) && data.state === 'active' && ' · slow: its quota is used'}${data.end_reason && ` · ${data.end_reason.replaceAll('_', ' ')}`}${' · '}
         <code>${data.username}</code>`} />
     <section class="figures small-figures" aria-label="Usage">
       <div class="figure"><span class="figure-label">${data.ended_at === null ? 'Ends' : 'Ended'}</span><b>
@@ -32,7 +36,14 @@ export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId
     <${Card} title="Details"><${Facts} pairs=${[
       ['By', data.order_id ? html`<a href=${`/orders/${data.order_id}`}>order</a>` : data.source],
       ['Starts not before', data.not_before_at !== null && exactTime(data.not_before_at)],
-      ['From', data.starts_at === null ? 'the first use' : exactTime(data.starts_at)],
+      [
+        'From',
+        data.starts_at !== null
+          ? exactTime(data.starts_at)
+          : data.state === 'waiting'
+            ? 'the first use'
+            : 'never used',
+      ],
       ['Turn', data.overtakes === 1 && 'before the plan that was slow when this one was bought'],
       ['Until', data.ends_at !== null && exactTime(data.ends_at)],
       ['Validity', formatDuration(data.validity_seconds)],
@@ -45,8 +56,16 @@ export function EntitlementPage({ id, subscriberId }: { id: string; subscriberId
         'Speed after the quota',
         fairUse !== null && formatRates(data.fair_use_rate_down_kbps, data.fair_use_rate_up_kbps),
       ],
+      ['Burst', burst],
       ['Hours', hoursLine(data.hours_from_minute, data.hours_to_minute)],
       ['Devices', data.max_devices],
+      [
+        'One device too many',
+        data.device_policy === 'refuse' ? 'is refused' : 'takes the place of the oldest',
+      ],
+      ['Ends when idle for', data.idle_timeout_seconds !== null && formatDuration(data.idle_timeout_seconds)],
+      ['Address pool', data.address_pool !== null && html`<code>${data.address_pool}</code>`],
+      ['Address list', data.address_list !== null && html`<code>${data.address_list}</code>`],
     ].map(([name, value]) => [name, value === false ? undefined : value])} /><//>
     <${Extensions} id=${id} />`;
 }

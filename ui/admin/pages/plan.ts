@@ -18,6 +18,7 @@ import { Button, Card, Failure, LinkButton, Loading, PageHead, State } from '../
 import { Field, type Form, FormBox, invalid, useForm, type Values } from '../parts/form.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import type { Plan } from '../types.ts';
+import { beyond } from './plan-bounds.ts';
 import { BLANK_TERMS, hasFinerTerms, readTerms, TermFields, typedTerms } from './plan-terms.ts';
 import { dataLine, hoursLine } from './plans.ts';
 
@@ -93,6 +94,10 @@ function mistakes(plan: ReadPlan): Record<string, string> {
   for (const [name, value] of Object.entries(plan)) {
     if (value === undefined) found[name] = name.endsWith('_minute') ? 'Write a time.' : 'Write a number.';
     else if (typeof value === 'number' && value < 0) found[name] = 'This cannot be less than nothing.';
+    else {
+      const words = beyond(name, value);
+      if (words) found[name] = words;
+    }
   }
   if (plan.name === '') found.name = 'Give the plan a name.';
   for (const name of ['price_cents', 'validity_seconds', 'max_devices'] as const) {

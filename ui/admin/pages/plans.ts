@@ -30,6 +30,16 @@ export function hoursLine(from: number | null | undefined, to: number | null | u
     : '';
 }
 
+/** Whether a plan with hours of the day does not work at this instant, on Nairobi's clock (UTC+3 all year). */
+export function outsideHours(
+  { hours_from_minute: from, hours_to_minute: to }: Pick<Plan, 'hours_from_minute' | 'hours_to_minute'>,
+  now: number,
+): boolean {
+  if (from === null || to === null) return false;
+  const minute = Math.floor(now / 60_000 + 180) % 1440;
+  return from < to ? minute < from || minute >= to : minute < from && minute >= to;
+}
+
 /** What a plan gives, in one line: `1 hour · 1 GB · 5 / 2 Mbps · 2 devices`. */
 export function planLine(
   plan: Pick<

@@ -40,6 +40,7 @@ export function SignIns() {
       ]} />
     <//>
     <div class="card flush">
+      ${data && error && html`<${Failure} error=${error} onRetry=${reload} />`}
       ${!data && (error ? html`<${Failure} error=${error} onRetry=${reload} />` : html`<${Loading} />`)}
       ${
         data &&
@@ -70,7 +71,8 @@ export function SignIns() {
               at: 'sub',
               grow: true,
               cell: (row: SignIn) =>
-                html`${row.reason && row.reason !== row.result && html`<span>${formatWord(row.reason)}</span> `}
+                html`${row.reason && row.reason !== row.result && html`<span>${formatWord(row.reason)}</span>`}
+                ${row.reason && row.reason !== row.result && row.message && html`<span class="muted"> · </span>`}
                 <span class="muted">${row.message}</span>`,
             },
             { label: 'Device', at: 'none', cell: (row: SignIn) => html`<code>${row.mac ?? '–'}</code>` },

@@ -22,7 +22,7 @@ import type { CashSale, Credential, Entitlement, Payment, Session, Subscriber } 
 import { Credentials } from './credentials.ts';
 import { Grant } from './grant.ts';
 import { PAYMENT_COLUMNS } from './payments.ts';
-import { hoursLine } from './plans.ts';
+import { hoursLine, outsideHours } from './plans.ts';
 import { SellToHome } from './sell-home.ts';
 import { SESSION_COLUMNS, useLiveSessions } from './sessions.ts';
 import { subscriberName } from './subscribers.ts';
@@ -145,12 +145,13 @@ export function onFairUse(row: Entitlement): boolean {
 }
 
 /** What an entitlement says beside its plan: its hours, and how slow it is by now or will be. */
-function conditions(row: Entitlement) {
+export function conditions(row: Entitlement, now: number) {
   const { fair_use_rate_down_kbps: down, fair_use_rate_up_kbps: up } = row;
   const fair = down === null && up === null ? '' : formatRates(down, up);
   const running = row.state === 'active' || row.state === 'waiting';
   return [
     hoursLine(row.hours_from_minute, row.hours_to_minute),
+    running && outsideHours(row, now) && 'outside its hours now',
     fair && (running && onFairUse(row) ? `fair use now: ${fair}` : `fair use: ${fair}`),
   ]
     .filter(Boolean)
@@ -179,8 +180,6 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
       tellFailure(failure);
     }
   };
-  const source = (row: Entitlement) =>
-    row.order_id ? html`<a href=${`/orders/${row.order_id}`}>order</a>` : row.source;
   return html`${
     manages &&
     html`<p class="list-acts"><${Button} icon="plus" disabled=${credentials.loading}
@@ -201,30 +200,30 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
       {
         label: 'Plan',
         at: 'main',
+        grow: true,
         cell: (row: Entitlement) =>
-          html`<span class="who-cell"><b>${row.plan_name}</b>
-            <small class="muted">${[row.username, conditions(row)].filter(Boolean).join(' · ')}</small></span>`,
+          html`<span class="who-cell wraps"><b>${row.plan_name}</b>
+            <small class="muted">${[row.username, `by ${row.order_id ? 'order' : row.source}`, conditions(row, Date.now())].filter(Boolean).join(' · ')}</small></span>`,
       },
       {
         label: 'State',
         at: 'sub',
         cell: (row: Entitlement) =>
-          html`<${State} state=${row.state} />
+          html`<div class="wraps"><${State} state=${row.state} />
             ${row.end_reason && html` <span class="muted">· ${row.end_reason.replaceAll('_', ' ')}</span>`}
             ${
               row.state === 'waiting' &&
               row.not_before_at !== null &&
               html` <span class="muted on-phone">· not before <${Time} at=${row.not_before_at} /></span>`
-            }`,
+            }</div>`,
       },
-      { label: 'By', at: 'none', cell: source },
       {
         label: 'From',
         at: 'none',
         cell: (row: Entitlement) =>
           row.starts_at === null && row.not_before_at !== null
-            ? html`<span class="muted">not before </span><${Time} at=${row.not_before_at} />`
-            : html`<${Time} at=${row.starts_at} none="first use" />`,
+            ? html`<div class="wraps"><span class="muted">not before </span><${Time} at=${row.not_before_at} /></div>`
+            : html`<${Time} at=${row.starts_at} none=${row.state === 'waiting' ? 'first use' : 'never used'} />`,
       },
       {
         label: 'Until',
@@ -236,7 +235,7 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
             : html`<${Time} at=${at} />`;
         },
       },
-      { label: 'Used', at: 'foot', grow: true, cell: usage },
+      { label: 'Used', at: 'foot', cell: usage },
       {
         label: '',
         at: 'end',
