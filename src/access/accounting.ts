@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { unindexed } from '../db/page.ts';
-import type { Db, Row } from '../db/schema.ts';
+import type { Db, Row, Terms } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
 import { heldStatement, statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
@@ -13,6 +13,7 @@ import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
 import { giveWay, isSignedOut, openSessions, type Session } from './sessions.ts';
+import { hasFairUse } from './terms.ts';
 import { addUsageUntil } from './usage.ts';
 
 /** What an Accept wrote into Class, and accounting brings back. */
@@ -313,7 +314,8 @@ async function addSession(
   if (added.length === 0) return false;
   if (session.state === 'open') {
     const { started_at } = session;
-    await lookAgain(tx, session, started_at, acceptId ?? idAt(started_at), now);
+    const at_once = reports[0].kind === 'start' && now - started_at < AT_ONCE_MS;
+    await lookAgain(tx, session, { since: acceptId ?? idAt(started_at), before: started_at, at_once }, now);
     await sendAwayOneTooMany(tx, session, now);
   }
   return true;
@@ -336,51 +338,64 @@ async function reopened(tx: Db, before: Session, session: Session, now: number):
     return;
   }
   // What was begun while it was open may not have got through before it was closed.
-  await lookAgain(tx, session, before.updated_at, idAt(before.started_at), now);
+  const heard = { since: idAt(before.started_at), before: before.updated_at, at_once: false };
+  await lookAgain(tx, session, heard, now);
   await sendAwayOneTooMany(tx, session, now);
 }
 
-interface GoingOn extends Row<'entitlements'> {
+interface GoesOn extends Pick<Terms, 'fair_use_rate_down_kbps' | 'fair_use_rate_up_kbps'> {
   plan_changed_at: number;
-  /** When the newest of what else the guest has was bought. */
-  other_bought_at: number | null;
 }
 
 // The few subscribers that are not active stand in an index, as in a sign-in.
-const goingOn = statement(
-  sql<GoingOn>`
-    select e.*, p.updated_at as plan_changed_at, (
-        select max(o.created_at) from entitlements o
-        where o.credential_id = e.credential_id and o.id <> e.id and o.state in ('active', 'waiting')) as other_bought_at
+const mayGoOn = statement(
+  sql<GoesOn>`
+    select e.fair_use_rate_down_kbps, e.fair_use_rate_up_kbps, p.updated_at as plan_changed_at
     from entitlements e join credentials c on c.id = e.credential_id join plans p on p.id = e.plan_id
     where e.id = ${''} and e.state in ('active', 'waiting') and c.state = 'active' and (
       select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null`,
 );
 
-/** A Start that comes at once. */
+/** An entitlement, and when the newest of what else its guest has was bought. */
+const besideOthers = statement(
+  sql<Row<'entitlements'> & { other_bought_at: number | null }>`
+    select e.*, (
+        select max(o.created_at) from entitlements o
+        where o.credential_id = e.credential_id and o.id <> e.id and o.state in ('active', 'waiting')) as other_bought_at
+    from entitlements e where e.id = ${''}`,
+);
+
 const AT_ONCE_MS = 10_000;
+
+interface Heard {
+  /** What was begun before this id was made has reached the session. */
+  since: string;
+  /** When it was heard before, or began; epoch ms. */
+  before: number;
+  /** It is a Start that came at once: without a fair-use rate it can have missed a change of its plan alone. */
+  at_once: boolean;
+}
 
 /**
  * Has a live session looked at where what its Accept was given for is over, or its guest may not be online any more; also
- * where it may have missed another speed, or what was bought. It was last heard at `heardAt`, epoch ms; what was begun
- * before the id `since` was made has reached it.
+ * where it may have missed another speed, or what was bought.
  */
 async function lookAgain(
   tx: Db,
   { credential_id, entitlement_id }: Session,
-  heardAt: number,
-  since: string,
+  heard: Heard,
   now: number,
 ): Promise<void> {
   if (!credential_id) return;
-  const [entitlement] = entitlement_id ? await goingOn(tx, [entitlement_id]) : [];
-  const isNew = (at: number | null) => at !== null && at <= now && idAt(at) > since;
-  const missed =
-    !entitlement ||
-    isNew(entitlement.plan_changed_at) ||
-    isNew(entitlement.other_bought_at) ||
-    (isSlow(entitlement) && now - heardAt > AT_ONCE_MS);
-  if (missed) await enqueueTask(tx, 'enforce', { credential_id, reason: 'heard_late' }, now);
+  const isNew = (at: number | null) => at !== null && at <= now && idAt(at) > heard.since;
+  const [goesOn] = entitlement_id ? await mayGoOn(tx, [entitlement_id]) : [];
+  if (goesOn && !isNew(goesOn.plan_changed_at)) {
+    if (heard.at_once && !hasFairUse(goesOn)) return;
+    const [entitlement] = await besideOthers(tx, [entitlement_id]);
+    const slowUntold = entitlement && isSlow(entitlement) && now - heard.before > AT_ONCE_MS;
+    if (!slowUntold && !isNew(entitlement?.other_bought_at ?? null)) return;
+  }
+  await enqueueTask(tx, 'enforce', { credential_id, reason: 'heard_late' }, now);
 }
 
 const saveProgress = statement(
