@@ -90,7 +90,7 @@ function drawPlan(random: Random, index: number, startMinute: number, slow: bool
     idle_timeout_seconds: maybe(0.2, () => 600),
     address_pool: maybe(0.1, () => 'pool'),
     hours_from_minute: hours ? minute(opens) : null,
-    hours_to_minute: hours ? minute(opens + oneOf(random, [20, 45, 300, 720])) : null,
+    hours_to_minute: hours ? minute(opens + oneOf(random, [20, 30, 45, 45, 300, 720])) : null,
   };
 }
 
@@ -152,7 +152,7 @@ function drawAct(random: Random, life: Pick<Life, 'plans' | 'devices' | 'routers
 /** The life of a seed. */
 export function drawLife(seed: number): Life {
   const random = randomFrom(seed);
-  const calm = random() < 0.3;
+  const calm = random() < 0.4;
   // Often near midnight, where hours and days turn.
   const startMinute = random() < 0.5 ? 1440 - 30 : Math.floor(random() * 1440);
   const startsAt = MIDNIGHT + startMinute * 60_000 + Math.floor(random() * 60_000);
@@ -169,6 +169,8 @@ export function drawLife(seed: number): Life {
   const routers = [0, 1].map(() => ({ gigawords: random() < 0.7, keepsLimits: random() < 0.6 }));
   const life = { seed, calm, startsAt, plans, devices, routers };
   const acts = Array.from({ length: 10 + Math.floor(random() * 40) }, () => drawAct(random, life));
-  const first: Act = { seed, what: 'buy', plan: 0, notBeforeSeconds: null };
-  return { ...life, acts: [first, ...acts] };
+  const buy = (plan: number): Act => ({ seed: seed + plan, what: 'buy', plan, notBeforeSeconds: null });
+  // Half of them have bought for later before they come.
+  const bought = random() < 0.5 ? [0, Math.floor(random() * plans.length)] : [0];
+  return { ...life, acts: [...bought.map(buy), ...acts] };
 }
