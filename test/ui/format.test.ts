@@ -101,6 +101,8 @@ it('a change against nothing is not a percentage', () => {
   expect(formatChange(125, 100)).toBe('+25%');
   expect(formatChange(90, 100)).toBe('−10%');
   expect(formatChange(100, 100)).toBe('same');
+  expect(formatChange(1000, 309_000)).toBe('−99%');
+  expect(formatChange(0, 100)).toBe('−100%');
 });
 
 it('a state reads as words', () => {

@@ -138,7 +138,9 @@ export function groupCode(code: string): string {
 /** How today compares: `+25%`, `−10%`, `same`, or undefined when there was nothing to compare with. */
 export function formatChange(now: number, before: number): string | undefined {
   if (before === 0) return undefined;
-  const percent = Math.round(((now - before) / before) * 100);
+  const rounded = Math.round(((now - before) / before) * 100);
+  // Everything is gone only when nothing is left.
+  const percent = now > 0 ? Math.max(rounded, -99) : rounded;
   if (percent === 0) return 'same';
   return percent > 0 ? `+${formatCount(percent)}%` : `−${formatCount(-percent)}%`;
 }

@@ -145,13 +145,13 @@ export function Empty(props: { icon: IconName; title: string; children?: Compone
     ${props.children}</div>`;
 }
 
-/** What went wrong and a way to try again. */
+/** What went wrong and a way to try again, where another try may find what is not there now. */
 export function Failure({ error, onRetry }: { error: ApiError; onRetry?: () => void }) {
   return html`<div class="empty failure" role="alert">
     <${Icon} name=${error.status === 0 ? 'offline' : 'warning'} />
     <p class="empty-title">${error.message}</p>
     ${error.hint && html`<p class="muted">${error.hint}</p>`}
-    ${onRetry && html`<${Button} icon="refresh" onClick=${onRetry}>Retry<//>`}
+    ${onRetry && error.status !== 404 && html`<${Button} icon="refresh" onClick=${onRetry}>Retry<//>`}
   </div>`;
 }
 
