@@ -165,7 +165,11 @@ function Entitlements({ id, manages }: { id: string; manages: boolean }) {
   const revoke = async (entitlement: Entitlement) => {
     const sure = await ask({
       title: `Revoke ${entitlement.plan_name}?`,
-      body: html`<p>It ends now and the running session is disconnected. This cannot be undone, and no money goes back by itself.</p>`,
+      body: html`<p>${
+        entitlement.state === 'waiting'
+          ? 'It will never start.'
+          : 'It ends now. Who is online with it goes over to another plan of theirs, or is disconnected.'
+      } This cannot be undone, and no money goes back by itself.</p>`,
       confirm: 'Revoke',
       reason: 'Reason, for the audit',
     });

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { type ComponentChildren, html } from '../../shared/html.ts';
 import { Button } from './basics.ts';
 
-/** A modal dialog. Escape and the backdrop close it; the browser keeps the focus inside. */
+/** A modal dialog. Escape and the backdrop close it; the browser keeps the focus inside, and it goes back to where it was. */
 export function Dialog(props: {
   title: string;
   onClose: () => void;
@@ -13,8 +13,12 @@ export function Dialog(props: {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
+    const before = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
   }, []);
   return html`<dialog
     ref=${element}
@@ -93,7 +97,7 @@ export function Questions() {
       ${
         label &&
         html`<label class="field"><span class="label">${label}</span>
-          <input class="input" value=${typed} autocomplete="off" autocapitalize="off" spellcheck=${false}
+          <input class="input" value=${typed} autofocus autocomplete="off" autocapitalize="off" spellcheck=${false}
             onInput=${(event: InputEvent) => setTyped((event.target as HTMLInputElement).value)} />
         </label>`
       }
