@@ -181,17 +181,22 @@ export async function findAccess(db: Db, username: string, mac: string): Promise
   };
 }
 
-/** What a credential has that is not over, in the order in which it is used. */
-export async function openEntitlements(db: Db, credentialId: string): Promise<Entitlement[]> {
+/**
+ * What a credential has that is not over, but for `without`, in the order in which it is used. What was bought while a plan
+ * was slow overtakes that one alone, as long as it runs, and nothing that was bought before.
+ */
+export async function openEntitlements(db: Db, credentialId: string, without = ''): Promise<Entitlement[]> {
   const open = await db
     .selectFrom('entitlements')
     .selectAll()
     .where('credential_id', '=', credentialId)
     .where('state', 'in', ['active', 'waiting'])
+    .where('id', '<>', without)
     .execute();
+  const isOneSlow = open.some((one) => one.state === 'active' && isSlow(one));
   const rank = (one: Entitlement) => {
     if (one.state === 'active') return isSlow(one) ? -1 : -3;
-    return one.overtakes ? -2 : (one.not_before_at ?? 0);
+    return one.overtakes && isOneSlow ? -2 : (one.not_before_at ?? 0);
   };
   return open.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
 }
@@ -211,8 +216,8 @@ export async function nextInLine(
   entitlement: { id: string; credential_id: string },
   at: number,
 ): Promise<Entitlement | undefined> {
-  const open = await openEntitlements(db, entitlement.credential_id);
-  return open.find((one) => one.id !== entitlement.id && mayRun(one, at));
+  const open = await openEntitlements(db, entitlement.credential_id, entitlement.id);
+  return open.find((one) => mayRun(one, at));
 }
 
 type EntitlementAlone = ExpressionBuilder<Tables & { e: EntitlementsTable }, 'e'>;

@@ -12,6 +12,7 @@ import {
   findAccess,
   getEntitlement,
   grantEntitlement,
+  nextInLine,
   revokeEntitlement,
   startEntitlement,
 } from '../../src/access/entitlements.ts';
@@ -206,6 +207,27 @@ onEveryStore('an entitlement', (store) => {
     const last = await buy({});
     await startEntitlement(store(), last.id, NOW + 2);
     expect(await current(NOW + HOUR / 2)).toBe(last.id);
+  });
+
+  it('that was bought while another was slow waits for its turn once that one is over', async () => {
+    const { plan, subscriber, credential, entitlement } = await someAccess(store(), SLOW);
+    const ids = { subscriber_id: subscriber.id, credential_id: credential.id };
+    const buy = (terms: Partial<typeof plan>, at: number) =>
+      grantEntitlement(
+        store(),
+        { ...ids, plan: { ...plan, quota_octets: null, ...terms }, source: 'grant' },
+        at,
+      );
+    await startEntitlement(store(), entitlement.id, NOW);
+    // NOW is 11:00 in Nairobi.
+    await buy({ hours_from_minute: 0, hours_to_minute: 6 * 60 }, NOW + 1);
+    const early = await buy({}, NOW + 2);
+    const used = report({ username: credential.username, acct_session_id: credential.id });
+    await recordAccounting(store(), [{ ...used, upload_octets: 1000 }], NOW + 3);
+    expect(await buy({}, NOW + 4)).toMatchObject({ overtakes: 1 });
+    expect(await nextInLine(store(), entitlement, NOW + HOUR)).toMatchObject({ id: early.id });
+    const access = await currentAccess(store(), credential.username, '', NOW + HOUR, true);
+    expect(access?.entitlement).toMatchObject({ id: early.id });
   });
 
   it('ends by no clock that is not trusted', async () => {
