@@ -34,6 +34,19 @@ describe('the admin API refuses', () => {
     },
   );
 
+  it.each([
+    [{ coa_port: 99_999 }, 'coa_port', 'At most 65535'],
+    [{ coa_port: 0 }, 'coa_port', 'At least 1'],
+    [{ coa_port: 'x' }, 'coa_port', 'Write a number'],
+    [{ name: 'n'.repeat(500) }, 'name', expect.stringMatching(/^At most \d+ characters$/)],
+  ])('a field beyond its bounds in plain words: %#', async (change, field, words) => {
+    const router = { name: 'Kiosk', address: '10.77.0.9', ...change };
+    expect(await raw('POST', '/routers', JSON.stringify(router))).toMatchObject({
+      status: 400,
+      json: { code: 'invalid', fields: { [field]: words } },
+    });
+  });
+
   it.each(['[]', 'null', '"text"', '12', 'true'])('the body %s where an object is wanted', async (body) => {
     expect(await raw('POST', '/plans', body)).toMatchObject({ status: 400, json: { code: 'invalid' } });
   });

@@ -2,12 +2,13 @@
 import { useEffect } from 'preact/hooks';
 import { exactTime, formatCount, formatDuration } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
+import { parseNumber } from '../../shared/units.ts';
 import { get, post, put } from '../api.ts';
 import { type Listed, useList, useLoad } from '../load.ts';
 import { setQuery, usePlace } from '../navigation.ts';
 import { Button, Card, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { ask } from '../parts/dialog.ts';
-import { Field, FormBox, useForm, type Values } from '../parts/form.ts';
+import { Field, FormBox, invalid, useForm, type Values } from '../parts/form.ts';
 import { Listing, Segments, Toolbar } from '../parts/list.ts';
 import { tell, tellFailure } from '../parts/toast.ts';
 import { canManage } from '../roles.ts';
@@ -140,10 +141,16 @@ function PolicyForm({ settings }: { settings: OutageSettings }) {
     maximum: String(settings.maximum_seconds / 3600),
   });
   const save = async (values: Values) => {
+    const minutes = parseNumber(values.minimum ?? '') ?? 0;
+    const hours = parseNumber(values.maximum ?? '') ?? 0;
+    const wrong: Record<string, string> = {};
+    if (minutes < 2 || minutes > 1440) wrong.minimum = 'From 2 minutes to 1,440, which is a day.';
+    if (hours < 0.02 || hours > 744) wrong.maximum = 'From 0.02 hours to 744, which is 31 days.';
+    if (Object.keys(wrong).length > 0) throw invalid(wrong);
     await put('/settings/outages', {
       mode: values.mode,
-      minimum_seconds: Math.round(Number(values.minimum) * 60),
-      maximum_seconds: Math.round(Number(values.maximum) * 3600),
+      minimum_seconds: Math.round(minutes * 60),
+      maximum_seconds: Math.round(hours * 3600),
     });
     tell('Saved.');
   };

@@ -1,4 +1,5 @@
 // The finer terms of a plan's form, behind one disclosure so that a simple plan stays simple.
+import { useState } from 'preact/hooks';
 import { html } from '../../shared/html.ts';
 import {
   DATA_OCTETS,
@@ -109,7 +110,10 @@ export function hasFinerTerms(plan: Plan): boolean {
 /** Open from the start when the plan has any of them, and when one of them is wrong. */
 export function TermFields({ form, open }: { form: Form; open: boolean }) {
   const wrong = Object.keys(form.errors).some((name) => name in BLANK_TERMS);
-  return html`<details class="advanced" open=${open || wrong}><summary>Advanced</summary>
+  // What was opened, by hand or by a mistake in it, must not close under the hand that mends it.
+  const [shown, setShown] = useState(open);
+  return html`<details class="advanced" open=${shown || wrong}
+    onToggle=${(event: Event) => setShown((event.currentTarget as HTMLDetailsElement).open)}><summary>Advanced</summary>
     <${Field} form=${form} name="device_policy" label="One device too many" options=${[
       ['refuse', 'Is refused'],
       ['replace_oldest', 'Takes the place of the oldest'],

@@ -95,6 +95,15 @@ export function pageOf(query: z.infer<typeof pageQuery>): PageRequest {
   return { limit: query.limit, cursor: query.cursor };
 }
 
+/** What is wrong in words for whoever filled in the form, where the schema has none of its own. */
+function plainWords(issue: z.core.$ZodIssue): string {
+  if (!/^(Too (big|small)|Invalid input): expected/.test(issue.message)) return issue.message;
+  if (issue.code === 'invalid_type') return issue.expected === 'number' ? 'Write a number' : issue.message;
+  if (issue.code !== 'too_big' && issue.code !== 'too_small') return issue.message;
+  const bound = issue.code === 'too_big' ? `At most ${issue.maximum}` : `At least ${issue.minimum}`;
+  return issue.origin === 'string' ? `${bound} characters` : bound;
+}
+
 /** Checks a value against its schema; `invalid` names each field that is wrong. */
 export function parse<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const result = schema.safeParse(value);
@@ -102,7 +111,7 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, what: stri
   const fields: Record<string, string> = {};
   for (const issue of result.error.issues) {
     const name = issue.path.join('.') || what;
-    fields[name] ??= issue.message;
+    fields[name] ??= plainWords(issue);
   }
   const [name, message = ''] = Object.entries(fields)[0] ?? [];
   // Sentences of ours stand alone; the library's need to be told what they are about.
