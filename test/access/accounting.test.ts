@@ -1,7 +1,7 @@
 // Accounting as a whole: whatever the network does to the routers' messages, the sums are those of what happened.
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
-import { getEntitlement } from '../../src/access/entitlements.ts';
+import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { closeStaleSessions, giveWay, recordDisconnect, type Session } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
@@ -395,6 +395,40 @@ onEveryStore('an accounting message', (store) => {
     await recordAccounting(store(), told(600), NOW + HOUR);
     expect((await all(store())).map((session) => session.state)).toEqual(['open', 'open']);
     expect(await store().selectFrom('tasks').selectAll().execute()).toEqual([]);
+  });
+
+  it('that begins at once is looked at where a slow guest bought, or the plan changed, since its Accept alone', async () => {
+    const FAIR = { quota_octets: 1000, fair_use_rate_down_kbps: 1000, fair_use_rate_up_kbps: 500 };
+    const looked = async (change: (access: Access) => Promise<unknown>, acceptedAt: number, terms = {}) => {
+      const access = await someAccess(store(), terms);
+      await startEntitlement(store(), access.entitlement.id, NOW);
+      await store().updateTable('entitlements').set({ used_upload_octets: 1000 }).execute();
+      await change(access);
+      await store().deleteFrom('tasks').execute();
+      const start = {
+        ...named(access, newId(acceptedAt)),
+        acct_session_id: access.credential.id,
+        at: NOW + 30,
+      };
+      await recordAccounting(store(), [report(start)], NOW + 40);
+      const tasks = await store().selectFrom('tasks').selectAll().execute();
+      return tasks.map((task) => JSON.parse(task.payload).reason);
+    };
+    const buy = ({ grant }: Access) => grant(NOW + 20);
+    const edit = ({ plan }: Access) =>
+      store()
+        .updateTable('plans')
+        .set({ updated_at: NOW + 20 })
+        .where('id', '=', plan.id)
+        .execute();
+    const once = ['heard_late'];
+    expect(await looked(buy, NOW + 10, FAIR)).toEqual(once);
+    expect(await looked(edit, NOW + 10, FAIR)).toEqual(once);
+    expect(await looked(edit, NOW + 10)).toEqual(once);
+    for (const change of [buy, edit]) expect(await looked(change, NOW + 25, FAIR)).toEqual([]);
+    expect(await looked(async () => undefined, NOW + 10, FAIR)).toEqual([]);
+    // Without a fair-use rate the next one waits for its turn.
+    expect(await looked(buy, NOW + 10)).toEqual([]);
   });
 
   it('of a Start that is over already sends nobody away', async () => {

@@ -163,7 +163,7 @@ it('a router that refuses the speed and the data of the plan that took over is a
   expect(await enforceCredential(context, credential.id, 'expired')).toMatchObject({ complete: true });
 });
 
-it.each(['extended', 'clock_corrected'])(
+it.each(['extended', 'clock_corrected', 'heard_late'])(
   'a router that refuses an end that was %s is asked again',
   async (reason) => {
     const { credential } = await guestOnline({});
