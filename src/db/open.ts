@@ -40,10 +40,16 @@ const WRITER = ['cache_size = -4096'];
 const READER = ['cache_size = -2048', `mmap_size = ${4 * 2 ** 30}`, 'query_only = ON'];
 /**
  * SQLite maps no more of a file than this (SQLITE_MAX_MMAP_SIZE). What lies behind it is read page by page, unless the cache
- * has it: then a sign-in of one of some thousand guests who come back takes 6 µs less.
+ * has it: where some thousand guests come back a sign-in takes 6 µs less then, a report of accounting a fifth less.
  */
 const MOST_MAPPED = 0x7fff0000;
-const READER_OF_A_LARGE_FILE = [...READER, 'cache_size = -65536'];
+const LARGE_CACHE = 'cache_size = -65536';
+
+/** What a connection to this file is told first: the pragmas of all, `own`, and more memory for a large file. */
+function pragmasFor(path: string, own: readonly string[]): string[] {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return [...PRAGMAS, ...own, ...(size > MOST_MAPPED ? [LARGE_CACHE] : [])];
+}
 
 type Connect = (path: string, pragmas: readonly string[]) => SqliteConnection;
 
@@ -88,12 +94,11 @@ export async function storeFlushed(db: Db): Promise<void> {
 /** A store on a SQLite file; `:memory:` for one that is gone when it closes. */
 export async function openSqlite(path: string): Promise<Db> {
   const connect = await loadDriver();
-  const writer = connect(path, [...PRAGMAS, ...WRITER]);
+  const writer = connect(path, pragmasFor(path, WRITER));
   if (path === ':memory:') return onSqlite({ writer });
   return onSqlite({
     writer,
-    openReader: () =>
-      connect(path, [...PRAGMAS, ...(statSync(path).size > MOST_MAPPED ? READER_OF_A_LARGE_FILE : READER)]),
+    openReader: () => connect(path, pragmasFor(path, READER)),
     flush: createFlush(`${path}-wal`, () => checkpoint(writer)),
   });
 }
