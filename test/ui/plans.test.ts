@@ -1,6 +1,9 @@
 // What the plan's form and its lists say of bounds and hours.
 import { expect, it } from 'vitest';
-import { beyond } from '../../ui/admin/pages/plan-bounds.ts';
+import type * as z from 'zod';
+import { adminRoutes } from '../../src/servers/http/admin/api.ts';
+import type { Route } from '../../src/servers/http/admin/route.ts';
+import { BOUNDS, beyond } from '../../ui/admin/pages/plan-bounds.ts';
 import { outsideHours } from '../../ui/admin/pages/plans.ts';
 
 it.each([
@@ -15,6 +18,15 @@ it.each([
   ['name', 'constructor', undefined],
 ])('%s of %s', (name, value, words) => {
   expect(beyond(name, value)).toBe(words);
+});
+
+it('the bounds of the form are those of the server', () => {
+  const route = adminRoutes().find((one) => one.method === 'post' && one.path === '/plans');
+  const { shape } = (route as Route).body as unknown as z.ZodObject<Record<string, z.ZodType>>;
+  for (const [name, [least, most]] of Object.entries(BOUNDS)) {
+    const taken = [least - 1, least, most, most + 1].map((value) => shape[name]?.safeParse(value).success);
+    expect(taken, name).toEqual([false, true, true, false]);
+  }
 });
 
 /** An instant by Nairobi's clock. */

@@ -7,7 +7,7 @@ const time = [1, TEN_YEARS, 'More than nothing, at most ten years.'] as const;
 const data = [1, Number.MAX_SAFE_INTEGER, 'More than nothing; leave it empty for none.'] as const;
 
 /** By field, in stored units as the server holds them: the least, the most, and what to say beyond. */
-const BOUNDS: Record<string, readonly [least: number, most: number, words: string]> = {
+export const BOUNDS: Record<string, readonly [least: number, most: number, words: string]> = {
   price_cents: [0, 25_000_000, 'At most KES 250,000.'],
   validity_seconds: time,
   online_seconds: time,
