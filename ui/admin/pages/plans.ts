@@ -67,8 +67,8 @@ export function planLine(
     plan.max_devices === 1 ? '1 device' : `${plan.max_devices} devices`,
   ]
     .filter(Boolean)
-    .map((part) => part.replaceAll(' ', '\u00a0')) // A part never breaks over two lines.
-    .join(' · ');
+    .map((part) => part.replaceAll(' ', '\u00a0')) // A part never breaks over two lines, and no line begins with a dot.
+    .join('\u00a0· ');
 }
 
 export function Plans() {

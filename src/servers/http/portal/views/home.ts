@@ -68,7 +68,7 @@ function remainder(view: HomeView, entitlement: EntitlementView): Html {
     !view.online && !later && !closed && view.connect && connectForm(view, view.connect, t('connect'));
   return html`<section class="left">
 <h2>${title}</h2>
-<p>${details.join(' · ')}</p>
+<p>${details.join('\u00a0· ')}</p>
 ${form || html`<a class="big" href="${link(view, '/status')}">${t('see_left')}</a>`}
 </section>`;
 }

@@ -122,7 +122,7 @@ export function planLine(lang: Lang, plan: PlanView): string {
   return gives
     .filter((part): part is string => part !== undefined && part.toLowerCase() !== named)
     .map((part) => (part.length <= 12 ? part.replaceAll(' ', '\u00a0') : part))
-    .join(' · ');
+    .join('\u00a0· ');
 }
 
 /** When an entitlement that cannot be started yet may be; undefined for any other. */
