@@ -5,16 +5,21 @@ import { unindexed } from '../db/page.ts';
 import type { Db } from '../db/schema.ts';
 import { DAY_MS, dayOf, startOfDay } from '../lib/days.ts';
 
-export interface DaySales {
-  day: string;
+interface Sales {
   sales_cents: number;
   payments: number;
+}
+
+export interface DaySales extends Sales {
+  day: string;
   vouchers_redeemed: number;
 }
 
 export interface Overview {
   today: DaySales;
   yesterday: DaySales;
+  /** Yesterday up to the same time of day: what today can be held against. */
+  yesterday_by_now: Sales;
   online_now: number;
   routers: { online: number; total: number };
   unmatched: { count: number; amount_cents: number };
@@ -24,7 +29,7 @@ export interface Overview {
   top_plans: { plan_id: string; plan_name: string; sales_cents: number; payments: number }[];
 }
 
-async function salesOf(db: Db, from: number, to: number): Promise<{ sales_cents: number; payments: number }> {
+async function salesOf(db: Db, from: number, to: number): Promise<Sales> {
   const row = await db
     .selectFrom('payments')
     .select((eb) => [
@@ -100,6 +105,7 @@ export async function readOverview(db: Db, now: number): Promise<Overview> {
   return {
     today: week[6] as DaySales,
     yesterday: week[5] as DaySales,
+    yesterday_by_now: await salesOf(db, startOfDay(now) - DAY_MS, now - DAY_MS),
     online_now: await countOpenSessions(db),
     routers: { online: routers.filter((router) => router.state === 'online').length, total: routers.length },
     unmatched: { count: Number(unmatched.count), amount_cents: Number(unmatched.amount_cents ?? 0) },

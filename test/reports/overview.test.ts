@@ -57,17 +57,20 @@ onEveryStore('the overview', (store) => {
         .execute();
     await pay(midnight, 2000, 'settled');
     await pay(midnight - 1, 8000, 'settled');
+    await pay(NOW - DAY_MS - 1, 1500, 'settled');
+    await pay(NOW - DAY_MS, 700, 'settled');
     await pay(midnight + 5, 1000, 'unmatched');
     await pay(midnight + 6, 5000, 'reversed');
     await pay(midnight - 7 * DAY_MS, 40_000, 'settled');
     const overview = await readOverview(store(), NOW);
     expect(overview.today).toMatchObject({ sales_cents: 3000, payments: 2 });
-    expect(overview.yesterday).toMatchObject({ sales_cents: 8000, payments: 1 });
+    expect(overview.yesterday).toMatchObject({ sales_cents: 10_200, payments: 3 });
+    expect(overview.yesterday_by_now).toEqual({ sales_cents: 1500, payments: 1 });
     expect(overview.unmatched).toEqual({ count: 1, amount_cents: 1000 });
     expect(overview.top_plans).toEqual([
-      { plan_id: plan.id, plan_name: '1 hour', sales_cents: 10_000, payments: 2 },
+      { plan_id: plan.id, plan_name: '1 hour', sales_cents: 12_200, payments: 4 },
     ]);
-    expect(overview.week.reduce((sum, day) => sum + day.sales_cents, 0)).toBe(11_000);
+    expect(overview.week.reduce((sum, day) => sum + day.sales_cents, 0)).toBe(13_200);
     expect(await salesToday(store(), NOW)).toBe(3000);
   });
 

@@ -440,6 +440,7 @@ export interface SalesReport {
 export interface Overview {
   today: DaySales;
   yesterday: DaySales;
+  yesterday_by_now: { sales_cents: number; payments: number };
   online_now: number;
   routers: { online: number; total: number };
   unmatched: { count: number; amount_cents: number };

@@ -76,8 +76,8 @@ function heroMoney(cents: number) {
 }
 
 function Figures({ data }: { data: Overview }) {
-  const { today, yesterday, routers, unmatched, checking } = data;
-  const change = formatChange(today.sales_cents, yesterday.sales_cents);
+  const { today, yesterday_by_now: before, routers, unmatched, checking } = data;
+  const change = formatChange(today.sales_cents, before.sales_cents);
   const offline = routers.total - routers.online;
   return html`<section class="figures" aria-label="Today">
     <${Figure} hero label="Sales today" value=${heroMoney(today.sales_cents)} href="/payments"
@@ -85,11 +85,11 @@ function Figures({ data }: { data: Overview }) {
         change &&
         html`<span class=${change.startsWith('−') ? 'down' : 'up'}>${change}
         </span> `
-      }yesterday ${formatMoney(yesterday.sales_cents)}`} />
+      }by now yesterday ${formatMoney(before.sales_cents)}`} />
     <${Figure} label="Online now" value=${formatCount(data.online_now)}
       sub=${html`<span class="pulse"></span>open sessions`} href="/sessions" />
     <${Figure} label="Payments today" value=${formatCount(today.payments)}
-      sub=${`${formatCount(today.vouchers_redeemed)} vouchers redeemed`} href="/payments" />
+      sub=${`${formatCount(today.vouchers_redeemed)} ${today.vouchers_redeemed === 1 ? 'voucher' : 'vouchers'} redeemed`} href="/payments" />
     <${Figure} label="Routers online" value=${`${routers.online}/${routers.total}`}
       sub=${routers.total === 0 ? 'none yet' : offline > 0 ? `${offline} offline` : 'all answer'}
       tone=${offline > 0 ? 'bad' : ''} href="/routers" />

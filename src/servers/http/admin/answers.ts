@@ -490,6 +490,9 @@ const daySales = z.strictObject({ day: text, sales_cents: count, payments: count
 export const overviewAnswer = z.strictObject({
   today: daySales,
   yesterday: daySales,
+  yesterday_by_now: z
+    .strictObject({ sales_cents: count, payments: count })
+    .describe('Yesterday up to the same time of day'),
   online_now: count,
   routers: z.strictObject({ online: count, total: count }),
   unmatched: z.strictObject({ count, amount_cents: count }),
