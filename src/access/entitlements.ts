@@ -487,10 +487,13 @@ export async function listEntitlements(
   filter: EntitlementFilter = {},
 ): Promise<Page<EntitlementView>> {
   let query = viewQuery(db);
-  const bySubscriber = filter.subscriber_id;
-  if (filter.state) query = query.where(bySubscriber ? unindexed('e.state') : 'e.state', '=', filter.state);
-  if (filter.subscriber_id) query = query.where('e.subscriber_id', '=', filter.subscriber_id);
-  if (filter.credential_id) query = query.where('e.credential_id', '=', filter.credential_id);
+  // The narrowest filter leads: a credential, else a subscriber.
+  const { state, subscriber_id, credential_id } = filter;
+  const narrow = credential_id ?? subscriber_id;
+  if (state) query = query.where(narrow ? unindexed('e.state') : 'e.state', '=', state);
+  if (subscriber_id)
+    query = query.where(credential_id ? unindexed('e.subscriber_id') : 'e.subscriber_id', '=', subscriber_id);
+  if (credential_id) query = query.where('e.credential_id', '=', credential_id);
   return readPage(query, 'e.id', page);
 }
 

@@ -270,6 +270,8 @@ export interface SessionFilter {
   state?: Session['state'] | undefined;
   router_id?: string | undefined;
   subscriber_id?: string | undefined;
+  credential_id?: string | undefined;
+  entitlement_id?: string | undefined;
   username?: string | undefined;
   mac?: string | undefined;
 }
@@ -286,6 +288,12 @@ async function ownerOf(db: Db, typed: string): Promise<{ id: string; subscriber_
   return found.sort((a, b) => rank(a) - rank(b))[0];
 }
 
+/** The subscriber among whose sessions those of a credential or an entitlement are: these alone have no index. */
+async function subscriberOf(db: Db, table: 'credentials' | 'entitlements', id: string): Promise<string> {
+  const row = await db.selectFrom(table).select('subscriber_id').where('id', '=', id).executeTakeFirst();
+  return row?.subscriber_id ?? '';
+}
+
 export async function listSessions(
   db: Db,
   page: PageRequest,
@@ -293,13 +301,24 @@ export async function listSessions(
 ): Promise<Page<SessionView>> {
   let query = viewQuery(db);
   // The narrowest filter leads: one subscriber or device, else what is open (few), else one router.
-  const one = filter.subscriber_id ?? filter.username ?? filter.mac;
+  const one =
+    filter.subscriber_id ?? filter.credential_id ?? filter.entitlement_id ?? filter.username ?? filter.mac;
   const byState = !one && (filter.state === 'open' || !filter.router_id);
   const byRouter = !one && !byState;
   if (filter.state) query = query.where(byState ? 'x.state' : unindexed('x.state'), '=', filter.state);
   if (filter.router_id)
     query = query.where(byRouter ? 'x.router_id' : unindexed('x.router_id'), '=', filter.router_id);
   if (filter.subscriber_id) query = query.where('x.subscriber_id', '=', filter.subscriber_id);
+  if (filter.credential_id) {
+    query = query
+      .where('x.subscriber_id', '=', await subscriberOf(db, 'credentials', filter.credential_id))
+      .where(unindexed('x.credential_id'), '=', filter.credential_id);
+  }
+  if (filter.entitlement_id) {
+    query = query
+      .where('x.subscriber_id', '=', await subscriberOf(db, 'entitlements', filter.entitlement_id))
+      .where('x.entitlement_id', '=', filter.entitlement_id);
+  }
   if (filter.username) {
     const owner = await ownerOf(db, filter.username);
     query = owner

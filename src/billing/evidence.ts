@@ -127,13 +127,23 @@ export async function getEvidence(db: Db, id: string): Promise<Evidence | undefi
 }
 
 /** Evidence that M-PESA has not confirmed, or that was kept aside: what a person may want to look at. */
+export interface EvidenceFilter {
+  state?: Evidence['state'] | undefined;
+  receipt?: string | undefined;
+  order_id?: string | undefined;
+  payment_id?: string | undefined;
+}
+
 export async function listEvidence(
   db: Db,
   page: PageRequest,
-  filter: { state?: Evidence['state'] | undefined; receipt?: string | undefined } = {},
+  filter: EvidenceFilter = {},
 ): Promise<Page<Evidence>> {
   let query = db.selectFrom('evidence').selectAll();
+  const narrow = filter.receipt ?? filter.order_id ?? filter.payment_id;
   if (filter.receipt) query = query.where('receipt', '=', filter.receipt);
-  if (filter.state) query = query.where(filter.receipt ? unindexed('state') : 'state', '=', filter.state);
+  if (filter.order_id) query = query.where('order_id', '=', filter.order_id);
+  if (filter.payment_id) query = query.where('payment_id', '=', filter.payment_id);
+  if (filter.state) query = query.where(narrow ? unindexed('state') : 'state', '=', filter.state);
   return readPage(query, 'evidence.id', page);
 }

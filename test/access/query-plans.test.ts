@@ -22,7 +22,7 @@ import {
 } from '../../src/access/sessions.ts';
 import { listSubscribers } from '../../src/access/subscribers.ts';
 import { countRedeemed, findVoucher, listVoucherBatches, listVouchers } from '../../src/access/vouchers.ts';
-import { listOrderEvidence, listPaymentEvidence } from '../../src/billing/evidence.ts';
+import { listEvidence, listOrderEvidence, listPaymentEvidence } from '../../src/billing/evidence.ts';
 import { claimOrdersToPoll, findOrderByToken, listOrders } from '../../src/billing/orders.ts';
 import { listPayments } from '../../src/billing/payments.ts';
 import { migrate } from '../../src/db/migrate.ts';
@@ -151,6 +151,8 @@ describe('without a whole table read', () => {
     ['sessions by router', () => listSessions(db, page, { router_id: 'r' })],
     ['sessions by subscriber', () => listSessions(db, page, { subscriber_id: 's' })],
     ['sessions by user name', () => listSessions(db, page, { username: access.credential.username })],
+    ['sessions by credential', () => listSessions(db, page, { credential_id: access.credential.id })],
+    ['sessions by entitlement', () => listSessions(db, page, { entitlement_id: access.entitlement.id })],
     ['sessions of a stranger', () => listSessions(db, page, { username: 'u' })],
     ['sessions by device', () => listSessions(db, page, { mac: 'm' })],
     ['vouchers by state', () => listVouchers(db, vault, page, { state: 'unused' })],
@@ -166,6 +168,10 @@ describe('without a whole table read', () => {
     ['entitlements by state', () => listEntitlements(db, page, { state: 'active' })],
     ['entitlements by subscriber', () => listEntitlements(db, page, { subscriber_id: 's' })],
     ['entitlements by credential', () => listEntitlements(db, page, { credential_id: 'c' })],
+    [
+      'entitlements by credential and state',
+      () => listEntitlements(db, page, { credential_id: 'c', state: 'active' }),
+    ],
     ['orders by state', () => listOrders(db, page, { state: 'paid' })],
     ['orders by number', () => listOrders(db, page, { msisdn: '254' })],
     ['orders by subscriber', () => listOrders(db, page, { subscriber_id: 's' })],
@@ -174,6 +180,8 @@ describe('without a whole table read', () => {
     ['payments by number', () => listPayments(db, page, { msisdn: '254' })],
     ['payments by subscriber', () => listPayments(db, page, { subscriber_id: 's' })],
     ['payments by order', () => listPayments(db, page, { order_id: 'o' })],
+    ['evidence by order', () => listEvidence(db, page, { order_id: 'o', state: 'used' })],
+    ['evidence by payment', () => listEvidence(db, page, { payment_id: 'p' })],
     ['messages by state', () => listMessages(db, page, 'queued')],
     ['audit by entity', () => listAudit(db, page, { entity: 'plan' })],
     ['audit of one thing', () => listAudit(db, page, { entity: 'plan', entity_id: 'p' })],
@@ -259,8 +267,19 @@ it('finds a stranger’s sessions by name, and the open ones of a credential, in
   for (const more of [{ state: 'closed' as const, router_id: 'r' }, { state: 'open' as const }]) {
     const one = await last(() => listSessions(db, page, { username, ...more }));
     expect(one).toMatch(/SEARCH x USING INDEX \w+ \(subscriber_id=/);
+    for (const narrow of [
+      { credential_id: access.credential.id },
+      { entitlement_id: access.entitlement.id },
+    ]) {
+      const its = await last(() => listSessions(db, page, { ...narrow, ...more }));
+      expect(its).toMatch(/SEARCH x USING INDEX \w+ \(subscriber_id=/);
+    }
     const device = await last(() => listSessions(db, page, { mac: 'm', ...more }));
     expect(device).toMatch(/SEARCH x USING INDEX \w+ \(mac=/);
+  }
+  for (const more of [{ subscriber_id: 's' }, { state: 'active' as const }]) {
+    const its = await last(() => listEntitlements(db, page, { credential_id: 'c', ...more }));
+    expect(its).toMatch(/SEARCH e USING INDEX entitlements_credential \(credential_id=/);
   }
   const stranger = await last(() => listSessions(db, page, { username: 'u' }));
   expect(stranger).toMatch(/SEARCH x USING INDEX sessions_stranger \(username=/);

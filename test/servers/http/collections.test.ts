@@ -282,6 +282,95 @@ describe('lists', () => {
   });
 });
 
+describe('a query parameter', () => {
+  it.each(named(adminRoutes()))('that %s does not know is refused by its name', async (_, route) => {
+    const body = route.method === 'get' ? undefined : {};
+    const refused = await owner.call(route.method.toUpperCase(), `${addressOf(route)}?credential=1`, body);
+    expect(refused).toMatchObject({
+      status: 400,
+      json: { code: 'invalid', fields: { credential: 'There is no such parameter' } },
+    });
+    for (const known of Object.keys(route.query?.shape ?? {})) expect(refused.json.hint).toContain(known);
+  });
+
+  it('is refused when it is given twice, or hides behind a name that objects have', async () => {
+    const { json } = await owner.call('GET', '/sessions?state=open&state=closed');
+    expect(json).toMatchObject({ code: 'invalid', fields: { state: 'Give it once' } });
+    for (const name of ['__proto__', 'constructor', 'toString', '']) {
+      expect((await owner.call('GET', `/sessions?${name}=1`)).status, name).toBe(400);
+    }
+    expect((await owner.call('GET', '/openapi.json?tag=sessions')).status).toBe(400);
+  });
+
+  it('is told about to nobody who is not signed in', async () => {
+    expect((await app.caller(undefined)('GET', '/sessions?credential=1')).status).toBe(401);
+  });
+
+  it('that names nothing is refused: it would find everything', async () => {
+    const { status, json } = await owner.call('GET', '/entitlements?credential_id=');
+    expect(status).toBe(400);
+    expect(json.fields).toEqual({ credential_id: 'Give an id, or leave it out' });
+  });
+
+  it('is listed by OpenAPI as it is known', async () => {
+    const { json } = await ok('GET', '/openapi.json');
+    expect(json.info.description).toMatch(/refused/);
+    for (const route of adminRoutes()) {
+      const parameters: { in: string; name: string }[] = json.paths[route.path][route.method].parameters;
+      const inQuery = parameters.filter((one) => one.in === 'query').map((one) => one.name);
+      expect(inQuery).toEqual(Object.keys(route.query?.shape ?? {}));
+    }
+  });
+});
+
+describe('a filter', () => {
+  it('finds what belongs to one subscriber, credential, entitlement, order or payment, and nothing else', async () => {
+    const found = async (path: string) => (await ok('GET', `${path}`)).json.items;
+    const { credential_id, subscriber_id } = (await ok('GET', `/entitlements/${ids.entitlement}`)).json;
+    expect(await found(`/entitlements?credential_id=${credential_id}`)).toMatchObject([
+      { id: ids.entitlement },
+    ]);
+    expect(await found(`/entitlements?credential_id=${credential_id}&state=waiting`)).toEqual([]);
+    expect(
+      await found(`/entitlements?credential_id=${ids.credential}&subscriber_id=${subscriber_id}`),
+    ).toEqual([]);
+    for (const one of [
+      `credential_id=${credential_id}`,
+      `entitlement_id=${ids.entitlement}`,
+      `subscriber_id=${subscriber_id}`,
+      `subscriber_id=${subscriber_id}&q=0712345678`,
+    ]) {
+      expect(await found(`/sessions?${one}&limit=1000`), one).toHaveLength(30);
+      expect(await found(`/sessions?${one}&state=closed&limit=1000`), one).toHaveLength(10);
+    }
+    for (const none of [
+      `credential_id=${ids.credential}`,
+      'credential_id=none',
+      'entitlement_id=none',
+      'subscriber_id=none',
+      'subscriber_id=none&q=0712345678',
+    ]) {
+      expect(await found(`/sessions?${none}`), none).toEqual([]);
+    }
+    expect(await found(`/credentials?subscriber_id=${subscriber_id}`)).toMatchObject([{ id: credential_id }]);
+    expect(await found('/credentials?subscriber_id=none')).toEqual([]);
+    expect(await found(`/orders?subscriber_id=${subscriber_id}`)).toMatchObject([{ id: ids.order }]);
+    expect(await found('/orders?subscriber_id=none')).toEqual([]);
+    expect(await found(`/payments?order_id=${ids.order}`)).toMatchObject([{ id: ids.payment }]);
+    expect(await found(`/payments?subscriber_id=${subscriber_id}`)).toMatchObject([{ id: ids.payment }]);
+    expect(await found('/payments?order_id=none')).toEqual([]);
+    for (const one of [`order_id=${ids.order}`, `payment_id=${ids.payment}`])
+      expect(await found(`/evidence?${one}`), one).toMatchObject([{ payment_id: ids.payment }]);
+  });
+
+  it('of tills by another’s account is no cashier’s', async () => {
+    const cashier = await app.signedInAs('cashier');
+    const { account_id } = (await ok('GET', `/till-sessions/${ids.till}`)).json;
+    expect((await cashier.call('GET', `/till-sessions?account_id=${account_id}`)).status).toBe(403);
+    expect((await cashier.call('GET', '/till-sessions')).status).toBe(200);
+  });
+});
+
 describe('evidence', () => {
   it('that was kept aside is shown with where it came from and why, word for word', async () => {
     const strange = { kind: 'c2b', order_id: null, body: '{"TransID":"??"}', source_address: '203.0.113.9' };

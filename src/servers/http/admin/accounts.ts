@@ -11,7 +11,7 @@ import {
 import { audit, listAudit } from '../../../operators/audit.ts';
 import { MIN_PASSWORD_LENGTH } from '../../../operators/passwords.ts';
 import { accountAnswer, auditAnswer, pageOfAnswer } from './answers.ts';
-import { MANAGERS, OWNER, pageOf, pageQuery, present, route } from './route.ts';
+import { idFilter, MANAGERS, OWNER, pageOf, pageQuery, present, route } from './route.ts';
 
 const fields = {
   email: z.email('Write an e-mail address.').max(200),
@@ -99,9 +99,9 @@ export const accountRoutes = [
     summary: 'Who changed what, newest first',
     access: MANAGERS,
     query: pageQuery.extend({
-      entity: z.string().max(40).optional(),
-      entity_id: z.string().max(40).optional(),
-      account_id: z.string().max(40).optional(),
+      entity: z.string().min(1).max(40).optional(),
+      entity_id: idFilter,
+      account_id: idFilter,
     }),
     answer: pageOfAnswer(auditAnswer),
     async handle({ ctx, query }) {

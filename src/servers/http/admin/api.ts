@@ -20,7 +20,7 @@ import { outageRoutes } from './outages.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
 import { reportRoutes } from './reports.ts';
-import { type HonoEnv, parse, type Route } from './route.ts';
+import { checkQuery, type HonoEnv, parse, type Route } from './route.ts';
 import { routerRoutes } from './routers.ts';
 import { sessionRoutes } from './sessions.ts';
 import { settingRoutes } from './settings.ts';
@@ -108,6 +108,7 @@ export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
   const routes = adminRoutes();
   let document: ReturnType<typeof openApi> | undefined;
   api.get('/openapi.json', (c) => {
+    checkQuery(c.req.url, undefined);
     document ??= openApi(routes);
     return c.json(document);
   });
@@ -116,6 +117,7 @@ export function createAdminApi(ctx: HttpContext): Hono<HonoEnv> {
     api.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), limit, async (c) => {
       const now = ctx.clock.now();
       await signIn(ctx, c, route, now);
+      checkQuery(c.req.url, route.query);
       const account = c.get('account');
       const answer = await route.handle({
         ctx,

@@ -12,7 +12,7 @@ import { normalizeHostAddress } from '../../../lib/ipv4.ts';
 import { getRouter } from '../../../network/routers.ts';
 import { audit } from '../../../operators/audit.ts';
 import { changedCredentialAnswer, credentialAnswer, pageOfAnswer } from './answers.ts';
-import { MANAGERS, pageOf, pageQuery, present, route, STAFF } from './route.ts';
+import { idFilter, MANAGERS, pageOf, present, route, STAFF, searchQuery } from './route.ts';
 
 /** A credential as it is shown: without its password. */
 export function viewCredential({ password_sealed: _, ...shown }: Credential) {
@@ -65,10 +65,11 @@ export const credentialRoutes = [
     path: '/credentials',
     summary: 'List credentials, without passwords; `q` is a user name',
     access: STAFF,
-    query: pageQuery,
+    query: searchQuery.extend({ subscriber_id: idFilter }),
     answer: pageOfAnswer(credentialAnswer),
     async handle({ ctx, query }) {
-      const page = await listCredentials(ctx.db, pageOf(query), { username: query.q || undefined });
+      const filter = { subscriber_id: query.subscriber_id, username: query.q || undefined };
+      const page = await listCredentials(ctx.db, pageOf(query), filter);
       return { items: page.items.map(viewCredential), next: page.next };
     },
   }),

@@ -22,7 +22,7 @@ import { AppError } from '../../../errors.ts';
 import type { Vault } from '../../../lib/secrets.ts';
 import { audit } from '../../../operators/audit.ts';
 import { entitlementAnswer, pageOfAnswer } from './answers.ts';
-import { MANAGERS, pageOf, pageQuery, route, STAFF } from './route.ts';
+import { idFilter, MANAGERS, pageOf, pageQuery, route, STAFF } from './route.ts';
 
 /** An entitlement as it is shown: without the key that only the one who granted it knows. */
 export function viewEntitlement({ idempotency_key: _, ...shown }: EntitlementView) {
@@ -76,12 +76,12 @@ export const entitlementRoutes = [
     access: STAFF,
     query: pageQuery.extend({
       state: z.enum(['waiting', 'active', 'ended', 'revoked']).optional(),
-      subscriber_id: z.string().max(40).optional(),
+      subscriber_id: idFilter,
+      credential_id: idFilter,
     }),
     answer: pageOfAnswer(entitlementAnswer),
     async handle({ ctx, query }) {
-      const filter = { state: query.state, subscriber_id: query.subscriber_id };
-      const page = await listEntitlements(ctx.db, pageOf(query), filter);
+      const page = await listEntitlements(ctx.db, pageOf(query), query);
       return { items: page.items.map(viewEntitlement), next: page.next };
     },
   }),

@@ -7,7 +7,7 @@ import type { LedgerAccount } from '../../../db/schema.ts';
 import { AppError } from '../../../errors.ts';
 import { dayOf, dayStart } from '../../../lib/days.ts';
 import { ledgerAccountsAnswer, ledgerEntryAnswer, ledgerProofAnswer, pageOfAnswer } from './answers.ts';
-import { MANAGERS, OWNER, pageOf, pageQuery, type Route, route } from './route.ts';
+import { idFilter, MANAGERS, OWNER, pageOf, pageQuery, type Route, route } from './route.ts';
 
 const account = z.enum(Object.keys(LEDGER_ACCOUNTS) as [LedgerAccount, ...LedgerAccount[]]);
 const byHand = z.enum(BY_HAND as [LedgerAccount, ...LedgerAccount[]]);
@@ -25,8 +25,8 @@ export const ledgerRoutes: Route[] = [
     query: pageQuery.extend({
       account: account.optional(),
       day: day.optional(),
-      payment_id: z.string().max(40).optional(),
-      holder: z.string().max(40).optional().describe('A till or a reseller'),
+      payment_id: idFilter,
+      holder: idFilter.describe('A till or a reseller'),
     }),
     answer: pageOfAnswer(ledgerEntryAnswer),
     handle: ({ ctx, query }) => listLedgerEntries(ctx.db, pageOf(query), query),

@@ -90,7 +90,13 @@ export function openApi(routes: readonly Route[]): Json {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Karibu admin API', version },
+    info: {
+      title: 'Karibu admin API',
+      version,
+      description:
+        'A query parameter that an operation does not list, or that is given twice, is refused with `invalid`: ' +
+        '`fields` names it and `hint` lists the known ones.',
+    },
     servers: [{ url: '/api/v1' }],
     paths,
     components: {

@@ -35,7 +35,7 @@ import {
   statementAnswer,
   wholeOrderAnswer,
 } from './answers.ts';
-import { type Access, MANAGERS, pageOf, pageQuery, route, STAFF } from './route.ts';
+import { type Access, idFilter, MANAGERS, pageOf, pageQuery, route, STAFF, searchQuery } from './route.ts';
 
 export function viewPayment(payment: PaymentView) {
   return { ...payment, receipt_pending: payment.gateway === 'mpesa' && payment.receipt === null };
@@ -87,12 +87,16 @@ export const paymentRoutes = [
     path: '/orders',
     summary: 'List orders, newest first; `q` is a phone number',
     access: STAFF,
-    query: pageQuery.extend({ state: z.enum(['pending', 'paid', 'failed', 'checking']).optional() }),
+    query: searchQuery.extend({
+      state: z.enum(['pending', 'paid', 'failed', 'checking']).optional(),
+      subscriber_id: idFilter,
+    }),
     answer: pageOfAnswer(orderAnswer),
     async handle({ ctx, query }) {
       const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;
       if (query.q && !msisdn) return { items: [], next: null };
-      const page = await listOrders(ctx.db, pageOf(query), { state: query.state, msisdn });
+      const { q: _, ...filter } = query;
+      const page = await listOrders(ctx.db, pageOf(query), { ...filter, msisdn });
       return { items: page.items.map(viewOrder), next: page.next };
     },
   }),
@@ -147,12 +151,17 @@ export const paymentRoutes = [
     path: '/payments',
     summary: 'List payments, newest first; `q` is a receipt or a phone number',
     access: STAFF,
-    query: pageQuery.extend({ state: z.enum(['settled', 'unmatched', 'reversed']).optional() }),
+    query: searchQuery.extend({
+      state: z.enum(['settled', 'unmatched', 'reversed']).optional(),
+      subscriber_id: idFilter,
+      order_id: idFilter,
+    }),
     answer: pageOfAnswer(paymentAnswer),
     async handle({ ctx, query }) {
       const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;
       const receipt = query.q && !msisdn ? query.q.toUpperCase() : undefined;
-      const page = await listPayments(ctx.db, pageOf(query), { state: query.state, msisdn, receipt });
+      const { q: _, ...filter } = query;
+      const page = await listPayments(ctx.db, pageOf(query), { ...filter, msisdn, receipt });
       return { items: page.items.map(viewPayment), next: page.next };
     },
   }),
@@ -301,13 +310,15 @@ export const paymentRoutes = [
     path: '/evidence',
     summary: 'List evidence, newest first; `q` is an M-PESA code',
     access: STAFF,
-    query: pageQuery.extend({
+    query: searchQuery.extend({
       state: z.enum(['received', 'waiting', 'used', 'duplicate', 'quarantined']).optional(),
+      order_id: idFilter,
+      payment_id: idFilter,
     }),
     answer: pageOfAnswer(evidenceAnswer),
     async handle({ ctx, query }) {
-      const filter = { state: query.state, receipt: query.q?.toUpperCase() };
-      const page = await listEvidence(ctx.db, pageOf(query), filter);
+      const { q, ...filter } = query;
+      const page = await listEvidence(ctx.db, pageOf(query), { ...filter, receipt: q?.toUpperCase() });
       return { items: page.items.map(viewEvidence), next: page.next };
     },
   }),

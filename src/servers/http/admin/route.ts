@@ -39,7 +39,8 @@ export interface Route {
   summary: string;
   access: Access;
   status: 200 | 201 | 204;
-  query: z.ZodType | undefined;
+  /** Every parameter there is: any other is refused. */
+  query: z.ZodObject | undefined;
   body: z.ZodType | undefined;
   answer: z.ZodType | undefined;
   /** Set when the answer is not JSON. */
@@ -51,7 +52,7 @@ export interface Route {
   handle(input: RouteInput<never, never>): Promise<unknown>;
 }
 
-interface RouteDefinition<Q extends z.ZodType, B extends z.ZodType> {
+interface RouteDefinition<Q extends z.ZodObject, B extends z.ZodType> {
   method: Route['method'];
   path: string;
   summary: string;
@@ -67,7 +68,7 @@ interface RouteDefinition<Q extends z.ZodType, B extends z.ZodType> {
 }
 
 /** Describes a route; the collection it belongs to is the first part of its path. */
-export function route<Q extends z.ZodType, B extends z.ZodType>(definition: RouteDefinition<Q, B>): Route {
+export function route<Q extends z.ZodObject, B extends z.ZodType>(definition: RouteDefinition<Q, B>): Route {
   const tag = definition.path.split('/')[1] ?? '';
   const { query, body, answer, produces, takes, max_octets, status = 200 } = definition;
   return {
@@ -88,8 +89,15 @@ export function route<Q extends z.ZodType, B extends z.ZodType>(definition: Rout
 export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).optional().describe('How many, 50 when absent'),
   cursor: z.string().max(100).optional().describe('The `next` of the answer before'),
+});
+
+/** The same of a list that can be searched. */
+export const searchQuery = pageQuery.extend({
   q: z.string().trim().max(100).optional().describe('Search text'),
 });
+
+/** A filter by the id of something else. An empty one is refused: it would find everything. */
+export const idFilter = z.string().min(1, 'Give an id, or leave it out').max(40).optional();
 
 export function pageOf(query: z.infer<typeof pageQuery>): PageRequest {
   return { limit: query.limit, cursor: query.cursor };
@@ -102,6 +110,22 @@ function plainWords(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'too_big' && issue.code !== 'too_small') return issue.message;
   const bound = issue.code === 'too_big' ? `At most ${issue.maximum}` : `At least ${issue.minimum}`;
   return issue.origin === 'string' ? `${bound} characters` : bound;
+}
+
+/** Refuses a query parameter that would be ignored: whoever sent it would believe that it was heeded. */
+export function checkQuery(address: string, schema: z.ZodObject | undefined): void {
+  const known = Object.keys(schema?.shape ?? {});
+  const sent = [...new URL(address).searchParams.keys()];
+  const wrong = sent.flatMap((name, at): [string, string][] => {
+    if (!known.includes(name)) return [[name, 'There is no such parameter']];
+    return sent.indexOf(name) < at ? [[name, 'Give it once']] : [];
+  });
+  const [first] = wrong;
+  if (!first) return;
+  throw new AppError('invalid', `${first[0]}: ${first[1]}`, {
+    fields: Object.fromEntries(wrong),
+    hint: known.length > 0 ? `Known here: ${known.join(', ')}.` : 'No parameter is known here.',
+  });
 }
 
 /** Checks a value against its schema; `invalid` names each field that is wrong. */

@@ -16,7 +16,7 @@ import { disconnectSession } from '../../../network/enforce.ts';
 import { audit } from '../../../operators/audit.ts';
 import { TerminateCause, valueName } from '../../../protocols/radius/dictionary.ts';
 import { pageOfAnswer, sessionAnswer } from './answers.ts';
-import { pageOf, pageQuery, route, STAFF, SUPPORT } from './route.ts';
+import { idFilter, pageOf, route, STAFF, SUPPORT, searchQuery } from './route.ts';
 
 export function viewSession(session: SessionView) {
   const { unique_key: _, ...shown } = session;
@@ -43,19 +43,22 @@ export const sessionRoutes = [
     path: '/sessions',
     summary: 'List sessions, newest first; `q` is a user name, MAC address or phone number',
     access: STAFF,
-    query: pageQuery.extend({
+    query: searchQuery.extend({
       state: z.enum(['open', 'closed']).optional(),
-      router_id: z.string().max(40).optional(),
+      router_id: idFilter,
+      subscriber_id: idFilter,
+      credential_id: idFilter,
+      entitlement_id: idFilter,
     }),
     answer: pageOfAnswer(sessionAnswer),
     async handle({ ctx, query }) {
-      const search = query.q ? await searchFilter(ctx.db, query.q) : {};
-      if (!search) return { items: [], next: null };
-      const page = await listSessions(ctx.db, pageOf(query), {
-        state: query.state,
-        router_id: query.router_id,
-        ...search,
-      });
+      const { q, ...filter } = query;
+      const search = q ? await searchFilter(ctx.db, q) : {};
+      const wanted = { ...filter, ...search };
+      // Nobody has that number, or somebody else than the subscriber asked for.
+      const nobody = !search || (filter.subscriber_id && filter.subscriber_id !== wanted.subscriber_id);
+      if (nobody) return { items: [], next: null };
+      const page = await listSessions(ctx.db, pageOf(query), wanted);
       return { items: page.items.map(viewSession), next: page.next };
     },
   }),

@@ -25,7 +25,7 @@ import {
 import { viewCredential } from './credentials.ts';
 import { viewEntitlement } from './entitlements.ts';
 import { viewPayment } from './payments.ts';
-import { pageOf, pageQuery, present, route, STAFF, SUPPORT } from './route.ts';
+import { pageOf, pageQuery, present, route, STAFF, SUPPORT, searchQuery } from './route.ts';
 import { viewSession } from './sessions.ts';
 
 const states = z.enum(['active', 'suspended']);
@@ -64,7 +64,7 @@ export const subscriberRoutes = [
     path: '/subscribers',
     summary: 'List subscribers; `q` is a phone number or the beginning of a name',
     access: STAFF,
-    query: pageQuery.extend({ state: states.optional() }),
+    query: searchQuery.extend({ state: states.optional() }),
     answer: pageOfAnswer(subscriberAnswer),
     handle({ ctx, query }) {
       const msisdn = query.q ? normalizeMsisdn(query.q) : undefined;

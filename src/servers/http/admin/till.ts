@@ -31,7 +31,7 @@ import {
 } from './answers.ts';
 import { CASHIERS, checkOwn, manages, viewSale } from './cash-sales.ts';
 import { changeSettings } from './change-settings.ts';
-import { MANAGERS, pageOf, pageQuery, present, type Route, route } from './route.ts';
+import { idFilter, MANAGERS, pageOf, pageQuery, present, type Route, route } from './route.ts';
 
 /** KES 1,000,000: nobody holds more in a drawer. */
 const MOST_CENTS = 100_000_000;
@@ -52,12 +52,14 @@ export const tillRoutes: Route[] = [
     summary: 'List tills, newest first: one’s own, or everybody’s for who manages',
     access: CASHIERS,
     query: pageQuery.extend({
-      account_id: z.string().max(40).optional(),
+      account_id: idFilter,
       state: z.enum(['open', 'closed']).optional(),
     }),
     answer: pageOfAnswer(tillSessionAnswer),
     async handle({ ctx, c, query }) {
       const account = c.get('account');
+      if (!manages(account) && (query.account_id ?? account.id) !== account.id)
+        throw new AppError('forbidden', 'This is not your till.');
       const account_id = manages(account) ? query.account_id : account.id;
       const { items, next } = await listTillSessions(ctx.db, pageOf(query), {
         account_id,

@@ -22,7 +22,7 @@ import type { Account } from '../../../operators/accounts.ts';
 import { audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { pageOfAnswer, voucherAnswer, voucherBatchAnswer } from './answers.ts';
-import { MANAGERS, pageOf, pageQuery, route, SELLERS } from './route.ts';
+import { idFilter, MANAGERS, pageOf, pageQuery, route, SELLERS, searchQuery } from './route.ts';
 
 function viewBatch(batch: VoucherBatchView) {
   const { idempotency_key: _, ...shown } = batch;
@@ -49,7 +49,7 @@ export const voucherRoutes = [
     summary: 'List voucher batches, newest first',
     access: 'signed_in',
     query: pageQuery.extend({
-      plan_id: z.string().max(40).optional(),
+      plan_id: idFilter,
       state: z.enum(['making', 'ready', 'cancelled']).optional(),
     }),
     answer: pageOfAnswer(voucherBatchAnswer),
@@ -194,10 +194,10 @@ export const voucherRoutes = [
     path: '/vouchers',
     summary: 'List vouchers; `q` is a whole code however it is written',
     access: SELLERS,
-    query: pageQuery.extend({
+    query: searchQuery.extend({
       state: z.enum(['unused', 'redeemed', 'cancelled']).optional(),
-      batch_id: z.string().max(40).optional(),
-      plan_id: z.string().max(40).optional(),
+      batch_id: idFilter,
+      plan_id: idFilter,
     }),
     answer: pageOfAnswer(voucherAnswer),
     handle: ({ ctx, query }) =>
