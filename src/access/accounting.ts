@@ -8,11 +8,12 @@ import { heldStatement, statement } from '../db/statement.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { normalizeCode } from '../lib/codes.ts';
 import { idAt, isId, newId, timeOf } from '../lib/ids.ts';
+import { isMac } from '../lib/mac.ts';
 import { isSlow } from './authorize.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
-import { giveWay, isSignedOut, openSessions, type Session } from './sessions.ts';
+import { giveWay, isSameDevice, isSignedOut, openSessions, type Session } from './sessions.ts';
 import { hasFairUse } from './terms.ts';
 import { addUsageUntil } from './usage.ts';
 
@@ -35,6 +36,7 @@ export interface SessionReport {
   nas_ip: string | null;
   /** Where it came from, of a router that is known by a prefix; null for any other. */
   nas_source?: string | null;
+  /** What the router calls the device: its MAC address, else the address it calls from; null when it says nothing. */
   mac: string | null;
   ip: string | null;
   session_seconds: number;
@@ -302,7 +304,9 @@ async function addSession(
   session: Session,
   now: number,
 ): Promise<boolean> {
-  const { subscriber_id, credential_id, mac } = session;
+  const { subscriber_id, credential_id } = session;
+  // Behind one address that is no MAC address there may be several devices.
+  const mac = session.mac !== null && isMac(session.mac) ? session.mac : null;
   const live = reports.find((report) => report.kind !== 'stop');
   const acceptId = acceptOf(reports[0]);
   if (live && credential_id && mac) await closeSuperseded(tx, session, acceptId, live.at);
@@ -436,7 +440,7 @@ async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promis
   // Two Starts at two nodes: the later must see the earlier.
   await holdRow(tx, 'credentials', session.credential_id);
   const others = (await openSessions(tx, session.credential_id)).filter(
-    (other) => other.mac !== session.mac && other.gave_way_at === null,
+    (other) => other.id !== session.id && !isSameDevice(other, session) && other.gave_way_at === null,
   );
   if (others.length === 0) return;
   const entitlement = await tx

@@ -119,9 +119,9 @@ const ENTITLEMENT_FACTS = sql`
 
 /**
  * What nearly every sign-in needs, in one statement: a credential with the entitlement that runs, whether its subscriber is
- * in any state but active, whether another device is open now. The parameters are the asking device's MAC address and the
- * user name. Only the first two tables are large: the other two questions go to indexes of the few subscribers that are not
- * active and of the open sessions. The texts before `|| ''` lead SQLite past the key of all subscribers to that index.
+ * in any state but active, whether another device is open now. The parameters are what stands for the
+ * asking device (`''`: nothing does) and the user name; a session without a device is another's. Only the first two tables
+ * are large: the other two questions go to indexes of the few subscribers that are not active and of the open sessions. The texts before `|| ''` lead SQLite past the key of all subscribers to that index.
  */
 const runningAccess = statement(
   sql<AccessRow>`
@@ -129,7 +129,7 @@ const runningAccess = statement(
       (select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active'
         limit 1) as kept_out,
       (select 1 from sessions x where x.credential_id = c.id and x.state = 'open' and x.gave_way_at is null
-        and coalesce(x.mac, '') <> ${''} limit 1) as other_sessions
+        and (x.mac is null or x.mac <> ${''}) limit 1) as other_sessions
     from credentials c
     left join entitlements e on e.credential_id = c.id and e.state = 'active'
     where c.username = ${''}
@@ -153,10 +153,11 @@ const otherEntitlement = statement(
 const countOtherDevices = statement(
   sql<{ devices: number }>`
     select count(distinct coalesce(x.mac, x.id)) as devices from sessions x
-    where x.credential_id = ${''} and x.state = 'open' and x.gave_way_at is null and coalesce(x.mac, '') <> ${''}`,
+    where x.credential_id = ${''} and x.state = 'open' and x.gave_way_at is null
+      and (x.mac is null or x.mac <> ${''})`,
 );
 
-/** The facts about a user name as it asks from a device (`''` when the device is not known). */
+/** The facts about a user name as it asks from a device: its MAC address, else what it calls from, else `''`. */
 export async function findAccess(db: Db, username: string, mac: string): Promise<AccessRecord | undefined> {
   const rows = runningAccess(db, [mac, username]);
   const [row] = Array.isArray(rows) ? rows : await rows;

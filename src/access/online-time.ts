@@ -4,6 +4,7 @@ import type { Db } from '../db/schema.ts';
 import { statement } from '../db/statement.ts';
 import { DAY_MS } from '../lib/days.ts';
 import { idAt } from '../lib/ids.ts';
+import { isMac } from '../lib/mac.ts';
 import type { Session } from './sessions.ts';
 
 type Time = Pick<Session, 'started_at' | 'session_seconds'>;
@@ -36,7 +37,7 @@ export async function coveredSeconds(
   const start = Math.floor(after.started_at / 1000);
   const from = start + before.session_seconds;
   const to = start + after.session_seconds;
-  if (entitlement.online_seconds === null || mac === null || from === to) return 0;
+  if (entitlement.online_seconds === null || mac === null || !isMac(mac) || from === to) return 0;
   if (to * 1000 > updated_at + ONE_CLOCK_MS) return 0;
   // None lasts longer than the online time, but for what it had under the entitlement before.
   const oldest = idAt((from - entitlement.online_seconds) * 1000 - DAY_MS);

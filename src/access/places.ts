@@ -86,7 +86,7 @@ export async function takePlace(
 export async function keepPlaces(db: Db, credentialId: string, now: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await holdRow(tx, 'credentials', credentialId);
-    // Of a session without a MAC address nobody knows whether it is another device's.
+    // Of a session without a device nobody knows whether it is another's.
     const devices = devicesBeside(await openSessions(tx, credentialId), '').filter(({ mac }) => mac !== null);
     const [carrier, ...others] = new Set(
       devices.flatMap((device) => device.sessions.map((session) => session.entitlement_id)),

@@ -35,6 +35,11 @@ export function isSignedOut(
   );
 }
 
+/** Whether two sessions are of one device; of one that its router does not name nobody knows. */
+export function isSameDevice(one: Pick<Session, 'mac'>, other: Pick<Session, 'mac'>): boolean {
+  return one.mac !== null && one.mac === other.mac;
+}
+
 /** Has a live session ended for the sake of another device; from now on it holds no place. */
 export async function giveWay(tx: Db, id: string, reason: string, now: number): Promise<void> {
   await tx.updateTable('sessions').set({ gave_way_at: now }).where('id', '=', id).execute();

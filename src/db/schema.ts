@@ -230,6 +230,7 @@ export interface SessionsTable {
   nas_ip: string | null;
   /** Where the packets last came from, of a router that is known by a prefix: Disconnect and CoA go there. */
   nas_source: string | null;
+  /** What stands for the device: its MAC address, else the address that it calls from (L2TP, SSTP, PPTP). */
   mac: string | null;
   ip: string | null;
   state: 'open' | 'closed';

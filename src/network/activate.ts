@@ -5,6 +5,7 @@ import { currentAccess } from '../access/entitlements.ts';
 import { isSignedOut, lastSessions, openSessions, type Session } from '../access/sessions.ts';
 import type { Row } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
+import { isMac } from '../lib/mac.ts';
 import { hotspotHostByMac, hotspotLogin } from '../protocols/routeros/device.ts';
 import { type EnforceContext, type Enforced, enforceCredential, NEXT_ENTITLEMENT } from './enforce.ts';
 import { apiOf, withRouter } from './router-api.ts';
@@ -90,7 +91,7 @@ export async function logInAgain(context: EnforceContext, credentialId: string):
   );
   const done: string[] = [];
   for (const { router_id, mac } of ended) {
-    if (!mac) continue;
+    if (!mac || !isMac(mac)) continue;
     const access = await currentAccess(db, credential.username, mac, now, context.clockTrusted());
     const decision = access && authorize(access, now, context.clockTrusted(), router_id);
     // Nobody stands behind it: no other device is pushed out.

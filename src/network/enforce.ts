@@ -22,6 +22,7 @@ import { hasFairUse } from '../access/terms.ts';
 import type { Db } from '../db/schema.ts';
 import { errorText } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import { isMac } from '../lib/mac.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { attribute } from '../protocols/radius/attributes.ts';
 import { type ChangeOutcome, coa, disconnect } from '../protocols/radius/client.ts';
@@ -124,7 +125,8 @@ async function removeThroughApi(
   try {
     const which: WhoIsActive = {
       user: session.username,
-      ...(session.mac ? { mac: session.mac } : {}),
+      // How the API names the address that a client of a tunnel calls from is not known for sure.
+      ...(session.mac && isMac(session.mac) ? { mac: session.mac } : {}),
     };
     // Accounting does not say which service a session is of.
     const removed = await withRouter(

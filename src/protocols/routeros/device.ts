@@ -117,11 +117,18 @@ export async function activeHotspotUsers(router: Router): Promise<ActiveHotspotU
  */
 export async function isLoggedIn(router: Router, mac: string): Promise<boolean> {
   const wanted = normalizeMac(mac) ?? mac;
-  const hotspot = await router.run('/ip/hotspot/active/print', { '.proplist': '.id' }, [
-    `?mac-address=${wanted}`,
-  ]);
+  return isActive(router, `?mac-address=${wanted}`, `?caller-id=${wanted}`);
+}
+
+/** The same of a user, on whatever device. */
+export async function isUserLoggedIn(router: Router, user: string): Promise<boolean> {
+  return isActive(router, `?user=${user}`, `?name=${user}`);
+}
+
+async function isActive(router: Router, hotspotQuery: string, pppQuery: string): Promise<boolean> {
+  const hotspot = await router.run('/ip/hotspot/active/print', { '.proplist': '.id' }, [hotspotQuery]);
   if (hotspot.length > 0) return true;
-  const ppp = await router.run('/ppp/active/print', { '.proplist': '.id' }, [`?caller-id=${wanted}`]);
+  const ppp = await router.run('/ppp/active/print', { '.proplist': '.id' }, [pppQuery]);
   return ppp.length > 0;
 }
 

@@ -13,6 +13,7 @@ import { msChapError } from '../../protocols/radius/mschap.ts';
 import type { Attribute, Packet } from '../../protocols/radius/packet.ts';
 import { passwordMethod } from '../../protocols/radius/passwords.ts';
 import type { Reply } from '../../protocols/radius/server.ts';
+import { type CallingStation, callingStation } from './calling-station.ts';
 import type { Nas, RadiusContext } from './context.ts';
 import type { Lockout } from './lockout.ts';
 import { type Proof, provePassword } from './proof.ts';
@@ -20,13 +21,11 @@ import { acceptReply, rejectReply } from './reply.ts';
 import { newSessionReference } from './session-class.ts';
 
 /** An Access-Request under consideration. */
-interface Asked {
+interface Asked extends CallingStation {
   request: Packet;
   nas: Nas;
   /** The user name as it was typed. */
   typed: string;
-  /** Of the device; `''` where the router does not name it. */
-  mac: string;
   now: number;
   clockTrusted: boolean;
 }
@@ -88,11 +87,11 @@ async function identifyDevice(context: RadiusContext, asked: Asked): Promise<Ide
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
 async function identify(context: RadiusContext, asked: Asked): Promise<Identity> {
-  const { request, nas, typed, mac, now, clockTrusted } = asked;
+  const { request, nas, typed, mac, device, now, clockTrusted } = asked;
   if (passwordMethod(request) === 'eap') return 'unsupported_method';
   if (nas.macLogin && isDevice(typed, mac)) return identifyDevice(context, asked);
   const { db, vault } = context;
-  const find = (name: string) => upToDate(context, () => currentAccess(db, name, mac, now, clockTrusted));
+  const find = (name: string) => upToDate(context, () => currentAccess(db, name, device, now, clockTrusted));
   const findCode = async (code: string) => (code !== typed && code !== '' ? find(code) : undefined);
   const known = (await find(typed)) ?? (await findCode(normalizeCode(typed)));
   if (known) {
@@ -134,16 +133,16 @@ function isFull(decision: Decision): boolean {
  */
 async function decideAgain(
   context: RadiusContext,
-  { nas, mac, now, clockTrusted }: Asked,
+  { nas, device, now, clockTrusted }: Asked,
   considered: Considered,
 ): Promise<Considered> {
   const { db, live } = context;
   const { credential_id, username } = considered.access;
   const silent = await closeSilentSessions(db, credential_id, now - MISSED * context.interimSeconds * 1000);
-  const closed = silent.length > 0 ? silent : await askRouters(context, credential_id, mac);
+  const closed = silent.length > 0 ? silent : await askRouters(context, credential_id, device);
   for (const session of closed) live.publish('session', session);
   if (closed.length === 0) return considered;
-  const access = await currentAccess(db, username, mac, now, clockTrusted);
+  const access = await currentAccess(db, username, device, now, clockTrusted);
   return access ? { access, decision: authorize(access, now, clockTrusted, nas.id) } : considered;
 }
 
@@ -154,8 +153,8 @@ const ROUTER_ANSWERS_MS = 1500;
 const asking = new Map<string, Promise<Session[]>>();
 
 /** The sessions in this device's way that their routers say they do not have: closed, as far as that is known in time. */
-async function askRouters(context: RadiusContext, credentialId: string, mac: string): Promise<Session[]> {
-  const beside = devicesBeside(await openSessions(context.db, credentialId), mac);
+async function askRouters(context: RadiusContext, credentialId: string, device: string): Promise<Session[]> {
+  const beside = devicesBeside(await openSessions(context.db, credentialId), device);
   const asked =
     asking.get(credentialId) ??
     closeWhatIsGone(
@@ -187,18 +186,16 @@ export async function handleAccessRequest(
 ): Promise<Reply> {
   // PostgreSQL's text cannot hold NUL; a name with one is nobody's.
   const typed = (getString(request, 'User-Name') ?? '').replaceAll('\0', '\ufffd');
-  const station = getString(request, 'Calling-Station-Id') ?? '';
-  const mac = normalizeMac(station) ?? '';
-  const device = mac || station.slice(0, 64);
+  const { mac, device } = callingStation(request);
   const now = context.clock.now();
-  const asked: Asked = { request, nas, typed, mac, now, clockTrusted: context.clockTrusted() };
+  const asked: Asked = { request, nas, typed, mac, device, now, clockTrusted: context.clockTrusted() };
   // A hotspot that tries each new device by its MAC address guesses nothing.
   const guesses = !isDevice(typed, mac);
   const note = (result: 'accept' | 'reject', reason: string, message: string) =>
     context.signIns.add({
       at: now,
       username: typed.slice(0, 64),
-      mac,
+      mac: device,
       router_id: nas.id,
       router_name: nas.name,
       result,
@@ -230,7 +227,7 @@ export async function handleAccessRequest(
     await startEntitlement(context.db, decision.entitlement_id, now);
   }
   if (decision.devices_beside !== undefined) {
-    await replaceOldestDevices(context.db, access.credential_id, mac, decision.devices_beside, now);
+    await replaceOldestDevices(context.db, access.credential_id, device, decision.devices_beside, now);
   }
   note('accept', 'accept', 'Online.');
   const reference = newSessionReference(access.credential_id, decision.entitlement_id, now);

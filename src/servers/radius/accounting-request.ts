@@ -1,6 +1,5 @@
 // Takes Accounting-Requests: the one place where the wire's words become ours.
 import type { AccountingEvent } from '../../access/accounting.ts';
-import { normalizeMac } from '../../lib/mac.ts';
 import {
   foldGigawords,
   getAddress,
@@ -10,6 +9,7 @@ import {
 } from '../../protocols/radius/attributes.ts';
 import { AcctStatusType } from '../../protocols/radius/dictionary.ts';
 import type { Packet } from '../../protocols/radius/packet.ts';
+import { callingStation } from './calling-station.ts';
 import type { Nas } from './context.ts';
 import { readClass } from './session-class.ts';
 
@@ -71,7 +71,7 @@ export function readAccounting(
     reference: readClass(getString(request, 'Class')) ?? null,
     nas_port_id: text(request, 'NAS-Port-Id') ?? port?.toString() ?? null,
     nas_ip: getAddress(request, 'NAS-IP-Address') ?? null,
-    mac: normalizeMac(getString(request, 'Calling-Station-Id') ?? '') ?? null,
+    mac: callingStation(request).device || null,
     ip: getAddress(request, 'Framed-IP-Address') ?? null,
     session_seconds: getInteger(request, 'Acct-Session-Time') ?? 0,
     upload_octets: counter('Acct-Input-Octets', 'Acct-Input-Gigawords'),

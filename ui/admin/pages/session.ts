@@ -86,7 +86,10 @@ export function SessionPage({ id }: { id: string }) {
       ['Plan', data.plan_name],
       ['Router', data.router_name],
       ['IP address', data.ip && html`<code>${data.ip}</code>`],
-      ['MAC address', data.mac && html`<code>${data.mac}</code>`],
+      [
+        /^[0-9A-F:]{17}$/.test(data.mac ?? '') ? 'MAC address' : 'Calls from',
+        data.mac && html`<code>${data.mac}</code>`,
+      ],
       ['Started', html`<${Time} at=${data.started_at} />`],
       ['Last heard', html`<${Time} at=${data.updated_at} />`],
       [

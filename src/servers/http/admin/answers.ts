@@ -197,7 +197,7 @@ export const sessionAnswer = z.strictObject({
   nas_port_id: maybeText,
   nas_ip: maybeText,
   nas_source: maybeText,
-  mac: maybeText,
+  mac: maybeText.describe('Of a client of a tunnel (L2TP, SSTP, PPTP) the address that it calls from'),
   ip: maybeText,
   state: z.enum(['open', 'closed']),
   started_at: time,
