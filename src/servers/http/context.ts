@@ -28,7 +28,7 @@ export interface HttpContext {
   /** A gateway for settings that are not stored yet: the Test button. */
   tryMpesa(settings: MpesaSettings, initiator?: Initiator): Promise<MpesaGateway>;
   enforcement: EnforceContext;
-  radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts'>;
+  radius: Pick<RadiusListeners, 'reloadRouters' | 'unknownSources' | 'lockouts' | 'releaseLockout'>;
   signIns: SignInLog;
   tunnel: Pick<Tunnel, 'reload' | 'publicUrl' | 'state' | 'check' | 'hear' | 'senders'>;
   callbacks: CallbackCounter;

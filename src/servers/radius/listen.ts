@@ -31,6 +31,8 @@ export interface RadiusListeners {
   unknownSources(): UnknownSource[];
   /** Who is held back for guessing. */
   lockouts(): LockoutEntry[];
+  /** Lets a device that is held back try again; false when it is not. */
+  releaseLockout(routerId: string, device: string): boolean;
   readonly counters: RadiusServer['counters'];
 }
 
@@ -151,6 +153,7 @@ export function createRadiusListeners(
     },
     unknownSources: () => [...unknown.values()].sort((a, b) => b.last_seen_at - a.last_seen_at),
     lockouts: () => lockout.list(),
+    releaseLockout: lockout.release,
     counters: server.counters,
   };
 }

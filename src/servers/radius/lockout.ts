@@ -36,6 +36,8 @@ export interface Lockout {
   isLockedOut(routerId: string, device: string): boolean;
   /** Counts a wrong sign-in; true when the router has had too many, so that the refusal should be slow. */
   failed(router: { id: string; name: string }, device: string): boolean;
+  /** Lets a device try again as if it had guessed nothing; false when it is not locked out. */
+  release(routerId: string, device: string): boolean;
   /** What is locked out or slow now, the longest first. */
   list(): LockoutEntry[];
 }
@@ -89,11 +91,13 @@ export function createLockout(clock: Clock, limits: LockoutLimits = LOCKOUT_LIMI
     return tally;
   }
 
+  function isLockedOut(routerId: string, device: string): boolean {
+    const tally = sites.get(routerId)?.devices.get(device);
+    return tally !== undefined && tally.until > 0 && clock.monotonic() < tally.until;
+  }
+
   return {
-    isLockedOut(routerId, device) {
-      const tally = sites.get(routerId)?.devices.get(device);
-      return tally !== undefined && tally.until > 0 && clock.monotonic() < tally.until;
-    },
+    isLockedOut,
     failed(router, device) {
       const now = clock.monotonic();
       const site = siteOf(router, now);
@@ -101,6 +105,9 @@ export function createLockout(clock: Clock, limits: LockoutLimits = LOCKOUT_LIMI
       // Devices that a router does not name are all of its devices: they share the router's budget alone.
       if (device !== '') add(deviceOf(site, device, now), limits.perDevice, now);
       return now < site.until;
+    },
+    release(routerId, device) {
+      return isLockedOut(routerId, device) && sites.get(routerId)?.devices.delete(device) === true;
     },
     list() {
       const now = clock.monotonic();

@@ -95,6 +95,7 @@ const ALLOWED: Record<string, string> = {
   'get /routers/{id}': '*',
   'patch /routers/{id}': 'oa',
   'delete /routers/{id}': 'oa',
+  'delete /routers/{id}/lockouts/{device}': 'oas',
   'post /routers/{id}/test': 'oas',
   'get /routers/{id}/script': 'oa',
   'get /settings': 'oa',

@@ -187,7 +187,8 @@ export async function startWire(wrongMs = 0) {
       },
       { address: '127.0.0.1' },
     );
-    return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+    const json = response.status === 204 ? {} : await response.json();
+    return { status: response.status, json: json as Record<string, unknown> };
   }
 
   /** A phone's browser on the portal: it keeps cookies, follows no redirect, runs no script. */

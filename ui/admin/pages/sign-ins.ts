@@ -2,9 +2,11 @@
 import { useState } from 'preact/hooks';
 import { formatWord } from '../../shared/format.ts';
 import { html } from '../../shared/html.ts';
+import { del } from '../api.ts';
 import { useLoad } from '../load.ts';
 import { Button, Empty, Failure, Loading, PageHead, State, Time } from '../parts/basics.ts';
 import { Search, Segments, Table, Toolbar } from '../parts/list.ts';
+import { tell, tellFailure } from '../parts/toast.ts';
 import type { Lockout, SignIn } from '../types.ts';
 
 export function SignIns() {
@@ -25,11 +27,12 @@ export function SignIns() {
     <${Button} icon="refresh" busy=${loading} onClick=${reload}>Refresh<//><//>
     ${data?.lockouts.map(
       (one) =>
-        html`<div class="banner warn" role="status" key=${`${one.router_id} ${one.mac}`}><p>${
+        html`<div class="banner warn" role="status" key=${`${one.router_id} ${one.mac}`}><div><p>${
           one.mac
             ? html`<code>${one.mac}</code> at ${one.router_name} is locked out after ${one.failures} wrong sign-ins. Ends `
             : html`${one.failures} wrong sign-ins through ${one.router_name}: wrong ones are answered slowly. Ends `
-        }<${Time} at=${one.until_at} /></p></div>`,
+        }<${Time} at=${one.until_at} /></p>
+          ${one.mac && html`<${LetItTry} lockout=${one} onDone=${reload} />`}</div></div>`,
     )}
     <${Toolbar}>
       <${Search} value=${q} placeholder="User name, MAC or router" onSearch=${setQ} />
@@ -81,4 +84,22 @@ export function SignIns() {
           ]} />`
       }
     </div>`;
+}
+
+/** For the guest who stands at the counter and cannot wait for the end of the lockout. */
+function LetItTry({ lockout, onDone }: { lockout: Lockout; onDone: () => void }) {
+  const [busy, setBusy] = useState(false);
+  const release = async () => {
+    setBusy(true);
+    try {
+      await del(`/routers/${lockout.router_id}/lockouts/${encodeURIComponent(lockout.mac as string)}`);
+      tell(`${lockout.mac} may try again.`);
+    } catch (failure) {
+      tellFailure(failure);
+    } finally {
+      setBusy(false);
+      onDone();
+    }
+  };
+  return html`<${Button} busy=${busy} onClick=${release}>Let it try again<//>`;
 }

@@ -225,6 +225,29 @@ export const routerRoutes = [
     },
   }),
   route({
+    method: 'delete',
+    path: '/routers/{id}/lockouts/{device}',
+    summary: 'Let a device try again that is held back for guessing: its MAC address as the list shows it',
+    access: SUPPORT,
+    status: 204,
+    async handle({ ctx, actor, params, now }) {
+      const { id, name } = await getRouter(ctx.db, params.id as string);
+      const device = params.device as string;
+      if (!ctx.radius.releaseLockout(id, device)) {
+        throw new AppError('not_found', `${device} is not locked out at ${name}.`, {
+          hint: 'It may be over already.',
+        });
+      }
+      const after = { device };
+      await audit(
+        ctx.db,
+        actor,
+        { action: 'release lockout', entity: 'router', entity_id: id, entity_name: name, after },
+        now,
+      );
+    },
+  }),
+  route({
     method: 'post',
     path: '/routers/{id}/test',
     summary: 'Try a stored router, step by step',
