@@ -31,7 +31,7 @@ export function HomeAtCounter() {
     ${q && html`<${Found} q=${q} onPick=${setHome} />`}
     ${
       canManage(role) &&
-      html`<p class="list-acts"><${Button} icon="plus" onClick=${() => setAdding(true)}>New home<//></p>`
+      html`<${Button} icon="plus" class="wide" onClick=${() => setAdding(true)}>New home<//>`
     }
     ${
       adding &&
