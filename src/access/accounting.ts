@@ -480,6 +480,9 @@ async function findOwner(tx: Db, report: SessionReport): Promise<Owner | undefin
   return known ?? (code === report.username ? undefined : (await ownerOfName(tx, [code]))[0]);
 }
 
+/** A router's seconds are whole ones, and its Accept was a moment on its way. */
+const START_SLACK_MS = 2000;
+
 const closeOlder = statement(
   sql`
     update sessions set state = 'closed', stopped_at = ${0}
@@ -490,7 +493,7 @@ const closeOlder = statement(
 
 /**
  * A device has one session with one router: an older one that never said Stop, nor anything since, gives way to the new.
- * Where both seem to have begun at one moment the Accepts tell which is older, whose times the keys begin with. Another
+ * Where both seem to have begun within two seconds the Accepts tell which is older, whose times the keys begin with. Another
  * node may have stored this very session a moment ago.
  */
 async function closeSuperseded(
@@ -503,7 +506,7 @@ async function closeSuperseded(
   const accepted = acceptId ? timeOf(acceptId) : '';
   await closeOlder(tx, [
     ...[at, credential_id, mac, router_id],
-    ...[at, started_at, unique_key, started_at, accepted, accepted],
+    ...[at, started_at, unique_key, started_at - START_SLACK_MS, accepted, accepted],
   ]);
 }
 
@@ -517,9 +520,6 @@ const useEntitlement = statement(
 const takeOffSeconds = statement(
   sql`update entitlements set used_seconds = used_seconds - ${0} where id = ${''}`,
 );
-
-/** A router's seconds are whole ones, and its Accept was a moment on its way. */
-const START_SLACK_MS = 2000;
 
 const predecessor = statement(
   sql<{ id: string; plan_id: string }>`

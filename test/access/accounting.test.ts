@@ -599,16 +599,19 @@ onEveryStore('an accounting message', (store) => {
     expect(stored.find((session) => session.acct_session_id === 's2')).toMatchObject({ state: 'open' });
   });
 
-  it('that arrives late leaves the newer of two open that began in one second', async () => {
-    const access = await someAccess(store());
-    const acceptedAt = (time: number) => named(access, newId(time));
-    const newer = report({ ...acceptedAt(NOW + 200), acct_session_id: 's2', at: NOW + 200 });
-    const older = report({ ...acceptedAt(NOW), acct_session_id: 's1', at: NOW + 200 });
-    await recordAccounting(store(), [newer], NOW + 200);
-    await recordAccounting(store(), [older], NOW + 900);
-    const stored = (await all(store())).find((session) => session.acct_session_id === 's2');
-    expect(stored).toMatchObject({ state: 'open' });
-  });
+  it.each([200, 700])(
+    'that arrives late leaves the newer of two open that began in one second',
+    async (at) => {
+      const access = await someAccess(store());
+      const acceptedAt = (time: number) => named(access, newId(time));
+      const newer = report({ ...acceptedAt(NOW + 200), acct_session_id: 's2', at: NOW + 200 });
+      const older = report({ ...acceptedAt(NOW), acct_session_id: 's1', at: NOW + at });
+      await recordAccounting(store(), [newer], NOW + 200);
+      await recordAccounting(store(), [older], NOW + 900);
+      const stored = (await all(store())).find((session) => session.acct_session_id === 's2');
+      expect(stored).toMatchObject({ state: 'open' });
+    },
+  );
 
   it('that arrives late, the first of an older session, leaves the newer one open', async () => {
     const access = await someAccess(store());

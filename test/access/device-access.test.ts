@@ -126,6 +126,13 @@ onEveryStore('a device that knocks', (store) => {
     expect(await ended.execute()).toHaveLength(2);
   });
 
+  it('is known by the sign-in that was last, not by the one that was heard of last', async () => {
+    const access = await someAccess(store());
+    await signIn(access, SECOND, { at: NOW + 60_000 });
+    await signIn(access, SECOND, { kind: 'stop', terminate_cause: 1, session_seconds: 5, at: NOW + 5000 });
+    expect(await credentialOf(SECOND)).toBe(access.credential.id);
+  });
+
   it('goes on with what waits for its credential when the plan it came with is over', async () => {
     const access = await someAccess(store());
     await signIn(access, SECOND);

@@ -1,6 +1,6 @@
 // Draws the life of a guest at random: what is sold, which devices and routers there are, and what happens.
 import type { PlanInput } from '../../src/access/plans.ts';
-import type { WorldRouter } from './lives-world.ts';
+import type { GuestKind, WorldRouter } from './lives-world.ts';
 
 export type Random = () => number;
 
@@ -22,16 +22,25 @@ export function oneOf<T>(random: Random, list: readonly T[]): T {
 /** Something that happens; each draws what it needs by a seed of its own, so that leaving one out changes no other. */
 export type Act = { seed: number } & (
   | { what: 'pass'; seconds: number }
-  | { what: 'buy'; plan: number; notBeforeSeconds: number | null }
-  | { what: 'sign in'; device: number; router: number; method: 'pap' | 'chap'; lost: boolean }
-  | { what: 'sign in together'; routers: number[] }
+  | { what: 'buy'; guest: number; plan: number; notBeforeSeconds: number | null }
+  | {
+      what: 'sign in';
+      guest: number;
+      device: number;
+      router: number;
+      method: 'pap' | 'chap';
+      lost: boolean;
+    }
+  | { what: 'sign in together'; guest: number; routers: number[] }
+  | { what: 'knock'; device: number; router: number; method: 'pap' | 'chap' }
+  | { what: 'send away'; device: number }
   | { what: 'sign out'; device: number }
   | { what: 'vanish'; device: number }
   | { what: 'door'; router: number; door: WorldRouter['door'] }
   | { what: 'reach'; router: number; reachable: boolean }
   | { what: 'reboot'; router: number; told: boolean }
-  | { what: 'suspend' | 'activate' }
-  | { what: 'revoke'; which: number }
+  | { what: 'suspend' | 'activate'; guest: number }
+  | { what: 'revoke'; guest: number; which: number }
   | { what: 'speed'; plan: number; up: number | null; down: number | null }
   | { what: 'settle' }
 );
@@ -43,7 +52,8 @@ export interface Life {
   startsAt: number;
   plans: PlanInput[];
   devices: { mac: string; up: number; down: number }[];
-  routers: Pick<WorldRouter, 'gigawords' | 'keepsLimits'>[];
+  guests: GuestKind[];
+  routers: Pick<WorldRouter, 'gigawords' | 'keepsLimits' | 'macLogin'>[];
   acts: Act[];
 }
 
@@ -94,33 +104,37 @@ function drawPlan(random: Random, index: number, startMinute: number, slow: bool
   };
 }
 
-function drawAct(random: Random, life: Pick<Life, 'plans' | 'devices' | 'routers' | 'calm'>): Act {
+function drawAct(random: Random, life: Omit<Life, 'acts'>): Act {
   const seed = Math.floor(random() * 2 ** 32);
   const index = (list: unknown[]) => Math.floor(random() * list.length);
   const device = index(life.devices);
   const router = index(life.routers);
+  const guest = index(life.guests);
   const kinds: [number, () => Act][] = [
     [30, () => ({ seed, what: 'pass', seconds: oneOf(random, [1, 5, 20, 60, 61, 180, 300, 600, 1500]) })],
     [1, () => ({ seed, what: 'pass', seconds: oneOf(random, [2 * HOUR, 10 * HOUR, 25 * HOUR]) })],
     [
       9,
       () => ({
-        ...{ seed, what: 'buy', plan: index(life.plans) },
+        ...{ seed, what: 'buy', guest, plan: index(life.plans) },
         notBeforeSeconds: random() < 0.2 ? oneOf(random, [30, 400, 2 * HOUR]) : null,
       }),
     ],
     [
       26,
       () => ({
-        ...{ seed, what: 'sign in', device, router, method: oneOf(random, ['pap', 'chap']) },
+        ...{ seed, what: 'sign in', guest, device, router, method: oneOf(random, ['pap', 'chap']) },
         lost: !life.calm && random() < 0.05,
       }),
     ],
-    [1, () => ({ seed, what: 'sign in together', routers: life.devices.map(() => index(life.routers)) })],
+    [
+      1,
+      () => ({ seed, what: 'sign in together', guest, routers: life.devices.map(() => index(life.routers)) }),
+    ],
     [4, () => ({ seed, what: 'sign out', device })],
-    [2, () => ({ seed, what: 'suspend' })],
-    [3, () => ({ seed, what: 'activate' })],
-    [2, () => ({ seed, what: 'revoke', which: Math.floor(random() * 4) })],
+    [2, () => ({ seed, what: 'suspend', guest })],
+    [3, () => ({ seed, what: 'activate', guest })],
+    [2, () => ({ seed, what: 'revoke', guest, which: Math.floor(random() * 4) })],
     [
       3,
       () => ({
@@ -140,7 +154,12 @@ function drawAct(random: Random, life: Pick<Life, 'plans' | 'devices' | 'routers
     [5, () => ({ seed, what: 'reach', router, reachable: random() < 0.6 })],
     [3, () => ({ seed, what: 'reboot', router, told: random() < 0.6 })],
   ];
-  const all = life.calm ? kinds : [...kinds, ...trouble];
+  const knocks: [number, () => Act][] = [
+    [25, () => ({ seed, what: 'knock', device, router, method: oneOf(random, ['pap', 'chap']) })],
+    [4, () => ({ seed, what: 'send away', device })],
+  ];
+  const knocking = life.routers.some(({ macLogin }) => macLogin);
+  const all = [...kinds, ...(life.calm ? [] : trouble), ...(knocking ? knocks : [])];
   let point = random() * all.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, draw] of all) {
     point -= weight;
@@ -166,11 +185,25 @@ export function drawLife(seed: number): Life {
     up: oneOf(random, [0, 2000, 300_000]),
     down: oneOf(random, [0, 20_000, 1_000_000, 40_000_000]),
   }));
-  const routers = [0, 1].map(() => ({ gigawords: random() < 0.7, keepsLimits: random() < 0.6 }));
-  const life = { seed, calm, startsAt, plans, devices, routers };
+  const knocking = random() < 0.5;
+  const routers = [0, 1].map(() => ({
+    ...{ gigawords: random() < 0.7, keepsLimits: random() < 0.6 },
+    macLogin: knocking && random() < 0.8,
+  }));
+  const several = knocking ? 2 + Math.floor(random() * 2) : random() < 0.3 ? 2 : 1;
+  const guests = Array.from({ length: several }, () => ({
+    ownMac: random() < 0.5 ? oneOf(random, devices).mac : null,
+    samePerson: random() < 0.3,
+  }));
+  const life = { seed, calm, startsAt, plans, devices, guests, routers };
   const acts = Array.from({ length: 10 + Math.floor(random() * 40) }, () => drawAct(random, life));
-  const buy = (plan: number): Act => ({ seed: seed + plan, what: 'buy', plan, notBeforeSeconds: null });
-  // Half of them have bought for later before they come.
-  const bought = random() < 0.5 ? [0, Math.floor(random() * plans.length)] : [0];
-  return { ...life, acts: [...bought.map(buy), ...acts] };
+  const bought = guests.flatMap((_, guest) => {
+    const buy = (plan: number): Act => ({
+      ...{ seed: seed + plan, what: 'buy', guest, plan, notBeforeSeconds: null },
+    });
+    // Half of them have bought for later before they come.
+    const later = random() < 0.5 ? [buy(Math.floor(random() * plans.length))] : [];
+    return [buy(guest % plans.length), ...later];
+  });
+  return { ...life, acts: [...bought, ...acts] };
 }

@@ -12,6 +12,7 @@ import {
   endings,
   goesOnSlow,
   hoursLeft,
+  isOpen,
   mayRun,
   openedAt,
   quotas,
@@ -22,6 +23,7 @@ import {
   secondsLeft,
   shouldRun,
   speed,
+  staysKnown,
 } from './lives-rules.ts';
 import {
   type Connection,
@@ -29,6 +31,7 @@ import {
   type Report,
   type Rows,
   startWorld,
+  type WorldGuest,
   type WorldRouter,
 } from './lives-world.ts';
 
@@ -68,7 +71,8 @@ interface Told {
 
 type Cause =
   | { by: 'act' | 'jobs' | 'reboot' }
-  | { by: 'sign in'; mac: string; full: boolean }
+  /** `full`: the credentials that may need a place for it. */
+  | { by: 'sign in'; mac: string; full: string[] }
   | { by: 'report'; report: Report; at: number; told: Told | undefined };
 
 /** How many whole seconds at least one of these sessions covers, each from its start as first reckoned. */
@@ -84,7 +88,7 @@ function covered(sessions: Session[]): number {
 
 export async function play(db: Db, life: Life): Promise<Played> {
   const history: string[] = [];
-  const world = await startWorld(db, life.startsAt, life.routers);
+  const world = await startWorld(db, life.startsAt, life.routers, life.guests);
   const player = createPlayer(world, life, history);
   let wrong: Wrong | undefined;
   try {
@@ -98,7 +102,7 @@ export async function play(db: Db, life: Life): Promise<Played> {
 }
 
 function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life, history: string[]) {
-  const { time, routers, connections } = world;
+  const { time, routers, connections, guests } = world;
   const told = new Map<Connection, Told>();
   const late: { report: Report; dueAt: number }[] = [];
   /** Connections that somebody walked away from: when their router notices. */
@@ -110,7 +114,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   const shared = new Set<string>();
   const plans: Plan[] = [];
   let rows: Rows = { entitlements: [], sessions: [] };
-  let suspended = false;
+  const suspended = new Set<string>();
   let quiet = life.calm;
   let steps = 0;
   let random: Random = randomFrom(life.seed);
@@ -129,6 +133,11 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     if (!right) fail(rule, detail());
   }
   const entitlement = (id: string | null) => rows.entitlements.find((one) => one.id === id);
+  const rightsOf = (credentialId: string | null | undefined) =>
+    rows.entitlements.filter((one) => one.credential_id === credentialId);
+  const runs = (credentialId: string | null | undefined) => shouldRun(rightsOf(credentialId), time.now);
+  const isSuspended = (guest: WorldGuest | undefined) => suspended.has(guest?.subscriber_id ?? '');
+  const sessionsOf = (guest: WorldGuest) => rows.sessions.filter((one) => one.credential_id === guest.id);
   const holdsPlace = (session: Session) => session.state === 'open' && session.gave_way_at === null;
   const devices = (sessions: Session[]) => new Set(sessions.map((one) => one.mac)).size;
 
@@ -175,7 +184,8 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
           list.includes(one) ? { ...one, state: 'waiting', starts_at: null, ends_at: null } : one,
       );
     for (const [index, one] of started.entries()) {
-      const right = shouldRun(as(started.slice(index)), time.now);
+      const mine = as(started.slice(index)).filter((each) => each.credential_id === one.credential_id);
+      const right = shouldRun(mine, time.now);
       check(right?.id === one.id, 'the queue is used in order', () => {
         return `${nameOf(one.id)} was started where ${right ? nameOf(right.id) : 'nothing'} should run`;
       });
@@ -185,7 +195,10 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   function mayClose(before: Session, cause: Cause): boolean {
     const silentFor = time.now - before.updated_at;
     if (cause.by === 'jobs') return silentFor > MISSED_IN_ALL * INTERIM_SECONDS * 1000;
-    if (cause.by === 'sign in') return cause.full && silentFor > MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
+    if (cause.by === 'sign in') {
+      const inTheWay = cause.full.includes(before.credential_id ?? '');
+      return inTheWay && silentFor > MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
+    }
     if (cause.by === 'reboot') return true;
     if (cause.by !== 'report') return false;
     if (cause.told?.row === before.id) return cause.report.kind === 'Stop';
@@ -216,7 +229,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     if (before.entitlement_id !== after.entitlement_id) {
       for (const id of [before.entitlement_id, after.entitlement_id]) shared.add(id ?? '');
       note(`    ${whose} was on ${nameOf(before.entitlement_id)}`);
-      const right = shouldRun(rows.entitlements, time.now);
+      const right = runs(after.credential_id);
       check(
         cause.by === 'jobs' && right?.id === after.entitlement_id,
         'a session goes over to what should run',
@@ -228,17 +241,20 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   }
 
   function judgePlaces(before: Rows, cause: Cause): void {
-    const asking = cause.by === 'sign in' ? [cause.mac] : [];
     for (const after of rows.sessions) {
       const was = before.sessions.find((one) => one.id === after.id);
       if (after.gave_way_at === null || was?.gave_way_at != null) continue;
       note(`    the session of ${deviceOf(after.mac)} gives way: ${after.disconnect_detail}`);
       const held = rows.sessions.filter(
-        (one) => one.state === 'open' && before.sessions.find(({ id }) => id === one.id)?.gave_way_at == null,
+        (one) =>
+          one.state === 'open' &&
+          one.credential_id === after.credential_id &&
+          before.sessions.find(({ id }) => id === one.id)?.gave_way_at == null,
       );
+      const pushed = cause.by === 'sign in' && cause.full.includes(after.credential_id ?? '');
+      const asking = pushed ? [cause.mac] : [];
       const count = new Set([...held.map((one) => one.mac), ...asking]).size;
-      const carrier =
-        cause.by === 'sign in' ? shouldRun(rows.entitlements, time.now) : entitlement(after.entitlement_id);
+      const carrier = cause.by === 'sign in' ? runs(after.credential_id) : entitlement(after.entitlement_id);
       check(count > (carrier?.max_devices ?? 0), 'nobody loses their place without need', () => {
         return `${deviceOf(after.mac)}: ${count} devices on ${nameOf(carrier?.id ?? null)} for ${carrier?.max_devices}`;
       });
@@ -306,7 +322,11 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       if (id === is.entitlement_id) continue;
       shared.add(id).add(is.entitlement_id ?? '');
       const mine = id === was?.entitlement_id || (one.ended_at ?? 0) >= from - SLACK_MS;
-      check(mine, 'octets are of what carried the session', () => `${nameOf(id)} used for one ${whose}`);
+      check(
+        mine && one.credential_id === is.credential_id,
+        'octets are of what carried the session',
+        () => `${nameOf(id)} used for one ${whose}`,
+      );
     }
   }
 
@@ -439,12 +459,14 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   /** Where all goes well nobody is cut off who may go on: the next plan takes over. */
   function judgeCut(connection: Connection): void {
-    const right = shouldRun(rows.entitlements, time.now);
+    const right = runs(connection.guest?.id);
     const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
     const carrier = entitlement(row?.entitlement_id ?? null);
-    if (!life.calm || !right || suspended || !carrier || !row || row.gave_way_at !== null) return;
+    if (!life.calm || !right || isSuspended(connection.guest) || !carrier || !row || row.gave_way_at !== null)
+      return;
     const byClock = (carrier.ends_at ?? 0) <= time.now || hoursLeft(carrier, time.now) === 0;
-    const inTime = Math.max(connection.since, Date.parse('1970') + lastBuyAt) < time.now - AHEAD_MS;
+    const boughtAt = Math.max(0, ...rightsOf(connection.guest?.id).map((one) => one.created_at));
+    const inTime = Math.max(connection.since, boughtAt) < time.now - AHEAD_MS;
     if (!byClock || !inTime || right.id === carrier.id) return;
     if (right.address_pool !== carrier.address_pool) return;
     fail(
@@ -452,8 +474,6 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       `${deviceOf(connection.mac)} is cut off with ${nameOf(right.id)} waiting`,
     );
   }
-
-  let lastBuyAt = 0;
 
   async function runJobs(): Promise<void> {
     await world.runJobs();
@@ -471,7 +491,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   /** The latest end that a router may have been told of: of what carries a session, and of what follows it. */
   function latestEnd(carrier: Right): number {
-    const others = rows.entitlements.filter(
+    const others = rightsOf(carrier.credential_id).filter(
       (one) => one.id !== carrier.id && endings(one, time.now).length === 0,
     );
     const more = Math.max(
@@ -483,14 +503,17 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     return time.now + (secondsLeft(carrier, time.now) + more) * 1000 + SLACK_MS;
   }
 
+  const staysOut = (session: Session) =>
+    session.gave_way_at !== null || session.disconnect_detail?.startsWith('Disconnected by ') === true;
+
   function judgeAsked(): void {
-    const right = shouldRun(rows.entitlements, time.now);
     for (const { what, connection, answer, timeout, rate } of world.asked.splice(0)) {
       note(
         `    ${what} of ${connection ? deviceOf(connection.mac) : 'nobody'}: ${answer} ${timeout ?? ''} ${rate ?? ''}`,
       );
       if (!connection) continue;
       const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+      const right = runs(connection.guest?.id);
       if (what === 'change') {
         if (answer !== 'ack') refused.add(connection);
         else agreedAt.set(connection, time.now);
@@ -507,7 +530,13 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
           'no end is told too early',
           () => `${timeout} s for ${nameOf(carrier.id)}`,
         );
-      } else if (row && right && !suspended && row.gave_way_at === null && !refused.has(connection)) {
+      } else if (
+        row &&
+        right &&
+        !isSuspended(connection.guest) &&
+        !staysOut(row) &&
+        !refused.has(connection)
+      ) {
         // No change gives a session another address: a new one is needed for that.
         if (entitlement(row.entitlement_id)?.address_pool !== right.address_pool) continue;
         fail(
@@ -561,66 +590,150 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   // What people do.
 
-  async function signIn(act: Act & { what: 'sign in' }): Promise<void> {
-    const device = life.devices[act.device]!;
-    const router = routers[act.router]!;
-    if (!router.reachable) return note('  (the router is not reachable)');
+  /** Its connection with this router ends; from others it has walked away, which they notice later. */
+  async function comesTo(router: WorldRouter, mac: string, cause: number): Promise<void> {
     for (const one of live()) {
-      if (one.mac !== device.mac) continue;
-      if (one.router === router) await end(one, 1);
+      if (one.mac !== mac) continue;
+      if (one.router === router) await end(one, cause);
       else {
-        // It has walked away from there, which the other router notices later.
         one.pace = { up: 0, down: 0 };
         if (!idleAt.has(one)) idleAt.set(one, time.now + oneOf(random, [10_000, 120_000, 600_000]));
       }
     }
-    const rights = rows.entitlements;
-    const right = shouldRun(rights, time.now);
-    const others = rows.sessions.filter((one) => holdsPlace(one) && one.mac !== device.mac);
+  }
+
+  interface Chances {
+    guest: WorldGuest;
+    right: Right | undefined;
+    /** The sessions of their other devices that hold a place, and those of them that can keep it. */
+    others: Session[];
+    inTheWay: Session[];
+    full: boolean;
+    /** Why not; none where they may. */
+    refusal: string[];
+  }
+
+  /** What a guest may expect who signs in on a device. */
+  function chancesOf(guest: WorldGuest, mac: string): Chances {
+    const right = runs(guest.id);
+    const others = sessionsOf(guest).filter((one) => holdsPlace(one) && one.mac !== mac);
     const heardSince = time.now - MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
     const full = right !== undefined && devices(others) >= right.max_devices;
     const inTheWay = full ? others.filter((one) => one.updated_at >= heardSince) : others;
     const stillFull = right !== undefined && devices(inTheWay) >= right.max_devices;
-    const refusal = suspended
+    const refusal = isSuspended(guest)
       ? ['suspended']
       : !right
-        ? reasons(rights, time.now)
+        ? reasons(rightsOf(guest.id), time.now)
         : stillFull && right.device_policy === 'refuse'
           ? ['too_many_devices']
           : [];
-    const answer = await world.signIn(router, device.mac, act.method, device);
-    const said = answer.accepted ? 'Accept' : readReason(getString(answer.packet, 'Reply-Message') ?? '');
-    note(
-      `  ${said} ${answer.seconds ?? ''} ${answer.connection.rate ?? ''} ${answer.accepted ? nameOf(answer.connection.reference.split('/')[2]!) : ''}`,
-    );
-    await look({ by: 'sign in', mac: device.mac, full });
+    return { guest, right, others, inTheWay, full, refusal };
+  }
+
+  function noteAnswer(answer: Answer): string {
+    const { accepted, packet, seconds, connection } = answer;
+    const said = accepted ? 'Accept' : readReason(getString(packet, 'Reply-Message') ?? '');
+    const which = accepted ? nameOf(connection.reference.split('/')[2]!) : '';
+    note(`  ${said} ${seconds ?? ''} ${connection.rate ?? ''} ${which}`);
+    return said;
+  }
+
+  function judgeRoom({ guest, right, inTheWay }: Chances, mac: string): void {
+    const left = sessionsOf(guest).filter((one) => holdsPlace(one) && one.mac !== mac);
+    const most = right?.max_devices ?? 0;
+    check(devices(left) < most, 'the oldest devices give way', () => `${devices(left)} beside it`);
+    for (const one of inTheWay.filter(({ id }) => !left.some((other) => other.id === id))) {
+      const sinceOf = (session: Session) =>
+        Math.min(...inTheWay.filter((each) => each.mac === session.mac).map((each) => each.started_at));
+      const older = left.every((other) => sinceOf(other) >= sinceOf(one));
+      check(older, 'the oldest devices give way', () => `${deviceOf(one.mac)} did, and was not the oldest`);
+    }
+  }
+
+  async function isOnline({ connection }: Answer): Promise<void> {
+    connections.push(connection);
+    agreedAt.set(connection, time.now);
+    await say(connection, 'Start');
+  }
+
+  async function signIn(act: Act & { what: 'sign in' }): Promise<void> {
+    const device = life.devices[act.device]!;
+    const router = routers[act.router]!;
+    const guest = guests[act.guest]!;
+    if (!router.reachable) return note('  (the router is not reachable)');
+    await comesTo(router, device.mac, 1);
+    const chances = chancesOf(guest, device.mac);
+    const { refusal, right } = chances;
+    const answer = await world.signIn(router, device.mac, guest, act.method, device);
+    const said = noteAnswer(answer);
+    await look({ by: 'sign in', mac: device.mac, full: chances.full ? [guest.id] : [] });
     if (refusal.length > 0) {
       check(!answer.accepted, 'no Accept without right', () => `instead of [${refusal}]`);
       check(refusal.includes(said), 'a refusal says why', () => `${said} instead of [${refusal}]`);
       return;
     }
     check(answer.accepted && right !== undefined, 'who has paid gets in', () => `refused: ${said}`);
-    if (!right) return;
-    judgeAccept(right, answer);
-    const left = rows.sessions.filter((one) => holdsPlace(one) && one.mac !== device.mac);
-    check(
-      devices(left) < right.max_devices,
-      'the oldest devices give way',
-      () => `${devices(left)} beside it`,
-    );
-    for (const one of inTheWay.filter(({ id }) => !left.some((other) => other.id === id))) {
-      const sinceOf = ({ mac }: Session) =>
-        Math.min(...inTheWay.filter((each) => each.mac === mac).map((each) => each.started_at));
-      const older = left.every((other) => sinceOf(other) >= sinceOf(one));
-      check(older, 'the oldest devices give way', () => `${deviceOf(one.mac)} did, and was not the oldest`);
-    }
+    judgeAccept(right!, answer);
+    judgeRoom(chances, device.mac);
     if (act.lost) return note('  (the Accept is lost)');
-    connections.push(answer.connection);
-    agreedAt.set(answer.connection, time.now);
-    await say(answer.connection, 'Start');
+    await isOnline(answer);
   }
 
-  function judgeAccept(right: Right, answer: Awaited<ReturnType<typeof world.signIn>>): void {
+  /** A device appears at a router, which tries it by its MAC address. */
+  async function knock(act: Act & { what: 'knock' }): Promise<void> {
+    const device = life.devices[act.device]!;
+    const { mac } = device;
+    const router = routers[act.router]!;
+    if (!router.reachable) return note('  (the router is not reachable)');
+    await comesTo(router, mac, oneOf(random, [2, 4]));
+    const has = guests.filter((guest) => rightsOf(guest.id).some((right) => isOpen(right, time.now)));
+    const own = has.filter((guest) => guest.ownMac === mac).map((guest) => chancesOf(guest, mac));
+    const lastOn = (guest: WorldGuest) => staysKnown(sessionsOf(guest).filter((one) => one.mac === mac));
+    const friends = has
+      .filter((guest) => guest.ownMac !== mac && lastOn(guest))
+      .map((guest) => chancesOf(guest, mac));
+    const bought = own.filter(({ refusal }) => refusal.length === 0);
+    const shared = friends.filter(({ refusal, full }) => refusal.length === 0 && !full);
+    const answer = await world.signIn(router, mac, undefined, act.method, device);
+    const said = noteAnswer(answer);
+    await look({ by: 'sign in', mac, full: own.filter(({ full }) => full).map(({ guest }) => guest.id) });
+    const may = router.macLogin ? (bought.length > 0 ? bought : shared) : [];
+    if (may.length === 0) {
+      check(!answer.accepted, 'no Accept without right', () => 'of a device that knocks');
+      const why = [...own, ...friends].flatMap(({ refusal }) => refusal);
+      const words = router.macLogin ? [...why, 'no_entitlement'] : ['unknown_user'];
+      check(words.includes(said), 'a refusal says why', () => `${said} instead of [${words}]`);
+      return;
+    }
+    check(answer.accepted, 'who has paid gets in', () => `refused as it knocks: ${said}`);
+    const chosen = may.find(({ guest }) => guest === answer.connection.guest);
+    if (!chosen) fail('a knock is for what its device has', answer.connection.guest?.username ?? 'nobody');
+    const waits = ({ guest }: Chances) =>
+      rightsOf(guest.id).some(({ state }) => state === 'active') ? 0 : 1;
+    const sooner = may.some(
+      (other) =>
+        chosen !== other &&
+        may === shared &&
+        waits(other) <= waits(chosen) &&
+        (waits(other) < waits(chosen) ||
+          (lastOn(other.guest)?.started_at ?? 0) > (lastOn(chosen.guest)?.started_at ?? 0) + 1000),
+    );
+    check(!sooner, 'what runs comes first, then the newest sign-in', () => chosen.guest.username);
+    judgeAccept(chosen.right!, answer);
+    judgeRoom(chosen, mac);
+    await isOnline(answer);
+  }
+
+  async function sendAway(act: Act & { what: 'send away' }): Promise<void> {
+    const { mac } = life.devices[act.device]!;
+    const session = rows.sessions.find((one) => one.state === 'open' && one.mac === mac);
+    if (session) await world.sendAway(session.id);
+  }
+
+  type Answer = Awaited<ReturnType<typeof world.signIn>>;
+
+  function judgeAccept(right: Right, answer: Answer): void {
     const { connection, seconds } = answer;
     check(connection.reference.split('/')[2] === right.id, 'the Accept is for what should run', () => {
       return `${nameOf(connection.reference.split('/')[2]!)} instead of ${nameOf(right.id)}`;
@@ -652,31 +765,28 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   /** All at one moment, so that nobody's session is there yet when another's Accept is decided. */
   async function signInTogether(act: Act & { what: 'sign in together' }): Promise<void> {
     for (const one of live()) await end(one, 1);
-    const right = shouldRun(rows.entitlements, time.now);
+    const guest = guests[act.guest]!;
+    const right = runs(guest.id);
     const asking = life.devices.flatMap((device, index) => {
       const router = routers[act.routers[index]!]!;
       return router.reachable ? [{ device, router }] : [];
     });
     const answers = await Promise.all(
-      asking.map(({ device, router }) => world.signIn(router, device.mac, 'chap', device)),
+      asking.map(({ device, router }) => world.signIn(router, device.mac, guest, 'chap', device)),
     );
     note(`  ${answers.filter(({ accepted }) => accepted).length} Accepts`);
-    await look({ by: 'sign in', mac: '', full: true });
-    for (const { accepted, connection } of answers) {
-      check(!accepted || (right !== undefined && !suspended), 'no Accept without right', () =>
-        deviceOf(connection.mac),
-      );
-      if (!accepted) continue;
-      connections.push(connection);
-      agreedAt.set(connection, time.now);
-      await say(connection, 'Start');
+    await look({ by: 'sign in', mac: '', full: [guest.id] });
+    for (const answer of answers) {
+      const may = right !== undefined && !isSuspended(guest);
+      check(!answer.accepted || may, 'no Accept without right', () => deviceOf(answer.connection.mac));
+      if (answer.accepted) await isOnline(answer);
     }
   }
 
   async function buy(act: Act & { what: 'buy' }): Promise<void> {
     const plan = plans[act.plan]!;
     await world.db.transaction().execute(async (tx) => {
-      const { id: credential_id, subscriber_id } = world.credential;
+      const { id: credential_id, subscriber_id } = guests[act.guest]!;
       const not_before_at = act.notBeforeSeconds === null ? null : time.now + act.notBeforeSeconds * 1000;
       await grantEntitlement(
         tx,
@@ -685,7 +795,6 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       );
       await enqueueTask(tx, 'enforce', { credential_id, reason: 'extended' }, time.now);
     });
-    lastBuyAt = time.now;
   }
 
   async function setSpeed(act: Act & { what: 'speed' }): Promise<void> {
@@ -698,12 +807,15 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     });
   }
 
-  async function setState(state: 'active' | 'suspended'): Promise<void> {
-    if (suspended === (state === 'suspended')) return;
-    suspended = state === 'suspended';
+  async function setState({ subscriber_id }: WorldGuest, state: 'active' | 'suspended'): Promise<void> {
+    if (suspended.has(subscriber_id) === (state === 'suspended')) return;
+    if (state === 'suspended') suspended.add(subscriber_id);
+    else suspended.delete(subscriber_id);
     await world.db.transaction().execute(async (tx) => {
-      await updateSubscriber(tx, world.subscriber.id, { state }, time.now);
-      await enqueueTask(tx, 'enforce', { credential_id: world.credential.id, reason: state }, time.now);
+      await updateSubscriber(tx, subscriber_id, { state }, time.now);
+      for (const { id } of guests.filter((one) => one.subscriber_id === subscriber_id)) {
+        await enqueueTask(tx, 'enforce', { credential_id: id, reason: state }, time.now);
+      }
     });
   }
 
@@ -746,6 +858,12 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       case 'sign in together':
         await signInTogether(one);
         break;
+      case 'knock':
+        await knock(one);
+        break;
+      case 'send away':
+        await sendAway(one);
+        break;
       case 'sign out':
         for (const each of live()) if (each.mac === life.devices[one.device]!.mac) await end(each, 1);
         break;
@@ -764,13 +882,15 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         await reboot(routers[one.router]!, one.told);
         break;
       case 'suspend':
-        await setState('suspended');
+        await setState(guests[one.guest]!, 'suspended');
         break;
       case 'activate':
-        await setState('active');
+        await setState(guests[one.guest]!, 'active');
         break;
       case 'revoke': {
-        const open = rows.entitlements.filter(({ state }) => state === 'active' || state === 'waiting');
+        const open = rightsOf(guests[one.guest]!.id).filter(
+          ({ state }) => state === 'active' || state === 'waiting',
+        );
         const which = open[one.which % Math.max(1, open.length)];
         if (which)
           await world.db.transaction().execute((tx) => revokeEntitlement(tx, which.id, 'test', time.now));
@@ -797,7 +917,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       for (const one of live()) await say(one, 'Interim-Update');
       await runJobs();
       const [next] = (await world.tasks()).sort((a, b) => a.run_at - b.run_at);
-      if (!next && live().length > 0 && !shouldRun(rows.entitlements, time.now) && !waited) {
+      if (!next && live().some(({ guest }) => !runs(guest?.id)) && !waited) {
         // Where hours have just closed, the router has a moment to end it by itself.
         await pass(20_000);
         waited = true;
@@ -818,8 +938,9 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   async function judgeSettled(): Promise<void> {
     await judgeSums();
-    const right = shouldRun(rows.entitlements, time.now);
     for (const connection of live()) {
+      const right = runs(connection.guest?.id);
+      const suspended = isSuspended(connection.guest);
       const whose = `${deviceOf(connection.mac)} at ${connection.router.address}`;
       check(right !== undefined && !suspended, 'nobody is online without right', () => whose);
       const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
@@ -846,11 +967,12 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       const early = end < due - SLACK_MS && !refused.has(connection);
       check(!early, 'no end is told too early', () => `${whose}: ${(end - due) / 1000} s`);
     }
-    const held = new Set(live().map((one) => one.mac)).size;
-    const most = Math.max(
-      ...rows.sessions.filter(holdsPlace).map((one) => entitlement(one.entitlement_id)?.max_devices ?? 0),
-    );
-    check(held <= Math.max(0, most), 'a plan has its devices', () => `${held} devices online for ${most}`);
+    for (const guest of guests) {
+      const held = new Set(live().flatMap((one) => (one.guest === guest ? [one.mac] : []))).size;
+      const carriers = sessionsOf(guest).filter(holdsPlace);
+      const most = Math.max(0, ...carriers.map((one) => entitlement(one.entitlement_id)?.max_devices ?? 0));
+      check(held <= most, 'a plan has its devices', () => `${held} devices online for ${most}`);
+    }
   }
 
   function judgeSpeed(connection: Connection, carrier: Right, whose: string): void {

@@ -110,6 +110,21 @@ export function reasons(mine: Right[], now: number): string[] {
   return mine.length > 0 ? ['revoked'] : ['no_entitlement'];
 }
 
+export type SignedIn = Pick<
+  Row<'sessions'>,
+  'started_at' | 'gave_way_at' | 'terminate_cause' | 'disconnect_detail'
+>;
+
+/**
+ * The last of the sessions that a device had of a guest, where it may come back by its address: somebody signed in on it,
+ * and since then it neither gave its place up nor was sent away by a person nor logged out.
+ */
+export function staysKnown(sessions: SignedIn[]): SignedIn | undefined {
+  const last = sessions.toReversed().toSorted((a, b) => b.started_at - a.started_at)[0];
+  if (!last || last.gave_way_at !== null || last.terminate_cause === 1) return undefined;
+  return last.disconnect_detail?.startsWith('Disconnected by ') ? undefined : last;
+}
+
 /** The speed, as `up/down` of kbps; `none` where neither way is limited. */
 export function speed(right: Right): string {
   const slow = isSlow(right);
@@ -139,6 +154,7 @@ export function readReason(text: string): string {
     [/plan starts on/, 'not_yet'],
     [/Too many devices/, 'too_many_devices'],
     [/No plan is running/, 'no_entitlement'],
+    [/Unknown code/, 'unknown_user'],
   ];
   return words.find(([pattern]) => pattern.test(text))?.[1] ?? text;
 }

@@ -1,5 +1,6 @@
 // A Karibu without a schedule, on time that stands until it is moved, and routers that talk to it over real sockets.
 import { createCredential } from '../../src/access/credentials.ts';
+import { DISCONNECTED_BY, getSession } from '../../src/access/sessions.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
 import type { Db, Row, Tables } from '../../src/db/schema.ts';
@@ -11,6 +12,7 @@ import { endHours } from '../../src/jobs/end-hours.ts';
 import { rollOver } from '../../src/jobs/roll-over.ts';
 import { runTasks } from '../../src/jobs/run-tasks.ts';
 import type { Log } from '../../src/log.ts';
+import { disconnectSession } from '../../src/network/enforce.ts';
 import { createRouter } from '../../src/network/routers.ts';
 import { attribute, foldGigawords, getInteger, getString } from '../../src/protocols/radius/attributes.ts';
 import { createRadiusRequester } from '../../src/protocols/radius/client.ts';
@@ -32,8 +34,7 @@ import { createSignInLog } from '../../src/servers/radius/sign-in-log.ts';
 import { vault } from '../access/fixtures.ts';
 
 export const INTERIM_SECONDS = 60;
-export const USERNAME = 'guest';
-export const PASSWORD = 'secret';
+const PASSWORD = 'secret';
 const SECRET = Buffer.from('radius-secret');
 
 /** A connection as its router has it. */
@@ -42,6 +43,10 @@ export interface Connection {
   acctId: string;
   /** Class, as the Accept gave it. */
   reference: string;
+  /** Who it is of, by that reference. */
+  guest: WorldGuest | undefined;
+  /** User-Name: the guest's, or the address of a device that knocked. */
+  username: string;
   mac: string;
   /** Epoch ms. */
   since: number;
@@ -76,10 +81,30 @@ export interface WorldRouter {
   gigawords: boolean;
   /** Whether it ends connections at their limits by itself. */
   keepsLimits: boolean;
+  /** Whether it tries each device that appears by its MAC address, and is allowed to. */
+  macLogin: boolean;
   door: 'agrees' | 'refuses' | 'silent';
   /** Whether packets come through at all. */
   reachable: boolean;
   nextId: number;
+}
+
+type RouterKind = Pick<WorldRouter, 'gigawords' | 'keepsLimits' | 'macLogin'>;
+
+/** What a guest is made of. */
+export interface GuestKind {
+  /** The device that their credential was bought on. */
+  ownMac: string | null;
+  /** Whether they are the person of the guest before them, with one more credential. */
+  samePerson: boolean;
+}
+
+export interface WorldGuest {
+  /** Of the credential. */
+  id: string;
+  subscriber_id: string;
+  username: string;
+  ownMac: string | null;
 }
 
 export type Ended = (connection: Connection, cause: number) => void;
@@ -105,12 +130,8 @@ const TABLES: (keyof Tables)[] = [
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
-/** A world with nobody in it but one guest who has bought nothing, at `startsAt`; in a store that is emptied for it. */
-export async function startWorld(
-  db: Db,
-  startsAt: number,
-  kinds: Pick<WorldRouter, 'gigawords' | 'keepsLimits'>[],
-) {
+/** A world with nobody in it but guests who have bought nothing, at `startsAt`; in a store that is emptied for it. */
+export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], people: GuestKind[]) {
   for (const table of TABLES) await db.deleteFrom(table).execute();
   const time = { now: startsAt };
   const trouble: string[] = [];
@@ -138,8 +159,10 @@ export async function startWorld(
     const what = packet.code === Code.DisconnectRequest ? 'disconnect' : 'change';
     const id = getString(packet, 'Acct-Session-Id');
     const mac = getString(packet, 'Calling-Station-Id');
+    const name = getString(packet, 'User-Name');
     const connection = connections.find(
-      (one) => one.live && one.router === router && one.acctId === id && one.mac === mac,
+      (one) =>
+        one.live && one.router === router && one.acctId === id && one.mac === mac && one.username === name,
     );
     const timeout = getInteger(packet, 'Session-Timeout');
     const rate = getString(packet, 'Mikrotik-Rate-Limit');
@@ -157,7 +180,7 @@ export async function startWorld(
     return { what, connection, answer, timeout, rate };
   }
 
-  async function addRouter(kind: Pick<WorldRouter, 'gigawords' | 'keepsLimits'>, address: string) {
+  async function addRouter(kind: RouterKind, address: string) {
     const router: WorldRouter = { ...kind, address, id: '', door: 'agrees', reachable: true, nextId: 1 };
     const last = new Map<string, Buffer>();
     const door = await openUdp({
@@ -194,6 +217,7 @@ export async function startWorld(
           address,
           radius_secret: SECRET.toString(),
           message_authenticator: 'auto' as const,
+          mac_login: kind.macLogin ? ('yes' as const) : ('no' as const),
         },
         ...{
           coa_port: door.port,
@@ -216,16 +240,20 @@ export async function startWorld(
     sites.push(await addRouter(kind, `127.0.0.${index + 1}`));
   }
   await radius.reloadRouters();
-  const subscriber = await createSubscriber(db, time.now);
-  const credential = await createCredential(
-    db,
-    vault,
-    {
-      ...{ subscriber_id: subscriber.id, username: USERNAME, password: PASSWORD },
-      ...{ kind: 'hotspot', device_mac: null },
-    },
-    time.now,
-  );
+  const guests: WorldGuest[] = [];
+  for (const [index, { ownMac, samePerson }] of people.entries()) {
+    time.now += 1;
+    const before = samePerson ? guests.at(-1) : undefined;
+    const subscriber_id = before?.subscriber_id ?? (await createSubscriber(db, time.now)).id;
+    const username = `guest ${index + 1}`;
+    const { id } = await createCredential(
+      db,
+      vault,
+      { ...{ subscriber_id, username, password: PASSWORD }, ...{ kind: 'hotspot', device_mac: ownMac } },
+      time.now,
+    );
+    guests.push({ id, subscriber_id, username, ownMac });
+  }
 
   async function ask(
     router: WorldRouter,
@@ -243,43 +271,53 @@ export async function startWorld(
     return outcome.packet;
   }
 
-  const who = (mac: string, acctId: string) => [
-    attribute('User-Name', USERNAME),
+  const who = (username: string, mac: string, acctId: string) => [
+    attribute('User-Name', username),
     attribute('Calling-Station-Id', mac),
     attribute('NAS-Port-Id', 'bridge'),
     attribute('Acct-Session-Id', acctId),
   ];
 
+  const enforcement = { db, vault, clock, clockTrusted };
   const jobs = {
     ...{ db, vault, clock, log, knownTime, interimSeconds: INTERIM_SECONDS, kick() {} },
-    enforcement: { db, vault, clock, clockTrusted },
+    enforcement,
   } as unknown as JobContext;
   const runEnforce = runTasks(['enforce', 'disconnect_session']);
 
   return {
-    ...{ db, time, trouble, connections, asked, credential, subscriber },
+    ...{ db, time, trouble, connections, asked, guests },
     routers: sites.map((site) => site.router),
     /** Hears of each connection that a router ended on request. */
     whenEnded(hear: Ended) {
       onEnded = hear;
     },
-    /** Asks for access; the connection is there only if the answer is an Accept. */
-    async signIn(router: WorldRouter, mac: string, method: 'pap' | 'chap', pace: Connection['pace']) {
+    /** Asks for access, for nobody by the address alone; the connection is there only if the answer is an Accept. */
+    async signIn(
+      router: WorldRouter,
+      mac: string,
+      guest: WorldGuest | undefined,
+      method: 'pap' | 'chap',
+      pace: Connection['pace'],
+    ) {
+      const username = guest?.username ?? mac;
+      const password = guest ? PASSWORD : mac;
       const acctId = `8010${String(router.nextId++).padStart(4, '0')}`;
       const challenge = newAuthenticator();
       const proof =
         method === 'pap'
-          ? [attribute('User-Password', hidePassword(PASSWORD, SECRET, challenge))]
+          ? [attribute('User-Password', hidePassword(password, SECRET, challenge))]
           : [
               attribute('CHAP-Challenge', challenge),
-              attribute('CHAP-Password', chapPassword(7, PASSWORD, challenge)),
+              attribute('CHAP-Password', chapPassword(7, password, challenge)),
             ];
-      const asking = [...who(mac, acctId), ...proof];
+      const asking = [...who(username, mac, acctId), ...proof];
       const packet = await ask(router, Code.AccessRequest, bound.auth.port, asking, challenge);
       const seconds = getInteger(packet, 'Session-Timeout');
+      const reference = getString(packet, 'Class') ?? '';
       const connection: Connection = {
         ...{ router, acctId, mac, since: time.now, up: 0, down: 0, pace: { ...pace }, live: true },
-        reference: getString(packet, 'Class') ?? '',
+        ...{ reference, username, guest: guests.find((one) => one.id === reference.split('/')[1]) },
         endsAt: seconds === undefined ? Number.POSITIVE_INFINITY : time.now + seconds * 1000,
         rate: getString(packet, 'Mikrotik-Rate-Limit'),
         limits: {
@@ -293,13 +331,13 @@ export async function startWorld(
     },
     /** Tells of a connection, as it stood `delay` seconds ago. */
     async tell(
-      connection: Pick<Connection, 'router' | 'acctId' | 'mac' | 'reference'>,
+      connection: Pick<Connection, 'router' | 'acctId' | 'username' | 'mac' | 'reference'>,
       report: Pick<Report, 'kind' | 'seconds' | 'up' | 'down' | 'cause'>,
       delay: number,
     ) {
       const { router } = connection;
       await ask(router, Code.AccountingRequest, bound.acct.port, [
-        ...who(connection.mac, connection.acctId),
+        ...who(connection.username, connection.mac, connection.acctId),
         attribute('Acct-Status-Type', AcctStatusType[report.kind]),
         attribute('NAS-IP-Address', router.address),
         attribute('Framed-IP-Address', '10.5.50.20'),
@@ -317,6 +355,10 @@ export async function startWorld(
         attribute('Acct-Status-Type', AcctStatusType['Accounting-On']),
         attribute('NAS-IP-Address', router.address),
       ]);
+    },
+    /** A person of the operator's ends a session. */
+    async sendAway(sessionId: string) {
+      await disconnectSession(enforcement, await getSession(db, sessionId), `${DISCONNECTED_BY}Asha`);
     },
     /** What the schedule would do now. */
     async runJobs() {

@@ -65,7 +65,8 @@ function isDevice(typed: string, mac: string): boolean {
   return mac !== '' && normalizeMac(typed) === mac;
 }
 
-type Identity = { access: AccessRecord; reply: Attribute[] } | RejectReason;
+/** `decision`: where one was needed to tell who asks. */
+type Identity = { access: AccessRecord; reply: Attribute[]; decision?: Decision } | RejectReason;
 
 /**
  * A hotspot with `login-by=mac` tries each device that appears: the user name is its MAC address, the password empty,
@@ -73,16 +74,26 @@ type Identity = { access: AccessRecord; reply: Attribute[] } | RejectReason;
  * looked at: the router's own secret vouches for which device asks.
  */
 async function identifyDevice(context: RadiusContext, asked: Asked): Promise<Identity> {
-  const { request, mac, now, clockTrusted } = asked;
+  const { request, nas, mac, now, clockTrusted } = asked;
   const method = passwordMethod(request);
   if (method === 'mschap1' || method === 'mschap2') return 'unsupported_method';
-  const find = (which: typeof currentDeviceAccess) =>
-    upToDate(context, () => which(context.db, mac, now, clockTrusted));
-  const own = await find(currentDeviceAccess);
-  if (own) return { access: own, reply: [] };
-  const shared = await find(currentSharedAccess);
+  const decide = (access: AccessRecord) => authorize(access, now, clockTrusted, nas.id);
+  const find = (which: typeof currentDeviceAccess, rank: (access: AccessRecord) => number) =>
+    which(context.db, mac, now, clockTrusted, {
+      rank,
+      wasBehind: async (access) => (await context.accounting?.catchUp(access)) ?? false,
+    });
+  const own = await find(currentDeviceAccess, (access) => {
+    const decision = decide(access);
+    return decision.accept ? 0 : isFull(decision) ? 1 : 2;
+  });
+  const first = own && (await decideOnPlace(context, asked, own));
+  if (first?.decision.accept) return { ...first, reply: [] };
   // No person knocks here: the plan's other devices, and its dead sessions, are left alone for the sake of it.
-  return shared && hasFreePlace(shared) ? { access: shared, reply: [] } : 'no_entitlement';
+  const rank = (access: AccessRecord) => (!hasFreePlace(access) ? 2 : decide(access).accept ? 0 : 1);
+  const shared = await find(currentSharedAccess, rank);
+  if (shared && rank(shared) < (own ? 1 : 2)) return { access: shared, reply: [] };
+  return first ? { ...first, reply: [] } : 'no_entitlement';
 }
 
 /** Who asks: a known credential, or the code of an unused voucher, which this first use redeems. */
@@ -144,6 +155,17 @@ async function decideAgain(
   if (closed.length === 0) return considered;
   const access = await currentAccess(db, username, device, now, clockTrusted);
   return access ? { access, decision: authorize(access, now, clockTrusted, nas.id) } : considered;
+}
+
+async function decideOnPlace(
+  context: RadiusContext,
+  asked: Asked,
+  access: AccessRecord,
+): Promise<Considered> {
+  const { nas, now, clockTrusted } = asked;
+  const first = { access, decision: authorize(access, now, clockTrusted, nas.id) };
+  // By a clock that may be wrong, nothing is known to be late.
+  return isFull(first.decision) && clockTrusted ? decideAgain(context, asked, first) : first;
 }
 
 /** Within the 3 s that a router waits for us. A later answer still counts for the next try. */
@@ -214,13 +236,10 @@ export async function handleAccessRequest(
     const slow = wrong && lockout.failed(nas, device);
     return slow ? { ...reject(identity), delayMs: SLOW_REJECT_MS } : reject(identity);
   }
-  const first = {
-    access: identity.access,
-    decision: authorize(identity.access, now, asked.clockTrusted, nas.id),
-  };
-  // By a clock that may be wrong, nothing is known to be late.
-  const again = isFull(first.decision) && asked.clockTrusted;
-  const { access, decision } = again ? await decideAgain(context, asked, first) : first;
+  const considered = identity.decision
+    ? { access: identity.access, decision: identity.decision }
+    : await decideOnPlace(context, asked, identity.access);
+  const { access, decision } = considered;
   if (!decision.accept) return reject(decision.reason, decision.message);
   // By a clock that is behind, an end would be over as soon as the clock is right: until then it goes on waiting.
   if (access.entitlement?.state === 'waiting' && asked.clockTrusted) {

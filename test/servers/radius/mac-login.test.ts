@@ -1,12 +1,13 @@
 // Login by MAC address, as a hotspot with login-by=mac tries each device that appears.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordAccounting } from '../../../src/access/accounting.ts';
 import { createCredential } from '../../../src/access/credentials.ts';
 import { grantEntitlement } from '../../../src/access/entitlements.ts';
 import { createSubscriber, updateSubscriber } from '../../../src/access/subscribers.ts';
 import { updateRouter } from '../../../src/network/routers.ts';
 import { attribute, getOctets } from '../../../src/protocols/radius/attributes.ts';
 import { Code, type Packet } from '../../../src/protocols/radius/packet.ts';
-import { HOUR, NOW, someAccess, somePlan, someVouchers, vault } from '../../access/fixtures.ts';
+import { HOUR, NOW, report, someAccess, somePlan, someVouchers, vault } from '../../access/fixtures.ts';
 import { MAC, startRadius, told } from './fixtures.ts';
 
 let radius: Awaited<ReturnType<typeof startRadius>>;
@@ -128,6 +129,46 @@ describe('a device whose plan was bought on it', () => {
     await updateSubscriber(radius.db, subscriber.id, { state: 'suspended' }, NOW);
     expect(told(await radius.logIn({ username: MAC, password: '' }))).toEqual({
       reject: expect.stringContaining('suspended'),
+    });
+  });
+});
+
+describe('a device with several plans, of which the first keeps it out,', () => {
+  /** Of a subscriber who is suspended, on the device. */
+  async function withheld() {
+    const access = await bought();
+    await updateSubscriber(radius.db, access.subscriber.id, { state: 'suspended' }, NOW);
+  }
+
+  it('gets in by another that was bought on it', async () => {
+    await withheld();
+    await radius.db.updateTable('credentials').set({ username: 'first' }).execute();
+    await bought();
+    expect(told(await radius.logIn({ username: MAC, password: '' }))).toEqual(ACCEPTED);
+  });
+
+  it('gets in by another one’s, where it has signed in with that and there is a free place', async () => {
+    await withheld();
+    const friend = await someAccess(radius.db);
+    const [session] = await recordAccounting(
+      radius.db,
+      [
+        report({
+          ...{ username: friend.credential.username, mac: MAC },
+          ...{ kind: 'stop', terminate_cause: 2 },
+        }),
+      ],
+      NOW,
+    );
+    expect(session?.credential_id).toBe(friend.credential.id);
+    expect(told(await radius.logIn({ username: MAC, password: '' }))).toEqual(ACCEPTED);
+    await recordAccounting(
+      radius.db,
+      [report({ username: friend.credential.username, mac: 'AA:BB:CC:00:00:02', acct_session_id: 'other' })],
+      NOW,
+    );
+    expect(told(await radius.logIn({ username: MAC, password: '' }))).toEqual({
+      reject: 'This account is suspended. Please ask the operator.',
     });
   });
 });
