@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PlanInput } from '../../../src/access/plans.ts';
 import { endEntitlements } from '../../../src/jobs/end-entitlements.ts';
+import { rollOver } from '../../../src/jobs/roll-over.ts';
+import { sinceMidnight } from '../../../src/lib/days.ts';
 import { logInAgain } from '../../../src/network/activate.ts';
 import { somePlan, someVouchers } from '../../access/fixtures.ts';
 import { openCoaPeer } from '../../network/coa-peer.ts';
@@ -111,6 +113,42 @@ describe('a plan whose limit the router keeps', () => {
     expect(await entitlement(next)).toMatchObject({ state: 'active' });
     expect((await wire.sessions())[0]).toMatchObject({ disconnect_state: 'ack', terminate_cause: 6 });
   });
+
+  it.each([
+    ['ends the session itself, a moment early', false, 1500],
+    ['ends the session itself, too late', false, -60_000],
+    ['leaves the end to us', true, 0],
+  ])(
+    'is followed without one also where its hours close and the router %s',
+    async (_, ignoreLimits, early) => {
+      const fast = { ms: 0 };
+      const router = await wire.addRouter('127.0.0.1', { ignoreLimits, now: () => wire.now() + fast.ms });
+      const closes = (Math.floor(wire.now() / 60_000) + 2) * 60_000;
+      const { code, buys } = await guest({
+        ...{ validity_seconds: 7 * 86_400, hours_from_minute: sinceMidnight(closes - 3600_000) / 60_000 },
+        hours_to_minute: sinceMidnight(closes) / 60_000,
+      });
+      await signIn(router, code, macOf(1));
+      const next = await buys({ address_pool: 'fast' });
+      await until(() => wire.settled());
+      wire.ahead.ms += closes - wire.now() - 5000;
+      await rollOver(wire.jobs);
+      fast.ms = early;
+      wire.ahead.ms += 4000;
+      router.tick();
+      await router.idle();
+      wire.ahead.ms += 1000;
+      const second = async () => (await wire.sessions()).find((session) => session.entitlement_id === next);
+      await until(async () => {
+        wire.ahead.ms += 10;
+        router.tick();
+        await router.idle();
+        return (await second())?.state === 'open';
+      });
+      expect(await entitlement(next)).toMatchObject({ state: 'active' });
+      expect(macsAt(router)).toEqual([macOf(1)]);
+    },
+  );
 
   it('has no home logged in on the hotspot: it dials again by itself', async () => {
     const router = await wire.addRouter('127.0.0.1', { ignoreLimits: false });
