@@ -1,7 +1,14 @@
 // Enforces: makes live sessions match what their credential is entitled to, and records what the router answered.
-import { type Accept, type AccessFacts, authorize, isSlow } from '../access/authorize.ts';
+import {
+  type Accept,
+  type AccessFacts,
+  authorize,
+  type EntitlementFacts,
+  isSlow,
+} from '../access/authorize.ts';
 import { type Credential, getCredential } from '../access/credentials.ts';
 import {
+  type AccessRecord,
   currentAccess,
   type Entitlement,
   getEntitlement,
@@ -158,11 +165,7 @@ async function changeSession(
   const attributes = identification(session);
   if (decision.session_timeout_seconds !== null) {
     // Session-Timeout counts from the session's start (RFC 2865 §5.27), not from the change.
-    const elapsed = Math.max(
-      session.session_seconds,
-      Math.floor((context.clock.now() - session.started_at) / 1000),
-    );
-    const total = elapsed + decision.session_timeout_seconds;
+    const total = elapsedSeconds(session, context.clock.now()) + decision.session_timeout_seconds;
     attributes.push(attribute('Session-Timeout', Math.min(total, 0xffffffff)));
   }
   const limited = before !== undefined && (mikrotikRateLimit(before) !== undefined || hasFairUse(before));
@@ -329,58 +332,110 @@ async function enforceSession(
   session: Session,
   reason: string,
 ): Promise<Enforced> {
-  const { db, clock } = context;
-  const now = clock.now();
+  const { db } = context;
+  const now = context.clock.now();
   const trusted = context.clockTrusted();
   const access = await currentAccess(db, credential.username, session.mac ?? '', now, trusted);
-  // A live session holds its place: how many others there are was asked when it came in.
-  const facts: AccessFacts | undefined = access && { ...access, other_devices: 0 };
+  const facts = access && asOfSession(access, session, trusted ? now : undefined);
   const decision = facts && authorize(facts, now, trusted, session.router_id);
-  if (!access || !decision?.accept) {
-    const ended = await disconnectSession(
-      context,
-      session,
-      decision?.accept === false ? decision.reason : reason,
-    );
-    return endedOrGone(context, ended);
+  if (!facts?.entitlement || !decision?.accept) {
+    return endNow(context, session, decision?.accept === false ? decision.reason : reason);
   }
   const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
   const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
-  if (before && access.entitlement && needsNewSession(before, access.entitlement)) {
-    return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
-  }
-  const until = trusted ? await withNextInLine(db, credential.id, access, decision, now) : decision;
+  if (before && needsNewSession(before, facts.entitlement)) return endNow(context, session, NEXT_ENTITLEMENT);
+  const until = trusted ? await withNextInLine(db, credential.id, facts, decision, now) : decision;
+  const { entitlement, plan_id } = facts;
+  const begins_at = entitlement.state === 'waiting' && trusted ? now : undefined;
+  return goOn(context, session, { entitlement, plan_id, until, before, begins_at, reason });
+}
+
+/** Ends a session that may not go on, or not like this. */
+async function endNow(context: EnforceContext, session: Session, reason: string): Promise<Enforced> {
+  return endedOrGone(context, await disconnectSession(context, session, reason));
+}
+
+/** How long a session has lasted, in seconds: at least what it last told. */
+function elapsedSeconds(session: Session, now: number): number {
+  return Math.max(session.session_seconds, Math.floor((now - session.started_at) / 1000));
+}
+
+/**
+ * The facts as they are for a live session: it holds its place, how many others there are was asked when it came in; and
+ * what it has not told yet of its plan's online time is used as well. `now` where the clock is trusted.
+ */
+function asOfSession(access: AccessRecord, session: Session, now: number | undefined): AccessRecord {
+  const facts = { ...access, other_devices: 0 };
+  const { entitlement } = access;
+  if (now === undefined || entitlement?.id !== session.entitlement_id || entitlement.online_seconds === null)
+    return facts;
+  const used = entitlement.used_seconds + elapsedSeconds(session, now) - session.session_seconds;
+  // That it is used up is for a report to say: a session that is gone has used no more than it told.
+  const used_seconds = Math.max(entitlement.used_seconds, Math.min(used, entitlement.online_seconds - 1));
+  return { ...facts, entitlement: { ...entitlement, used_seconds } };
+}
+
+interface GoingOn {
+  /** What carries the session from now on, and its plan. */
+  entitlement: EntitlementFacts;
+  plan_id: string | undefined;
+  /** The decision, with the end that the router is to know. */
+  until: Accept;
+  /** The entitlement it goes over from; undefined where it stays. */
+  before: Entitlement | undefined;
+  /** Where the entitlement begins with this. */
+  begins_at: number | undefined;
+  reason: string;
+}
+
+/** Has a live session go on: tells its router, then has the entitlement carry it. */
+async function goOn(context: EnforceContext, session: Session, going: GoingOn): Promise<Enforced> {
+  const { db, clock } = context;
+  const { entitlement, plan_id, until, before, begins_at, reason } = going;
   // What went over without its router's word still has the limits of the plan before.
   const owed = session.change_state !== null && session.change_state !== 'ack';
-  const from = before ?? (owed ? await getEntitlement(db, decision.entitlement_id) : undefined);
+  const from = before ?? (owed ? await getEntitlement(db, entitlement.id) : undefined);
   const answer = await changeSession(context, session, until, from, owed || LIFTED.includes(reason));
+  const agreed = answer.outcome === 'ack';
   const told = `${reason}: ${describe(answer)}`;
   await recordChange(db, session.id, answer.outcome, told, clock.now());
-  const begins = access.entitlement?.state === 'waiting' && trusted;
-  const agreed = answer.outcome === 'ack';
-  // What need not wait for the end of the plan before it begins with a session of its own.
-  if (begins && before?.state === 'active' && !agreed) {
-    return endedOrGone(context, await disconnectSession(context, session, NEXT_ENTITLEMENT));
+  if (begins_at !== undefined) {
+    const instead = before && !agreed && (await insteadOfBeginning(context, session, before, told));
+    if (instead) return instead;
+    await startEntitlement(db, entitlement.id, begins_at);
   }
-  // A session that is gone without a word must not use up what its guest has bought for later.
-  if (begins && before && !agreed && session.updated_at <= (before.ended_at ?? 0)) {
-    const [gone] = await closeWhatIsGone(context, [session]);
-    return { outcome: `${told} The next plan waits for the session to speak.`, complete: gone !== undefined };
-  }
-  if (begins) await startEntitlement(db, decision.entitlement_id, now);
-  if (access.plan_id) {
-    await moveSession(db, session.id, { id: decision.entitlement_id, plan_id: access.plan_id });
-  }
+  if (plan_id) await moveSession(db, session.id, { id: entitlement.id, plan_id });
   const outcome = `${session.username} goes on. ${told}`;
-  const slower = SLOWER.includes(reason) || (before && access.entitlement && isSlow(access.entitlement));
+  const slower = SLOWER.includes(reason) || (before !== undefined && isSlow(entitlement));
+  if (!agreed && slower) return endThroughApi(context, session, told);
   // Elsewhere the router would end it by its old timeout, and the guest's next login gets the new one.
   const again = LONGER.includes(reason) || ((before !== undefined || owed) && reason !== ROLLING_OVER);
-  if (agreed || !slower) return { outcome, complete: agreed || !again };
-  // The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one.
+  return { outcome, complete: agreed || !again };
+}
+
+/** What is done where a plan would begin with a session whose router did not agree to it; undefined: it begins. */
+async function insteadOfBeginning(
+  context: EnforceContext,
+  session: Session,
+  before: Entitlement,
+  told: string,
+): Promise<Enforced | undefined> {
+  // What need not wait for the end of the plan before it begins with a session of its own.
+  if (before.state === 'active') return endNow(context, session, NEXT_ENTITLEMENT);
+  if (session.updated_at > (before.ended_at ?? 0)) return undefined;
+  // A session that is gone without a word must not use up what its guest has bought for later.
+  const [gone] = await closeWhatIsGone(context, [session]);
+  return { outcome: `${told} The next plan waits for the session to speak.`, complete: gone !== undefined };
+}
+
+/** The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one. */
+async function endThroughApi(context: EnforceContext, session: Session, told: string): Promise<Enforced> {
+  const { db, vault, clock } = context;
+  const outcome = `${session.username} goes on. ${told}`;
   const router = await findRouter(db, session.router_id);
   const host = router && hostOf(router, session);
   if (!host) return { outcome, complete: false };
-  const byApi = await removeThroughApi({ ...router, address: host }, context.vault, session);
+  const byApi = await removeThroughApi({ ...router, address: host }, vault, session);
   if (byApi.removed) await recordDisconnect(db, session.id, 'api', `${told} ${byApi.detail}`, clock.now());
   return { outcome: `${outcome} ${byApi.detail}`.trim(), complete: byApi.removed };
 }

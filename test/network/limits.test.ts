@@ -216,6 +216,31 @@ it('a session that outlives the hours of its plan is ended by the job, once told
   expect(await enforceTasks()).toHaveLength(1);
 });
 
+it('a change between two reports counts the online time since the last one', async () => {
+  const { credential, message } = await guestOnline({ validity_seconds: 86_400, online_seconds: 3600 });
+  const told = async (seconds: number) => {
+    time.now = NOW + seconds * 1000;
+    const { at, ...rest } = message();
+    const interim = report({ ...rest, kind: 'interim', session_seconds: seconds, at });
+    await recordAccounting(db, [interim], time.now);
+  };
+  const end = async (seconds: number) => {
+    time.now = NOW + seconds * 1000;
+    peer.asked.length = 0;
+    await enforceCredential(context, credential.id, 'plan_changed');
+    expect(peer.asked.map((packet) => packet.code)).toEqual([Code.CoaRequest]);
+    return getInteger(peer.asked[0] as Packet, 'Session-Timeout');
+  };
+  await told(600);
+  expect(await end(600)).toBe(3600);
+  expect(await end(640)).toBe(3600);
+  // What is used up without a report is for the router to end: a session that is gone has not used it.
+  await told(3590);
+  expect(await end(3650)).toBe(3651);
+  context.clockTrusted = () => false;
+  expect(await end(3650)).toBe(3660);
+});
+
 it('one session is ended by itself, and one that is over is left alone', async () => {
   const { credential, message } = await guestOnline({ max_devices: 2 });
   await recordAccounting(db, [report(message('AA:BB:CC:00:00:02'))], NOW);
