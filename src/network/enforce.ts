@@ -336,7 +336,7 @@ async function enforceSession(
   const now = context.clock.now();
   const trusted = context.clockTrusted();
   const access = await currentAccess(db, credential.username, session.mac ?? '', now, trusted);
-  const facts = access && asOfSession(access, session, trusted ? now : undefined);
+  const facts = access && (await asOfSession(db, access, session, trusted ? now : undefined));
   const decision = facts && authorize(facts, now, trusted, session.router_id);
   if (!facts?.entitlement || !decision?.accept) {
     return endNow(context, session, decision?.accept === false ? decision.reason : reason);
@@ -364,12 +364,19 @@ function elapsedSeconds(session: Session, now: number): number {
  * The facts as they are for a live session: it holds its place, how many others there are was asked when it came in; and
  * what it has not told yet of its plan's online time is used as well. `now` where the clock is trusted.
  */
-function asOfSession(access: AccessRecord, session: Session, now: number | undefined): AccessRecord {
+async function asOfSession(
+  db: Db,
+  access: AccessRecord,
+  session: Session,
+  now: number | undefined,
+): Promise<AccessRecord> {
   const facts = { ...access, other_devices: 0 };
   const { entitlement } = access;
   if (now === undefined || entitlement?.id !== session.entitlement_id || entitlement.online_seconds === null)
     return facts;
-  const used = entitlement.used_seconds + elapsedSeconds(session, now) - session.session_seconds;
+  const { starts_at } = await getEntitlement(db, entitlement.id);
+  const toldUntil = session.started_at + session.session_seconds * 1000;
+  const used = entitlement.used_seconds + Math.floor((now - Math.max(toldUntil, starts_at ?? 0)) / 1000);
   // That it is used up is for a report to say: a session that is gone has used no more than it told.
   const used_seconds = Math.max(entitlement.used_seconds, Math.min(used, entitlement.online_seconds - 1));
   return { ...facts, entitlement: { ...entitlement, used_seconds } };

@@ -241,6 +241,19 @@ it('a change between two reports counts the online time since the last one', asy
   expect(await end(3650)).toBe(3660);
 });
 
+it('a change counts no online time from before the plan began', async () => {
+  const { credential, entitlement, grant, message } = await guestOnline({ online_seconds: 3600 });
+  await grant();
+  await recordAccounting(db, [report({ ...message(), kind: 'interim', session_seconds: 0 })], NOW);
+  // It goes over half a minute after its last report.
+  time.now = NOW + 30_000;
+  await endEntitlement(db, entitlement.id, 'expired', time.now);
+  await enforceCredential(context, credential.id, 'expired');
+  time.now = NOW + 40_000;
+  await enforceCredential(context, credential.id, 'plan_changed');
+  expect(peer.asked.map((packet) => getInteger(packet, 'Session-Timeout'))).toEqual([3630, 3630]);
+});
+
 it('one session is ended by itself, and one that is over is left alone', async () => {
   const { credential, message } = await guestOnline({ max_devices: 2 });
   await recordAccounting(db, [report(message('AA:BB:CC:00:00:02'))], NOW);

@@ -503,6 +503,13 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     return time.now + (secondsLeft(carrier, time.now) + more) * 1000 + SLACK_MS;
   }
 
+  /** What a session has used of online time and not told yet is counted in an end that its router is told of. */
+  function untold(row: Session | undefined, carrier: Right): Right {
+    if (!row) return carrier;
+    const since = Math.max(row.started_at + row.session_seconds * 1000, carrier.starts_at ?? 0);
+    return { ...carrier, used_seconds: carrier.used_seconds + Math.max(0, time.now - since) / 1000 };
+  }
+
   const staysOut = (session: Session) =>
     session.gave_way_at !== null || session.disconnect_detail?.startsWith('Disconnected by ') === true;
 
@@ -519,7 +526,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         else agreedAt.set(connection, time.now);
         const carrier = entitlement(row?.entitlement_id ?? null);
         if (answer !== 'ack' || !carrier || !mayRun(carrier, time.now)) continue;
-        const least = time.now + secondsLeft(carrier, time.now) * 1000 - SLACK_MS;
+        const least = time.now + secondsLeft(untold(row, carrier), time.now) * 1000 - SLACK_MS;
         check(
           connection.endsAt <= latestEnd(carrier),
           'no end is told too late',
@@ -963,7 +970,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       // What is used of online time since the router was told, here or by another device, it cannot know.
       const byClock = latestEnd({ ...carrier, online_seconds: null });
       check(end <= byClock, 'no end is told too late', () => `${whose}: in ${(end - time.now) / 1000} s`);
-      const due = time.now + secondsLeft(carrier, time.now) * 1000;
+      const due = time.now + secondsLeft(untold(row, carrier), time.now) * 1000;
       const early = end < due - SLACK_MS && !refused.has(connection);
       check(!early, 'no end is told too early', () => `${whose}: ${(end - due) / 1000} s`);
     }
