@@ -3,6 +3,7 @@
 export interface PostgresCluster {
   url: string;
   halt(): void;
+  kill9(): Promise<void>;
   resume(): void;
   stop(): void;
 }

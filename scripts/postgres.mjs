@@ -1,10 +1,11 @@
 // A PostgreSQL cluster of its own for one test run.
 
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { isInstalled, quietly } from './run.mjs';
 
 /** Debian keeps the server's programs off the PATH, one folder a version. */
@@ -27,6 +28,16 @@ export function isPostgresInstalled() {
   return programs() !== undefined;
 }
 
+/** False when there is no such process. */
+function signal(pid, name) {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if (error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
 function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
@@ -39,9 +50,9 @@ function freePort() {
 }
 
 /**
- * Starts a cluster on a free loopback port: `{ url, halt, resume, stop }`. `halt` ends the server as a crash would,
- * `resume` starts it again on the same data and port. `stop` is synchronous, so that an exit handler can call it, and
- * leaves nothing behind. Throws with the server's own words when it does not come up.
+ * Starts a cluster on a free loopback port: `{ url, halt, kill9, resume, stop }`. `halt` ends the server as a crash would,
+ * `kill9` kills all of its processes; `resume` starts it again on the same data and port. `stop` is synchronous, so that
+ * an exit handler can call it, and leaves nothing behind. Throws with the server's own words when it does not come up.
  */
 export async function startPostgres() {
   const bin = programs();
@@ -58,6 +69,15 @@ export async function startPostgres() {
   const data = path.join(folder, 'data');
   const logFile = path.join(folder, 'log');
   const halt = () => asOwner(path.join(bin, 'pg_ctl'), ['stop', '-D', data, '-m', 'immediate', '-w']);
+  const kill9 = async () => {
+    const [postmaster] = readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n');
+    const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').split(' ');
+    // The postmaster first, which would start others.
+    const pids = [postmaster, ...children].map(Number).filter((pid) => pid > 0);
+    for (const pid of pids) signal(pid, 'SIGKILL');
+    // Its lock holds until nobody has its number any more.
+    while (pids.some((pid) => signal(pid, 0))) await setTimeout(10);
+  };
   const stop = () => {
     halt();
     rmSync(folder, { recursive: true, force: true });
@@ -87,5 +107,5 @@ export async function startPostgres() {
       asOwner(path.join(bin, 'pg_ctl'), ['start', '-D', data, '-l', logFile, '-w', '-o', options]),
     );
   resume();
-  return { url: `postgres://karibu:${password}@127.0.0.1:${port}/postgres`, halt, resume, stop };
+  return { url: `postgres://karibu:${password}@127.0.0.1:${port}/postgres`, halt, kill9, resume, stop };
 }

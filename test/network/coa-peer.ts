@@ -7,8 +7,8 @@ const KEY = Buffer.from('radius-secret');
 export interface CoaPeer {
   port: number;
   asked: Packet[];
-  /** Whether it agrees with the next ones. */
-  agrees: boolean;
+  /** Whether it agrees with the next ones, or with this one. */
+  agrees: boolean | ((asked: Packet) => boolean);
   /** Whether it answers at all. */
   answers: boolean;
   close(): Promise<void>;
@@ -30,7 +30,8 @@ export async function openCoaPeer(key = KEY): Promise<CoaPeer> {
       const changes = packet.code === Code.CoaRequest;
       const yes = changes ? Code.CoaAck : Code.DisconnectAck;
       const no = changes ? Code.CoaNak : Code.DisconnectNak;
-      const reply = { code: peer.agrees ? yes : no, attributes: [] };
+      const agrees = typeof peer.agrees === 'function' ? peer.agrees(packet) : peer.agrees;
+      const reply = { code: agrees ? yes : no, attributes: [] };
       socket.send(encodeReply(reply, packet, key), address, port);
     },
   });

@@ -1,6 +1,8 @@
 // Two Karibus on one PostgreSQL of their own, and a router that asks the second where the first is silent.
+import { cpSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { isPostgresInstalled, type PostgresCluster, startPostgres } from '../../../scripts/postgres.mjs';
+import { KEY_FILE } from '../../../src/db/key-file.ts';
 import { attribute, getString } from '../../../src/protocols/radius/attributes.ts';
 import { createRadiusRequester } from '../../../src/protocols/radius/client.ts';
 import { Code, type Packet } from '../../../src/protocols/radius/packet.ts';
@@ -23,8 +25,10 @@ export async function openNodes(): Promise<Nodes> {
   const postgres = await startPostgres();
   const environment = { KARIBU_DATABASE_URL: postgres.url };
   const shop = await openShop(environment);
-  // Nodes of one operator share the key that seals what is stored.
-  const folder = path.join(shop.karibu.folder, 'data');
+  // Nodes of one operator share the key that seals what is stored, and nothing else that lies on a disk.
+  const folder = path.join(shop.karibu.folder, 'second');
+  mkdirSync(folder);
+  cpSync(path.join(shop.karibu.folder, 'data', KEY_FILE), path.join(folder, KEY_FILE));
   const second = await startKaribu({ ...environment, KARIBU_DATA_DIR: folder });
   return {
     postgres,
@@ -65,10 +69,10 @@ export function openNas(secret = SECRET, localAddress?: string) {
   return {
     close: () => requester.close(),
     async logIn(servers: Karibu[], name: string, password: string, mac: string, limits = TRY) {
+      const authenticator = Buffer.alloc(16);
+      authenticator.writeUInt32BE(++serial);
+      authenticator.writeDoubleBE(Math.random(), 4);
       for (const { radius_auth } of servers) {
-        const authenticator = Buffer.alloc(16);
-        authenticator.writeUInt32BE(++serial);
-        authenticator.writeDoubleBE(Math.random(), 4);
         const outcome = await requester.request({
           host: '127.0.0.1',
           port: port(radius_auth),
