@@ -161,7 +161,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
       demand(false, `${error.message}: ${JSON.stringify(await left())}`),
     );
     // Who was told to go meanwhile says so.
-    await guests.tellAll();
+    await guests.tellAll(() => 0);
   }
 
   async function checkSessions(): Promise<void> {

@@ -32,6 +32,17 @@ const FAULTS: Record<string, (two: Two) => Promise<void>> = {
   'freeze 1, kill 2': async ({ nodes }) => {
     await Promise.all([freeze(nodes[0]), pause(by.below(2000)).then(() => kill([nodes[1]]))]);
   },
+  'freeze both': async ({ nodes }) => {
+    await Promise.all([freeze(nodes[0]), pause(by.below(2000)).then(() => freeze(nodes[1]))]);
+  },
+  'freeze 2, kill PostgreSQL': async ({ nodes, postgres }) => {
+    await Promise.all([
+      freeze(nodes[1]),
+      pause(by.below(1000))
+        .then(() => postgres.kill9())
+        .then(() => postgres.resume()),
+    ]);
+  },
   'kill PostgreSQL': async ({ postgres }) => {
     await postgres.kill9();
     await pause(by.below(3000));
