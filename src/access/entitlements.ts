@@ -12,7 +12,7 @@ import type { AccessFacts, EntitlementFacts } from './authorize.ts';
 import { endReason, isSlow, quotaReached } from './authorize.ts';
 import { openFor } from './hours.ts';
 import { OPEN } from './sessions.ts';
-import { TERM_NAMES, termsOf } from './terms.ts';
+import { SPEED_NAMES, TERM_NAMES, termsOf } from './terms.ts';
 
 export type Entitlement = Row<'entitlements'>;
 
@@ -35,7 +35,10 @@ const insertEntitlement = insertStatement('entitlements', sql`on conflict do not
 const runningOf = statement(
   sql<EntitlementFacts>`select * from entitlements where credential_id = ${''} and state = 'active'`,
 );
-const countSold = statement(sql`update plans set sold = sold + 1 where id = ${''}`);
+const countSold = statement(
+  sql<Pick<Terms, (typeof SPEED_NAMES)[number]>>`
+    update plans set sold = sold + 1 where id = ${''} returning ${sql.join(SPEED_NAMES.map((name) => sql.ref(name)))}`,
+);
 
 /**
  * Grants a plan. Once for each payment, voucher and idempotency key: the unique columns make a second grant for the
@@ -68,8 +71,11 @@ export async function grantEntitlement(db: Db, grant: Grant, now: number): Promi
     created_at: now,
   });
   if (inserted) {
-    await countSold(db, [grant.plan.id]);
-    return inserted;
+    const [speeds] = await countSold(db, [grant.plan.id]);
+    // The caller may have read the plan before another node changed it; from here on whoever changes it sees this grant.
+    if (!speeds || SPEED_NAMES.every((name) => speeds[name] === inserted[name])) return inserted;
+    await db.updateTable('entitlements').set(speeds).where('id', '=', inserted.id).execute();
+    return { ...inserted, ...speeds };
   }
   return db
     .selectFrom('entitlements')

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Page, PageRequest } from '../db/page.ts';
 import { readPage } from '../db/page.ts';
 import type { Db, FinerTerms, Row, Terms } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
 import { statement } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
@@ -98,6 +99,12 @@ export async function getPlan(db: Db, id: string): Promise<Plan> {
   const plan = await findPlan(db, id);
   if (!plan) throw noSuchPlan();
   return plan;
+}
+
+/** A plan that nobody else changes until the transaction ends: what follows from a change is reckoned from how it was. */
+export async function holdPlan(tx: Db, id: string): Promise<Plan> {
+  await holdRow(tx, 'plans', id);
+  return getPlan(tx, id);
 }
 
 function noSuchPlan(): AppError {

@@ -34,6 +34,17 @@ export const TERM_NAMES: readonly (keyof Terms)[] = [
   ...FINER_NAMES,
 ];
 
+/** How the line is shared is the operator's to say at any time; time, data and devices stay as they were sold. */
+export const SPEED_NAMES = [
+  'rate_down_kbps',
+  'rate_up_kbps',
+  'burst_rate_down_kbps',
+  'burst_rate_up_kbps',
+  'burst_threshold_down_kbps',
+  'burst_threshold_up_kbps',
+  'burst_seconds',
+] as const satisfies (keyof Terms)[];
+
 /** The terms alone: what an entitlement copies from its plan. */
 export function termsOf(plan: Terms): Terms {
   return Object.fromEntries(TERM_NAMES.map((name) => [name, plan[name]])) as unknown as Terms;

@@ -42,7 +42,7 @@ export function mayHaveNodes(db: Db): boolean {
  */
 export async function holdRow(
   tx: Db,
-  table: 'credentials' | 'voucher_batches' | 'payments' | 'till_sessions' | 'subscribers',
+  table: 'credentials' | 'voucher_batches' | 'payments' | 'plans' | 'till_sessions' | 'subscribers',
   id: string,
 ): Promise<void> {
   if (!mayHaveNodes(tx)) return;

@@ -3,6 +3,7 @@ import {
   type Accept,
   type AccessFacts,
   authorize,
+  currentRates,
   type EntitlementFacts,
   isSlow,
 } from '../access/authorize.ts';
@@ -347,7 +348,18 @@ async function enforceSession(
   const until = trusted ? await withNextInLine(db, credential.id, facts, decision, now) : decision;
   const { entitlement, plan_id } = facts;
   const begins_at = entitlement.state === 'waiting' && trusted ? now : undefined;
-  return goOn(context, session, { entitlement, plan_id, until, before, begins_at, reason });
+  const done = await goOn(context, session, { entitlement, plan_id, until, before, begins_at, reason });
+  // Another node, or this one beside, may have told the router something newer while this was on its way.
+  const since = await currentAccess(db, credential.username, session.mac ?? '', context.clock.now(), trusted);
+  return { ...done, complete: done.complete && isAsTold(entitlement, since?.entitlement) };
+}
+
+/** Whether what the router was told of an entitlement is still what the session is owed. */
+function isAsTold(told: EntitlementFacts, owed: EntitlementFacts | undefined): boolean {
+  if (told.id !== owed?.id) return false;
+  // Its end is told as of its beginning where it began with this.
+  const sameEnd = told.ends_at === null || told.ends_at === owed.ends_at;
+  return sameEnd && JSON.stringify(currentRates(told)) === JSON.stringify(currentRates(owed));
 }
 
 /** Ends a session that may not go on, or not like this. */

@@ -16,7 +16,8 @@ import {
   revokeEntitlement,
   startEntitlement,
 } from '../../src/access/entitlements.ts';
-import { getPlan, updatePlan } from '../../src/access/plans.ts';
+import { followPlan } from '../../src/access/follow-plan.ts';
+import { getPlan, holdPlan, type PlanInput, updatePlan } from '../../src/access/plans.ts';
 import { subscriberForMsisdn } from '../../src/access/subscribers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
@@ -45,6 +46,48 @@ onEveryStore('an entitlement', (store) => {
     expect((await getPlan(store(), plan.id)).sold).toBe(sold + 1);
     const other = await grantEntitlement(store(), { ...grant, payment_id: newId(NOW) }, NOW);
     expect(other.id).not.toBe(all[0]?.id);
+  });
+
+  it('has the speeds of its plan as they are, though they changed since its plan was read', async () => {
+    const { plan, subscriber, credential } = await someAccess(store());
+    await store()
+      .transaction()
+      .execute(async (tx) => {
+        await followPlan(tx, plan, await updatePlan(tx, plan.id, { rate_down_kbps: 900 }, NOW), NOW);
+      });
+    const grant = {
+      subscriber_id: subscriber.id,
+      credential_id: credential.id,
+      plan,
+      source: 'grant' as const,
+    };
+    const granted = await grantEntitlement(store(), grant, NOW);
+    expect(granted).toMatchObject({ rate_down_kbps: 900, rate_up_kbps: plan.rate_up_kbps });
+    expect(await getEntitlement(store(), granted.id)).toEqual(granted);
+  });
+
+  it('has the speeds of its plan after changes of that at one moment', async () => {
+    const { plan, entitlement } = await someAccess(store());
+    const change = (values: Partial<PlanInput>) =>
+      store()
+        .transaction()
+        .execute(async (tx) => {
+          const before = await holdPlan(tx, plan.id);
+          await followPlan(tx, before, await updatePlan(tx, plan.id, values, NOW), NOW);
+        });
+    const { rate_down_kbps, rate_up_kbps } = plan;
+    for (let times = 1; times <= 20; times++) {
+      await Promise.all([
+        change({ rate_down_kbps: 100 * times, rate_up_kbps }),
+        change({ rate_down_kbps, rate_up_kbps: 100 * times }),
+        change({ rate_down_kbps, rate_up_kbps }),
+      ]);
+      const { rate_down_kbps: down, rate_up_kbps: up } = await getPlan(store(), plan.id);
+      expect(await getEntitlement(store(), entitlement.id)).toMatchObject({
+        rate_down_kbps: down,
+        rate_up_kbps: up,
+      });
+    }
   });
 
   it('is granted once for a voucher', async () => {

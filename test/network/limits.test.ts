@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { endEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
-import type { PlanInput } from '../../src/access/plans.ts';
+import { followPlan } from '../../src/access/follow-plan.ts';
+import { type PlanInput, updatePlan } from '../../src/access/plans.ts';
 import { getSession, openSessions } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
 import type { JobContext } from '../../src/jobs/context.ts';
@@ -108,6 +109,27 @@ it.each([
   expect(await enforceTasks()).toEqual([]);
   await used(upload || 5000, download || 5000);
   expect(await enforceTasks()).toMatchObject([{ reason: 'fair_use' }]);
+});
+
+it('a change that reaches the router after a newer one is followed by the newer one again', async () => {
+  const { plan, credential } = await guestOnline({});
+  const sell = (rate_down_kbps: number) =>
+    db.transaction().execute(async (tx) => {
+      await followPlan(tx, plan, await updatePlan(tx, plan.id, { rate_down_kbps }, time.now), time.now);
+    });
+  const follow = () => enforceCredential(context, credential.id, 'plan_changed');
+  await sell(3000);
+  // Lost on its way, and sent again a second later.
+  peer.answers = false;
+  const first = follow();
+  while (peer.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  peer.answers = true;
+  await sell(4000);
+  expect(await follow()).toMatchObject({ complete: true });
+  expect(await first).toMatchObject({ complete: false });
+  expect(await follow()).toMatchObject({ complete: true });
+  const rates = peer.asked.map((packet) => getString(packet, 'Mikrotik-Rate-Limit'));
+  expect(rates).toEqual(['2M/3M', '2M/4M', '2M/3M', '2M/4M']);
 });
 
 it('a router that refuses the fair-use rate is asked again', async () => {

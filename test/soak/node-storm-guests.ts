@@ -26,13 +26,18 @@ const PATIENCE = 8;
 /** A session that missed three reports of a minute gives way to a device that asks; this is safely before. */
 const SILENT_MS = 150_000;
 const QUOTA = 3_000_000;
+const FAIR_USE = 1_000_000;
+const BRIEF_SECONDS = 20;
 /** With so many online those who are in no party leave again. */
 const MOST_ONLINE = 40;
 
 export interface Terms {
   plan: Plan;
   max: number;
+  /** What ends it. */
   quota: number | null;
+  /** How long it lasts, in ms. */
+  lasts: number;
 }
 
 /** What lets a guest in: a voucher's code, or what a payment gave. */
@@ -41,6 +46,12 @@ export interface Access {
   password: string;
   terms: Terms;
   sessions: Stay[];
+  /** When its first sign-in was asked for: it lasts from then or later. */
+  askedAt?: number;
+  /** It was taken back, or that was tried; true once that was acknowledged. */
+  takenBack?: boolean;
+  /** Another plan may wait behind it, or have taken over. */
+  hasMore?: boolean;
 }
 
 /** One connection, as the router has it. */
@@ -54,6 +65,8 @@ export interface Stay extends NasSession {
   sent: Told;
   kept: Told;
   state: 'online' | 'told to go' | 'left' | 'vanished';
+  /** Mikrotik-Rate-Limit as it stands at the router. */
+  rate: string | undefined;
   /** A Disconnect came for it. */
   sentAway: boolean;
   stopSent: boolean;
@@ -86,6 +99,7 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
   const count = {
     ...{ sign_ins: 0, refused: 0, reports: 0, reports_at_both: 0, lost: 0, redeemed: 0, orders: 0 },
     ...{ callbacks_to_the_other: 0, sent_away: 0, disconnects: 0, changes: 0, strays: 0 },
+    ...{ taken_back: 0, speeds: 0 },
   };
   let serial = 0;
 
@@ -97,12 +111,31 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
   const listed = (): Karibu[] => (by.below(2) === 0 ? [...nodes] : [nodes[1], nodes[0]]);
   const anyNode = () => by.pick(nodes);
 
-  const terms: Record<'single' | 'pair' | 'quota', Terms> = {
-    single: { plan: shop.plan, max: 1, quota: null },
-    pair: { plan: await sell({ name: 'Two phones', max_devices: 2 }), max: 2, quota: null },
-    quota: { plan: await sell({ name: 'Three megabytes', quota_octets: QUOTA }), max: 1, quota: QUOTA },
+  const hour = { max: 1, quota: null, lasts: HOUR.validity_seconds * 1000 };
+  const terms = {
+    single: { ...hour, plan: shop.plan },
+    pair: { ...hour, plan: await sell({ name: 'Two phones', max_devices: 2 }), max: 2 },
+    quota: { ...hour, plan: await sell({ name: 'Three megabytes', quota_octets: QUOTA }), quota: QUOTA },
+    fair: {
+      ...hour,
+      plan: await sell({
+        ...{ name: 'Fair', quota_octets: FAIR_USE },
+        ...{ fair_use_rate_down_kbps: 256, fair_use_rate_up_kbps: 128 },
+      }),
+    },
+    brief: {
+      ...hour,
+      plan: await sell({ name: 'Brief', validity_seconds: BRIEF_SECONDS }),
+      lasts: BRIEF_SECONDS * 1000,
+    },
+  } satisfies Record<string, Terms>;
+  const supply: Record<keyof typeof terms, string[]> = {
+    single: [],
+    pair: [],
+    quota: [],
+    fair: [],
+    brief: [],
   };
-  const supply: Record<keyof typeof terms, string[]> = { single: [], pair: [], quota: [] };
 
   function sell(own: object): Promise<Plan> {
     return shop.api.post<Plan>('/plans', { ...HOUR, ...own });
@@ -111,8 +144,11 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
   coa.agrees = (asked: Packet) => {
     const stay = stays.get(getString(asked, 'Acct-Session-Id') ?? '');
     if (asked.code === Code.CoaRequest) {
+      if (stay?.state !== 'online') return false;
       count.changes++;
-      return stay?.state === 'online';
+      const rate = getString(asked, 'Mikrotik-Rate-Limit');
+      if (rate) stay.rate = rate;
+      return true;
     }
     count.disconnects++;
     if (stay?.state !== 'online') {
@@ -136,8 +172,14 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
   /** With its quota used, or with as many other devices as the plan is for: at any time beside it, since nodes are late. */
   function mayBeSentAway(stay: Stay): boolean {
     const { terms, sessions } = stay.access;
-    if (terms.quota !== null && used(stay.access) >= terms.quota) return true;
+    if (mayBeOver(stay.access)) return true;
     return new Set(sessions.map(({ mac }) => mac).filter((mac) => mac !== stay.mac)).size >= terms.max;
+  }
+
+  function mayBeOver(access: Access): boolean {
+    const { terms, takenBack, hasMore, askedAt = Date.now() } = access;
+    if (takenBack !== undefined || (terms.quota !== null && used(access) >= terms.quota)) return true;
+    return !hasMore && Date.now() > askedAt + terms.lasts - 2000;
   }
 
   const used = ({ sessions }: Access) =>
@@ -165,22 +207,34 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
   async function signIn(access: Access, mac = nextMac(), alone = true): Promise<Stay | undefined> {
     const askedAt = Date.now();
     const usedUp = access.terms.quota !== null && keptOf(access) >= access.terms.quota;
+    const isOver = usedUp || access.takenBack === true;
+    access.askedAt ??= askedAt;
     const answer = await nas.logIn(listed(), access.name, access.password, mac, FOR_A_SIGN_IN);
     if (!answer) return undefined;
     if (!isAccept(answer)) {
       count.refused++;
-      demand(!alone || usedUp, `${mac} was refused, alone on ${access.name}: ${messageOf(answer)}`);
+      demand(
+        !alone || mayBeOver(access),
+        `${mac} was refused, alone on ${access.name}: ${messageOf(answer)}`,
+      );
       return undefined;
     }
     const beside = holders(access, mac, askedAt);
     if (new Set(beside.map((one) => one.mac)).size >= access.terms.max) crowded.push({ access, mac, beside });
-    demand(!usedUp, `${access.name} was let in though its quota was used`);
+    demand(!isOver, `${access.name} was let in though its quota was used, or it was taken back`);
     count.sign_ins++;
     redeemed.add(access.name);
     const acct = `83${(++serial).toString(16).padStart(6, '0')}`;
     const stay: Stay = {
       ...sessionOf(answer, acct, access.name, mac),
-      ...{ access, acceptedAt: Date.now(), heardAt: 0, sent: NOTHING, kept: NOTHING },
+      ...{
+        access,
+        rate: getString(answer, 'Mikrotik-Rate-Limit'),
+        acceptedAt: Date.now(),
+        heardAt: 0,
+        sent: NOTHING,
+        kept: NOTHING,
+      },
       ...{
         state: 'online' as const,
         sentAway: false,
@@ -338,6 +392,68 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
     if (keptOf(access) >= QUOTA) await signIn(access, stay.mac);
   }
 
+  /** Goes on slowly after a quota. */
+  async function fair(over: () => boolean): Promise<void> {
+    const code = supply.fair.pop();
+    if (!code) return pause(50);
+    const stay = await signIn(accessOf(code, code, terms.fair));
+    if (!stay) return;
+    await report(stay, 'start');
+    for (let reports = 2 + by.below(3); reports > 0 && !over(); reports--) {
+      await report(stay, 'interim', 2 * someOctets());
+    }
+    if (!over() && (by.below(2) === 0 || countOnline() > MOST_ONLINE)) await leave(stay);
+  }
+
+  /** Runs out in the middle of the storm; half of them have more, which takes over. */
+  async function brief(over: () => boolean): Promise<void> {
+    const code = supply.brief.pop();
+    if (!code) return pause(50);
+    const access = accessOf(code, code, terms.brief);
+    const stay = await signIn(access);
+    if (!stay) return;
+    await report(stay, 'start');
+    if (by.below(2) === 0) {
+      access.hasMore = true;
+      const [, credential_id] = stay.class.split('/');
+      const body = { credential_id, plan_id: shop.plan.id, reason: 'storm' };
+      const status = await admin('POST', '/entitlements', body);
+      if (status !== 201) access.takenBack = false;
+    }
+    while (!over() && stay.state === 'online') {
+      await report(stay, 'interim', someOctets());
+      await pause(by.below(1000));
+    }
+  }
+
+  /** The operator asks a node; the status, if there is one. */
+  async function admin(method: string, path: string, body: object): Promise<number | undefined> {
+    const headers = { authorization: `Bearer ${shop.api.token}` };
+    const url = `http://${anyNode().admin}/api/v1${path}`;
+    return (await send(method, url, { body, headers }).catch(() => undefined))?.status;
+  }
+
+  /** The operator takes back what somebody is online by. */
+  async function revoker(): Promise<void> {
+    await pause(by.below(800));
+    const [stay] = [...stays.values()].filter((one) => one.state === 'online' && one.begunAt).slice(-5);
+    if (!stay || stay.access.hasMore) return;
+    stay.access.takenBack ??= false;
+    const entitlement = stay.class.split('/')[2];
+    const status = await admin('POST', `/entitlements/${entitlement}/revoke`, { reason: 'storm' });
+    if (status !== 200) return;
+    stay.access.takenBack = true;
+    count.taken_back++;
+  }
+
+  /** The operator changes the speed of what is sold: all who are online hear of it. */
+  async function speeds(): Promise<void> {
+    await pause(by.below(1500));
+    const { plan } = terms[by.pick(['single', 'fair', 'pair'] as const)];
+    const rates = { rate_down_kbps: 1000 * (2 + by.below(8)), rate_up_kbps: 1000 * (1 + by.below(4)) };
+    if ((await admin('PATCH', `/plans/${plan.id}`, rates)) === 200) count.speeds++;
+  }
+
   /** Someone pays on the portal, now and then tapping at both nodes; M-PESA calls back when the PIN is in. */
   async function buyer(over: () => boolean): Promise<void> {
     const msisdn = `2547${String(20_000_000 + ++serial)}`;
@@ -428,8 +544,25 @@ export async function openGuests(two: Nodes, seed: number, demand: (holds: boole
 
   return {
     ...{ stays, accesses, redeemed, crowded, told200, cash, batches, count, terms, supply, coa },
-    ...{ single, racers, party, eater, buyer, till, printer, report, leave, deliver, signIn },
+    ...{
+      single,
+      racers,
+      party,
+      eater,
+      fair,
+      brief,
+      revoker,
+      speeds,
+      buyer,
+      till,
+      printer,
+      report,
+      leave,
+      deliver,
+      signIn,
+    },
     anyNode,
+    mayBeOver,
     /** The router says everything again that nobody has acknowledged, and how those online are. */
     async tellAll(more = someOctets): Promise<void> {
       const left = [...stays.values()].filter((stay) => !stay.stopKept && stay.state !== 'vanished');

@@ -1,9 +1,14 @@
 // Holds what two nodes left in their database against what the guests of a storm were told.
 import pg from 'pg';
+import { mikrotikRateLimit } from '../../src/protocols/radius/rate-limit.ts';
 import { send } from '../e2e/support/api.ts';
 import type { Nodes } from '../e2e/support/nodes.ts';
 import { until } from '../e2e/support/until.ts';
 import type { Access, Guests } from './node-storm-guests.ts';
+
+const NOW = 'extract(epoch from clock_timestamp()) * 1000';
+/** What comes by the clock alone may be under way while it is looked at. */
+const LATE_MS = 10_000;
 
 /** Rows that must not be there, each named by its first column. */
 const NEVER: [what: string, sql: string][] = [
@@ -18,11 +23,15 @@ const NEVER: [what: string, sql: string][] = [
      group by x.credential_id, e.max_devices having count(distinct x.mac) > e.max_devices`,
   ],
   [
-    'an entitlement used other than its sessions say',
-    `select e.id from entitlements e left join sessions x on x.entitlement_id = e.id group by e.id
-     having e.used_upload_octets <> coalesce(sum(x.upload_octets), 0)
-       or e.used_download_octets <> coalesce(sum(x.download_octets), 0)
-       or e.used_seconds <> coalesce(sum(x.session_seconds), 0)`,
+    // A session that goes over to the next entitlement uses both.
+    'the entitlements of a credential used other than its sessions say',
+    `select e.credential_id from (
+       select credential_id, sum(used_upload_octets) up, sum(used_download_octets) down, sum(used_seconds) seconds
+       from entitlements group by credential_id) e
+     left join (
+       select credential_id, sum(upload_octets) up, sum(download_octets) down, sum(session_seconds) seconds
+       from sessions group by credential_id) x on x.credential_id = e.credential_id
+     where (e.up, e.down, e.seconds) is distinct from (coalesce(x.up, 0), coalesce(x.down, 0), coalesce(x.seconds, 0))`,
   ],
   [
     'the days say other than an entitlement used',
@@ -33,13 +42,24 @@ const NEVER: [what: string, sql: string][] = [
   ],
   [
     'a quota is used and its entitlement is not over',
-    `select id from entitlements where state in ('active', 'waiting') and quota_octets is not null
+    `select id from entitlements where state in ('active', 'waiting') and quota_octets is not null and fair_use_rate_down_kbps is null
      and used_upload_octets + used_download_octets >= quota_octets`,
   ],
   [
     'a session is open whose entitlement is over',
-    `select x.acct_session_id from sessions x join entitlements e on e.id = x.entitlement_id
-     where x.state = 'open' and e.state not in ('active', 'waiting')`,
+    `select x.acct_session_id, e.end_reason from sessions x join entitlements e on e.id = x.entitlement_id
+     where x.state = 'open' and e.state not in ('active', 'waiting')
+     and (e.end_reason <> 'expired' or e.ended_at < ${NOW} - ${LATE_MS})`,
+  ],
+  [
+    'an entitlement outlived its end',
+    `select id from entitlements where state = 'active' and ends_at < ${NOW} - ${LATE_MS}`,
+  ],
+  [
+    'what was sold has other speeds than its plan',
+    `select e.id, e.rate_down_kbps, p.rate_down_kbps from entitlements e join plans p on p.id = e.plan_id
+     where e.state in ('active', 'waiting') and e.validity_seconds < 1e6
+     and (e.rate_down_kbps, e.rate_up_kbps) is distinct from (p.rate_down_kbps, p.rate_up_kbps)`,
   ],
   [
     'a voucher is redeemed without exactly one grant',
@@ -48,13 +68,18 @@ const NEVER: [what: string, sql: string][] = [
   ],
   [
     'a voucher was granted and is not redeemed',
-    `select v.id from vouchers v join entitlements e on e.voucher_id = v.id where v.state <> 'redeemed'`,
+    `select v.id from vouchers v join entitlements e on e.voucher_id = v.id where v.state <> 'redeemed' and e.state in ('active', 'waiting')`,
   ],
   [
     'a batch miscounts its vouchers',
     `select b.id from voucher_batches b left join vouchers v on v.batch_id = b.id group by b.id
      having b.made <> count(v.id) or b.count <> b.made or b.state <> 'ready'
        or b.redeemed <> count(v.id) filter (where v.state = 'redeemed')`,
+  ],
+  [
+    'an access was granted twice',
+    `select c.username from credentials c join entitlements e on e.credential_id = c.id where e.source <> 'grant'
+     group by c.username having count(*) > 1`,
   ],
   [
     'a plan miscounts its sales',
@@ -114,6 +139,8 @@ interface StoredSession {
   upload_octets: string;
   download_octets: string;
   session_seconds: string;
+  rate_down_kbps: number | null;
+  rate_up_kbps: number | null;
 }
 
 interface StoredCode {
@@ -165,14 +192,22 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
   }
 
   async function checkSessions(): Promise<void> {
+    const before = new Map([...guests.stays.values()].map((stay) => [stay, stay.state] as const));
     const rows = await query<StoredSession>(
-      'select acct_session_id, state, upload_octets, download_octets, session_seconds from sessions',
+      `select x.acct_session_id, x.state, x.upload_octets, x.download_octets, x.session_seconds,
+         case when slow then e.fair_use_rate_down_kbps else e.rate_down_kbps end as rate_down_kbps,
+         case when slow then e.fair_use_rate_up_kbps else e.rate_up_kbps end as rate_up_kbps
+       from sessions x join (
+         select *, fair_use_rate_down_kbps is not null
+           and used_upload_octets + used_download_octets >= quota_octets as slow from entitlements
+       ) e on e.id = x.entitlement_id`,
     );
     const stored = new Map(rows.map((row) => [row.acct_session_id, row] as const));
     demand(stored.size === rows.length, 'one connection is two sessions');
     for (const stay of guests.stays.values()) {
       const found = stored.get(stay.acct);
-      if (!stay.begunAt) continue;
+      // What ran out in this very moment is judged in the next round.
+      if (!stay.begunAt || before.get(stay) !== stay.state) continue;
       demand(found !== undefined, `session ${stay.acct} was acknowledged, and is gone`);
       if (!found) continue;
       const has = [found.session_seconds, found.upload_octets, found.download_octets].map(Number);
@@ -182,6 +217,10 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
       const [kept, sent] = [JSON.stringify(stay.kept), JSON.stringify(stay.sent)];
       demand(fits, `session ${stay.acct}: ${has}, kept was ${kept}, sent ${sent}`);
       const open = stay.state === 'online';
+      const rate = mikrotikRateLimit(found);
+      if (open && stay.access.terms.lasts > LATE_MS * 10) {
+        demand(stay.rate === rate, `session ${stay.acct} has ${stay.rate}, and should have ${rate}`);
+      }
       const known = open || stay.stopKept || stay.state === 'vanished';
       if (known)
         demand(
@@ -201,7 +240,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
     const online = macs(({ state }) => state === 'online');
     demand(online <= max, `${online} devices are online on ${access.name}, for ${max}`);
     const cameToStay = access.sessions.every(({ state, sentAway }) => state !== 'left' || sentAway);
-    if (access.terms.quota === null && cameToStay) {
+    if (access.takenBack === undefined && !guests.mayBeOver(access) && cameToStay) {
       const came = Math.min(
         max,
         macs(() => true),
@@ -218,10 +257,9 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
     for (const access of guests.accesses.values()) checkPlaces(access);
     const rows = await query<StoredCode>(
       `select c.username as code, e.voucher_id as voucher, e.state, e.starts_at from credentials c
-       left join entitlements e on e.credential_id = c.id`,
+       left join entitlements e on e.id = (select min(id) from entitlements o where o.credential_id = c.id)`,
     );
     const byCode = new Map(rows.map((row) => [row.code, row] as const));
-    demand(byCode.size === rows.length, 'a credential has two entitlements');
     for (const code of guests.redeemed) {
       demand(byCode.get(code)?.state !== undefined, `${code} was answered as redeemed, and has nothing`);
     }

@@ -11,7 +11,7 @@ import { numbers } from './options.ts';
 
 const given = numbers({ rounds: 30, seed: Date.now() % 0x7fffffff });
 const by = chance(given.seed);
-const VOUCHERS_A_ROUND = { single: 120, pair: 40, quota: 20 };
+const VOUCHERS_A_ROUND = { single: 120, pair: 40, quota: 20, fair: 30, brief: 5 };
 /** Longer than a task's lease: another node has taken over what a frozen one thinks it still holds. */
 const LONGEST_FREEZE_MS = 13_000;
 
@@ -86,6 +86,10 @@ async function storm(two: Two, guests: Guests): Promise<string[]> {
     keepAt(1, over, () => guests.racers(over)),
     keepAt(2, over, () => guests.party(over)),
     keepAt(1, over, () => guests.eater(over)),
+    keepAt(1, over, () => guests.fair(over)),
+    keepAt(1, over, () => guests.brief(over)),
+    keepAt(1, over, () => guests.revoker()),
+    keepAt(2, over, () => guests.speeds()),
     keepAt(2, over, () => guests.buyer(over)),
     keepAt(1, over, () => guests.till()),
     keepAt(1, over, () => guests.printer()),
@@ -125,7 +129,7 @@ async function main(): Promise<void> {
   const judge = createJudge(two, guests, demand);
   const befell = new Map<string, number>();
   try {
-    for (const kind of ['single', 'pair', 'quota'] as const) {
+    for (const kind of ['single', 'pair', 'quota', 'fair', 'brief'] as const) {
       const size = VOUCHERS_A_ROUND[kind] * given.rounds;
       guests.supply[kind].push(...(await judge.prepare(guests.terms[kind].plan.id, size)));
     }

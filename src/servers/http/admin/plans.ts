@@ -1,7 +1,14 @@
 // /api/v1/plans
 import * as z from 'zod';
 import { followPlan } from '../../../access/follow-plan.ts';
-import { createPlan, getPlan, listPlans, type PlanInput, updatePlan } from '../../../access/plans.ts';
+import {
+  createPlan,
+  getPlan,
+  holdPlan,
+  listPlans,
+  type PlanInput,
+  updatePlan,
+} from '../../../access/plans.ts';
 import { type Actor, audit } from '../../../operators/audit.ts';
 import type { HttpContext } from '../context.ts';
 import { pageOfAnswer, planAnswer } from './answers.ts';
@@ -150,7 +157,7 @@ async function changePlan(
   now: number,
 ) {
   const changed = await ctx.db.transaction().execute(async (tx) => {
-    const before = await getPlan(tx, id);
+    const before = await holdPlan(tx, id);
     const plan = await updatePlan(tx, id, values, now);
     await followPlan(tx, before, plan, now);
     await audit(
