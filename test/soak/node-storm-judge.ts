@@ -141,6 +141,7 @@ interface StoredSession {
   session_seconds: string;
   rate_down_kbps: number | null;
   rate_up_kbps: number | null;
+  change: string;
 }
 
 interface StoredCode {
@@ -196,7 +197,8 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
     const rows = await query<StoredSession>(
       `select x.acct_session_id, x.state, x.upload_octets, x.download_octets, x.session_seconds,
          case when slow then e.fair_use_rate_down_kbps else e.rate_down_kbps end as rate_down_kbps,
-         case when slow then e.fair_use_rate_up_kbps else e.rate_up_kbps end as rate_up_kbps
+         case when slow then e.fair_use_rate_up_kbps else e.rate_up_kbps end as rate_up_kbps,
+         concat_ws(' ', x.change_state, x.change_detail, x.change_at - x.started_at, 'ms after it began') as change
        from sessions x join (
          select *, fair_use_rate_down_kbps is not null
            and used_upload_octets + used_download_octets >= quota_octets as slow from entitlements
@@ -219,7 +221,10 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
       const open = stay.state === 'online';
       const rate = mikrotikRateLimit(found);
       if (open && stay.access.terms.lasts > LATE_MS * 10) {
-        demand(stay.rate === rate, `session ${stay.acct} has ${stay.rate}, and should have ${rate}`);
+        demand(
+          stay.rate === rate,
+          `session ${stay.acct} has ${stay.rate}, and should have ${rate}; ${found.change}`,
+        );
       }
       const known = open || stay.stopKept || stay.state === 'vanished';
       if (known)

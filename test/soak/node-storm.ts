@@ -93,10 +93,12 @@ async function storm(two: Two, guests: Guests): Promise<string[]> {
     keepAt(2, over, () => guests.buyer(over)),
     keepAt(1, over, () => guests.till()),
     keepAt(1, over, () => guests.printer()),
-    // A router that is busy now and then.
+    // A router that is busy now and then, for less than it is asked.
     keepAt(1, over, async () => {
-      guests.coa.answers = by.below(4) !== 0;
-      await pause(by.below(1500));
+      guests.coa.answers = false;
+      await pause(by.below(1200));
+      guests.coa.answers = true;
+      await pause(500 + by.below(3000));
     }),
   ]);
   const befell: string[] = [];
