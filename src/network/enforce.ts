@@ -17,6 +17,7 @@ import {
   startEntitlement,
 } from '../access/entitlements.ts';
 import { openFor } from '../access/hours.ts';
+import { coveredSeconds } from '../access/online-time.ts';
 import { keepPlaces } from '../access/places.ts';
 import {
   getSession,
@@ -387,8 +388,11 @@ async function asOfSession(
   if (now === undefined || entitlement?.id !== session.entitlement_id || entitlement.online_seconds === null)
     return facts;
   const { starts_at } = await getEntitlement(db, entitlement.id);
-  const toldUntil = session.started_at + session.session_seconds * 1000;
-  const used = entitlement.used_seconds + Math.floor((now - Math.max(toldUntil, starts_at ?? 0)) / 1000);
+  const began = Math.floor(((starts_at ?? 0) - session.started_at) / 1000);
+  const told = { ...session, session_seconds: Math.max(session.session_seconds, began) };
+  const soFar = { ...session, session_seconds: elapsedSeconds(session, now), updated_at: now };
+  const untold = soFar.session_seconds - told.session_seconds;
+  const used = entitlement.used_seconds + untold - (await coveredSeconds(db, entitlement, told, soFar));
   // That it is used up is for a report to say: a session that is gone has used no more than it told.
   const used_seconds = Math.max(entitlement.used_seconds, Math.min(used, entitlement.online_seconds - 1));
   return { ...facts, entitlement: { ...entitlement, used_seconds } };

@@ -276,6 +276,19 @@ it('a change counts no online time from before the plan began', async () => {
   expect(peer.asked.map((packet) => getInteger(packet, 'Session-Timeout'))).toEqual([3630, 3630]);
 });
 
+it('a change counts what another session of the device has told of the same time once', async () => {
+  const { credential, message } = await guestOnline({ online_seconds: 3600 });
+  const walked = { ...message(), acct_session_id: 'walked', nas_port_id: 'there' };
+  walked.reference = { ...walked.reference, accept_id: 'there' };
+  await recordAccounting(db, [report({ ...walked, router_id: 'there' })], NOW);
+  time.now = NOW + 10_000;
+  const stop = { ...walked, router_id: 'there', kind: 'stop' as const, session_seconds: 10, at: time.now };
+  await recordAccounting(db, [report(stop)], time.now);
+  time.now = NOW + 30_000;
+  await enforceCredential(context, credential.id, 'plan_changed');
+  expect(peer.asked.map((packet) => getInteger(packet, 'Session-Timeout'))).toEqual([3600]);
+});
+
 it('one session is ended by itself, and one that is over is left alone', async () => {
   const { credential, message } = await guestOnline({ max_devices: 2 });
   await recordAccounting(db, [report(message('AA:BB:CC:00:00:02'))], NOW);
