@@ -9,11 +9,11 @@ import { enqueueTask } from '../db/tasks.ts';
 import { normalizeCode } from '../lib/codes.ts';
 import { idAt, isId, newId, timeOf } from '../lib/ids.ts';
 import { isMac } from '../lib/mac.ts';
-import { isSlow } from './authorize.ts';
+import { isSlow, placesOf } from './authorize.ts';
 import { sawDevice } from './devices.ts';
 import { actOnUsage } from './entitlements.ts';
 import { coveredSeconds } from './online-time.ts';
-import { giveWay, isSameDevice, isSignedOut, openSessions, type Session } from './sessions.ts';
+import { beginAnew, giveWay, isSameDevice, isSignedOut, openSessions, type Session } from './sessions.ts';
 import { hasFairUse } from './terms.ts';
 import { addUsageUntil } from './usage.ts';
 
@@ -347,17 +347,23 @@ async function reopened(tx: Db, before: Session, session: Session, now: number):
   await sendAwayOneTooMany(tx, session, now);
 }
 
-interface GoesOn extends Pick<Terms, 'fair_use_rate_down_kbps' | 'fair_use_rate_up_kbps'> {
+interface CarrierFacts extends Pick<Terms, 'fair_use_rate_down_kbps' | 'fair_use_rate_up_kbps'> {
+  goes_on: 0 | 1;
   plan_changed_at: number;
+  /** Of a home: its address, password or router may be others now. */
+  credential_changed_at: number;
 }
 
 // The few subscribers that are not active stand in an index, as in a sign-in.
-const mayGoOn = statement(
-  sql<GoesOn>`
-    select e.fair_use_rate_down_kbps, e.fair_use_rate_up_kbps, p.updated_at as plan_changed_at
+const factsAbout = statement(
+  sql<CarrierFacts>`
+    select e.fair_use_rate_down_kbps, e.fair_use_rate_up_kbps, p.updated_at as plan_changed_at,
+      c.updated_at as credential_changed_at,
+      case when e.state in ('active', 'waiting') and c.state = 'active' and (
+        select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null
+        then 1 else 0 end as goes_on
     from entitlements e join credentials c on c.id = e.credential_id join plans p on p.id = e.plan_id
-    where e.id = ${''} and e.state in ('active', 'waiting') and c.state = 'active' and (
-      select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null`,
+    where e.id = ${''}`,
 );
 
 /** An entitlement, and when the newest of what else its guest has was bought. */
@@ -386,15 +392,16 @@ interface Heard {
  */
 async function lookAgain(
   tx: Db,
-  { credential_id, entitlement_id }: Session,
+  { id, credential_id, entitlement_id }: Session,
   heard: Heard,
   now: number,
 ): Promise<void> {
   if (!credential_id) return;
   const isNew = (at: number | null) => at !== null && at <= now && idAt(at) > heard.since;
-  const [goesOn] = entitlement_id ? await mayGoOn(tx, [entitlement_id]) : [];
-  if (goesOn && !isNew(goesOn.plan_changed_at)) {
-    if (heard.at_once && !hasFairUse(goesOn)) return;
+  const [facts] = entitlement_id ? await factsAbout(tx, [entitlement_id]) : [];
+  if (facts && isNew(facts.credential_changed_at)) return beginAnew(tx, id, now);
+  if (facts?.goes_on && !isNew(facts.plan_changed_at)) {
+    if (heard.at_once && !hasFairUse(facts)) return;
     const [entitlement] = await besideOthers(tx, [entitlement_id]);
     const slowUntold = entitlement && isSlow(entitlement) && now - heard.before > AT_ONCE_MS;
     if (!slowUntold && !isNew(entitlement?.other_bought_at ?? null)) return;
@@ -443,13 +450,14 @@ async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promis
     (other) => other.id !== session.id && !isSameDevice(other, session) && other.gave_way_at === null,
   );
   if (others.length === 0) return;
-  const entitlement = await tx
-    .selectFrom('entitlements')
-    .select('max_devices')
-    .where('id', '=', session.entitlement_id)
+  const carrier = await tx
+    .selectFrom('entitlements as e')
+    .innerJoin('credentials as c', 'c.id', 'e.credential_id')
+    .select(['e.max_devices', 'c.static_address'])
+    .where('e.id', '=', session.entitlement_id)
     .executeTakeFirst();
   const devices = new Set(others.map((other) => other.mac ?? other.id)).size;
-  if (!entitlement || devices < entitlement.max_devices) return;
+  if (!carrier || devices < placesOf(carrier, carrier)) return;
   await giveWay(tx, session.id, 'too_many_devices', now);
 }
 

@@ -167,6 +167,14 @@ export function currentRates(entitlement: EntitlementFacts) {
   };
 }
 
+/** How many devices may be online at once: two cannot share one address. */
+export function placesOf(
+  { max_devices }: Pick<Terms, 'max_devices'>,
+  { static_address }: Pick<AccessFacts, 'static_address'>,
+): number {
+  return static_address === null ? max_devices : 1;
+}
+
 /**
  * The decision for a password that was right. `now` in epoch ms; while the clock is not trusted nothing expires by it
  * (DESIGN promise 8), and counted limits still hold. `routerId` is the router that asks.
@@ -199,8 +207,7 @@ export function authorize(
     const message = `Your plan works from ${hoursText(entitlement)?.replace('–', ' to ')}. Please come back then.`;
     return { accept: false, reason: 'outside_hours', message };
   }
-  // Two devices cannot share one address.
-  const places = facts.static_address === null ? entitlement.max_devices : 1;
+  const places = placesOf(entitlement, facts);
   const full = facts.other_devices >= places;
   if (full && entitlement.device_policy === 'refuse') return reject('too_many_devices');
 

@@ -7,7 +7,7 @@ import { randomCode } from '../lib/codes.ts';
 import { newId } from '../lib/ids.ts';
 import type { Vault } from '../lib/secrets.ts';
 import { type Credential, getCredential } from './credentials.ts';
-import { openSessions, recordDisconnect } from './sessions.ts';
+import { beginAnew, openSessions } from './sessions.ts';
 
 const PASSWORD_LENGTH = 10;
 
@@ -121,15 +121,7 @@ export async function changePppoeCredential(
     .returningAll()
     .executeTakeFirstOrThrow();
   if (after.state === 'active' && NEEDS_NEW_SESSION.some((name) => before[name] !== after[name])) {
-    for (const session of await openSessions(tx, id)) {
-      await recordDisconnect(tx, session.id, 'requested', 'credential_changed', now);
-      await enqueueTask(
-        tx,
-        'disconnect_session',
-        { session_id: session.id, reason: 'credential_changed' },
-        now,
-      );
-    }
+    for (const session of await openSessions(tx, id)) await beginAnew(tx, session.id, now);
   }
   if (before.state !== after.state || before.router_id !== after.router_id) {
     await enqueueTask(tx, 'enforce', { credential_id: id, reason: 'credential_changed' }, now);

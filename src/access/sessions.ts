@@ -47,6 +47,12 @@ export async function giveWay(tx: Db, id: string, reason: string, now: number): 
   await enqueueTask(tx, 'disconnect_session', { session_id: id, reason }, now);
 }
 
+/** Has a live session of a home end whose credential was changed: the home dials in again, with what is right now. */
+export async function beginAnew(tx: Db, id: string, now: number): Promise<void> {
+  await recordDisconnect(tx, id, 'requested', 'credential_changed', now);
+  await enqueueTask(tx, 'disconnect_session', { session_id: id, reason: 'credential_changed' }, now);
+}
+
 /** The clock was wrong by `byMs` from `since` on: what live sessions told meanwhile was told so much later. */
 export async function moveLiveSessions(tx: Db, since: number, byMs: number): Promise<void> {
   const moving = () =>

@@ -224,9 +224,17 @@ function changeable(session: Session, before: Entitlement, decision: Accept): At
 
 type Place = Pick<Entitlement, 'address_pool' | 'address_list'>;
 
-/** Whether the next entitlement needs what no CoA changes: another address, or another list (routeros.md §1.6). */
-function needsNewSession(before: Place, next: Place): boolean {
-  return before.address_pool !== next.address_pool || before.address_list !== next.address_list;
+/**
+ * Whether the next entitlement needs what no CoA changes: another address, or another list (routeros.md §1.6). An address
+ * of its own wins over either pool.
+ */
+function needsNewSession(
+  before: Place,
+  next: Place,
+  { static_address }: Pick<AccessFacts, 'static_address'>,
+) {
+  const otherPool = static_address === null && before.address_pool !== next.address_pool;
+  return otherPool || before.address_list !== next.address_list;
 }
 
 /**
@@ -248,7 +256,7 @@ async function withNextInLine(
   // Another limit ends the session before.
   if (seconds < Math.ceil((at - now) / 1000)) return decision;
   const next = await nextInLine(db, { id: entitlement.id, credential_id: credentialId }, at);
-  if (!next || needsNewSession(entitlement, next)) return decision;
+  if (!next || needsNewSession(entitlement, next, facts)) return decision;
   const open = openFor(next, at);
   const more = Math.min(
     next.state === 'waiting' || next.ends_at === null
@@ -345,7 +353,9 @@ async function enforceSession(
   }
   const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
   const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
-  if (before && needsNewSession(before, facts.entitlement)) return endNow(context, session, NEXT_ENTITLEMENT);
+  if (before && needsNewSession(before, facts.entitlement, facts)) {
+    return endNow(context, session, NEXT_ENTITLEMENT);
+  }
   const until = trusted ? await withNextInLine(db, credential.id, facts, decision, now) : decision;
   const { entitlement, plan_id } = facts;
   const begins_at = entitlement.state === 'waiting' && trusted ? now : undefined;

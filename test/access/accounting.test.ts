@@ -431,6 +431,40 @@ onEveryStore('an accounting message', (store) => {
     expect(await looked(buy, NOW + 10)).toEqual([]);
   });
 
+  it('that comes after a home got another address, password or router has it dial in again', async () => {
+    const began = async (changedAt: number) => {
+      const access = await someAccess(store());
+      await store()
+        .updateTable('credentials')
+        .set({ kind: 'pppoe', updated_at: changedAt })
+        .where('id', '=', access.credential.id)
+        .execute();
+      const start = { ...named(access, newId(NOW + 10)), acct_session_id: access.credential.id };
+      const [session] = await recordAccounting(store(), [report({ ...start, at: NOW + 30 })], NOW + 40);
+      const tasks = await store().selectFrom('tasks').selectAll().execute();
+      const told = tasks.map((task) => [task.kind, JSON.parse(task.payload)]);
+      return told.filter(([, { session_id }]) => session_id === session?.id);
+    };
+    expect(await began(NOW + 5)).toEqual([]);
+    expect(await began(NOW + 20)).toMatchObject([['disconnect_session', { reason: 'credential_changed' }]]);
+  });
+
+  it('of a second device at one address sends that one away, however many the plan is for', async () => {
+    const access = await someAccess(store(), { max_devices: 3 });
+    await store()
+      .updateTable('credentials')
+      .set({ kind: 'pppoe', static_address: '10.9.0.7' })
+      .where('id', '=', access.credential.id)
+      .execute();
+    for (const name of ['1', '2']) {
+      const start = { ...named(access, name), acct_session_id: name, mac: `AA:BB:CC:00:00:0${name}` };
+      await recordAccounting(store(), [report(start)], NOW);
+    }
+    const sessions = await all(store());
+    const away = sessions.filter((session) => session.gave_way_at !== null);
+    expect(away.map((session) => session.acct_session_id)).toEqual(['2']);
+  });
+
   it('of a Start that is over already sends nobody away', async () => {
     const access = await someAccess(store());
     const device = (mac: string, kind: SessionReport['kind'], seconds: number) =>

@@ -165,6 +165,16 @@ it('a plan without a limit of speed that overtakes one that is slow takes the fa
   expect(peer.asked.map((packet) => getString(packet, 'Mikrotik-Rate-Limit'))).toEqual(['0/0']);
 });
 
+it('a home with an address of its own goes on when the next plan has another pool, which it does not use', async () => {
+  const { credential, entitlement, grant } = await guestOnline({});
+  const next = await grant();
+  await db.updateTable('entitlements').set({ address_pool: 'fast' }).where('id', '=', next.id).execute();
+  await db.updateTable('credentials').set({ kind: 'pppoe', static_address: '10.9.0.7' }).execute();
+  await endEntitlement(db, entitlement.id, 'expired', NOW);
+  await enforceCredential(context, credential.id, 'expired');
+  expect(peer.asked.map((packet) => packet.code)).toEqual([Code.CoaRequest]);
+});
+
 it('a router that refuses the speed and the data of the plan that took over is asked again until it agrees', async () => {
   const { credential, entitlement, grant } = await guestOnline({});
   const next = await grant();

@@ -1,6 +1,6 @@
 // Draws the life of a guest at random: what is sold, which devices and routers there are, and what happens.
 import type { PlanInput } from '../../src/access/plans.ts';
-import type { GuestKind, WorldRouter } from './lives-world.ts';
+import type { GuestKind, Method, WorldRouter } from './lives-world.ts';
 
 export type Random = () => number;
 
@@ -28,12 +28,18 @@ export type Act = { seed: number } & (
       guest: number;
       device: number;
       router: number;
-      method: 'pap' | 'chap';
+      method: Method;
       lost: boolean;
     }
   | { what: 'sign in together'; guest: number; routers: number[] }
   | { what: 'knock'; device: number; router: number; method: 'pap' | 'chap' }
   | { what: 'send away'; device: number }
+  | {
+      what: 'home';
+      guest: number;
+      change: 'password' | 'address' | 'no address' | 'on' | 'off' | 'bind' | 'unbind';
+      router: number;
+    }
   | { what: 'sign out'; device: number }
   | { what: 'vanish'; device: number }
   | { what: 'door'; router: number; door: WorldRouter['door'] }
@@ -63,7 +69,13 @@ const GB = 1_000_000_000;
 /** Midnight in Nairobi, of a day in 2027. */
 const MIDNIGHT = 1_799_960_400_000;
 
-function drawPlan(random: Random, index: number, startMinute: number, slow: boolean): PlanInput {
+function drawPlan(
+  random: Random,
+  index: number,
+  startMinute: number,
+  slow: boolean,
+  pools: number,
+): PlanInput {
   const maybe = <T>(share: number, draw: () => T): T | null => (random() < share ? draw() : null);
   const amount = () => oneOf(random, [1_000_000, 50_000_000, 700_000_000, 2 ** 32, 6 * GB, 2 ** 33 + 5]);
   const rate = () => oneOf(random, [500, 2000, 10_000]);
@@ -98,7 +110,8 @@ function drawPlan(random: Random, index: number, startMinute: number, slow: bool
     max_devices: oneOf(random, [1, 1, 2, 3]),
     device_policy: oneOf(random, ['refuse', 'replace_oldest']),
     idle_timeout_seconds: maybe(0.2, () => 600),
-    address_pool: maybe(0.1, () => 'pool'),
+    address_pool: maybe(pools, () => 'pool'),
+    address_list: maybe(pools / 2, () => 'list'),
     hours_from_minute: hours ? minute(opens) : null,
     hours_to_minute: hours ? minute(opens + oneOf(random, [20, 30, 45, 45, 300, 720])) : null,
   };
@@ -123,7 +136,14 @@ function drawAct(random: Random, life: Omit<Life, 'acts'>): Act {
     [
       26,
       () => ({
-        ...{ seed, what: 'sign in', guest, device, router, method: oneOf(random, ['pap', 'chap']) },
+        ...{
+          seed,
+          what: 'sign in',
+          guest,
+          device,
+          router,
+          method: oneOf(random, ['pap', 'chap', 'mschap2']),
+        },
         lost: !life.calm && random() < 0.05,
       }),
     ],
@@ -158,8 +178,17 @@ function drawAct(random: Random, life: Omit<Life, 'acts'>): Act {
     [25, () => ({ seed, what: 'knock', device, router, method: oneOf(random, ['pap', 'chap']) })],
     [4, () => ({ seed, what: 'send away', device })],
   ];
-  const knocking = life.routers.some(({ macLogin }) => macLogin);
-  const all = [...kinds, ...(life.calm ? [] : trouble), ...(knocking ? knocks : [])];
+  const changes = ['password', 'address', 'no address', 'on', 'on', 'off', 'bind', 'unbind'] as const;
+  const homes: [number, () => Act][] = [
+    [10, () => ({ seed, what: 'home', guest, change: oneOf(random, changes), router })],
+    [4, () => ({ seed, what: 'send away', device })],
+  ];
+  const all = [
+    ...kinds,
+    ...(life.calm ? [] : trouble),
+    ...(life.routers.some(({ macLogin }) => macLogin) ? knocks : []),
+    ...(life.guests.some(({ home }) => home) ? homes : []),
+  ];
   let point = random() * all.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, draw] of all) {
     point -= weight;
@@ -177,8 +206,9 @@ export function drawLife(seed: number): Life {
   const startsAt = MIDNIGHT + startMinute * 60_000 + Math.floor(random() * 60_000);
   // Some guests are slow by fair use most of the time.
   const slow = random() < 0.25;
+  const homes = random() < 0.3;
   const plans = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, at) =>
-    drawPlan(random, at, startMinute, slow),
+    drawPlan(random, at, startMinute, slow, homes ? 0.4 : 0.1),
   );
   const devices = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, at) => ({
     mac: `AA:BB:CC:00:00:0${at + 1}`,
@@ -191,9 +221,10 @@ export function drawLife(seed: number): Life {
     macLogin: knocking && random() < 0.8,
   }));
   const several = knocking ? 2 + Math.floor(random() * 2) : random() < 0.3 ? 2 : 1;
-  const guests = Array.from({ length: several }, () => ({
+  const guests = Array.from({ length: several }, (_, at) => ({
     ownMac: random() < 0.5 ? oneOf(random, devices).mac : null,
     samePerson: random() < 0.3,
+    home: homes && (at === 0 || random() < 0.5) ? { address: random() < 0.5 ? `10.9.${at}.1` : null } : null,
   }));
   const life = { seed, calm, startsAt, plans, devices, guests, routers };
   const acts = Array.from({ length: 10 + Math.floor(random() * 40) }, () => drawAct(random, life));

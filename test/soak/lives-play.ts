@@ -14,6 +14,7 @@ import {
   hoursLeft,
   isOpen,
   mayRun,
+  needsNewSession,
   openedAt,
   quotas,
   type Right,
@@ -28,6 +29,7 @@ import {
 import {
   type Connection,
   INTERIM_SECONDS,
+  type Method,
   type Report,
   type Rows,
   startWorld,
@@ -136,7 +138,15 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   const rightsOf = (credentialId: string | null | undefined) =>
     rows.entitlements.filter((one) => one.credential_id === credentialId);
   const runs = (credentialId: string | null | undefined) => shouldRun(rightsOf(credentialId), time.now);
-  const isSuspended = (guest: WorldGuest | undefined) => suspended.has(guest?.subscriber_id ?? '');
+  /** Why a guest is kept out of a router, whatever they have bought. */
+  const keptOut = (guest: WorldGuest | undefined, router: WorldRouter): string[] => [
+    ...(suspended.has(guest?.subscriber_id ?? '') ? ['suspended'] : []),
+    ...(guest?.disabled ? ['disabled'] : []),
+    ...(guest?.boundTo && guest.boundTo !== router ? ['other_router'] : []),
+  ];
+  /** The places of a plan: one address is for one device. */
+  const placesOf = (guest: WorldGuest | undefined, right: Right | undefined) =>
+    right === undefined ? 0 : guest?.address ? 1 : right.max_devices;
   const sessionsOf = (guest: WorldGuest) => rows.sessions.filter((one) => one.credential_id === guest.id);
   const holdsPlace = (session: Session) => session.state === 'open' && session.gave_way_at === null;
   const devices = (sessions: Session[]) => new Set(sessions.map((one) => one.mac)).size;
@@ -251,11 +261,12 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
           one.credential_id === after.credential_id &&
           before.sessions.find(({ id }) => id === one.id)?.gave_way_at == null,
       );
+      const guest = guests.find(({ id }) => id === after.credential_id);
       const pushed = cause.by === 'sign in' && cause.full.includes(after.credential_id ?? '');
       const asking = pushed ? [cause.mac] : [];
       const count = new Set([...held.map((one) => one.mac), ...asking]).size;
       const carrier = cause.by === 'sign in' ? runs(after.credential_id) : entitlement(after.entitlement_id);
-      check(count > (carrier?.max_devices ?? 0), 'nobody loses their place without need', () => {
+      check(count > placesOf(guest, carrier), 'nobody loses their place without need', () => {
         return `${deviceOf(after.mac)}: ${count} devices on ${nameOf(carrier?.id ?? null)} for ${carrier?.max_devices}`;
       });
     }
@@ -418,8 +429,21 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     connection.live = false;
     idleAt.delete(connection);
     await say(connection, 'Stop', cause);
+    const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+    if (connection.guest?.isHome && cause >= 5 && row?.gave_way_at === null && random() < 0.8) {
+      redials.push({ connection, dueAt: time.now + 1000 * Math.ceil(random() * 20) });
+    }
   }
 
+  async function redial({ guest, mac, router, ...connection }: Connection): Promise<void> {
+    const device = life.devices.find((one) => one.mac === mac);
+    if (!guest || !device || live().some((one) => one.mac === mac && one.guest === guest)) return;
+    note(`  ${deviceOf(mac)} dials again`);
+    await signIn({ guest, device, router, method: connection.method, lost: false });
+  }
+
+  /** Homes that dial again by themselves, and when. */
+  const redials: { connection: Connection; dueAt: number }[] = [];
   const ended: { connection: Connection; cause: number }[] = [];
   world.whenEnded((connection, cause) => {
     connection.live = false;
@@ -462,13 +486,13 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     const right = runs(connection.guest?.id);
     const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
     const carrier = entitlement(row?.entitlement_id ?? null);
-    if (!life.calm || !right || isSuspended(connection.guest) || !carrier || !row || row.gave_way_at !== null)
-      return;
+    if (keptOut(connection.guest, connection.router).length > 0) return;
+    if (!life.calm || !right || !carrier || !row || row.gave_way_at !== null) return;
     const byClock = (carrier.ends_at ?? 0) <= time.now || hoursLeft(carrier, time.now) === 0;
     const boughtAt = Math.max(0, ...rightsOf(connection.guest?.id).map((one) => one.created_at));
     const inTime = Math.max(connection.since, boughtAt) < time.now - AHEAD_MS;
     if (!byClock || !inTime || right.id === carrier.id) return;
-    if (right.address_pool !== carrier.address_pool) return;
+    if (needsNewSession(carrier, right, connection.address !== undefined)) return;
     fail(
       'one plan follows the other',
       `${deviceOf(connection.mac)} is cut off with ${nameOf(right.id)} waiting`,
@@ -511,7 +535,8 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   }
 
   const staysOut = (session: Session) =>
-    session.gave_way_at !== null || session.disconnect_detail?.startsWith('Disconnected by ') === true;
+    session.gave_way_at !== null ||
+    /^(Disconnected by |credential_changed)/.test(session.disconnect_detail ?? '');
 
   function judgeAsked(): void {
     for (const { what, connection, answer, timeout, rate } of world.asked.splice(0)) {
@@ -540,12 +565,13 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       } else if (
         row &&
         right &&
-        !isSuspended(connection.guest) &&
+        keptOut(connection.guest, connection.router).length === 0 &&
         !staysOut(row) &&
         !refused.has(connection)
       ) {
         // No change gives a session another address: a new one is needed for that.
-        if (entitlement(row.entitlement_id)?.address_pool !== right.address_pool) continue;
+        const before = entitlement(row.entitlement_id);
+        if (before && needsNewSession(before, right, connection.address !== undefined)) continue;
         fail(
           'nobody is sent away who may be online',
           `${deviceOf(connection.mac)}: ${row.disconnect_detail}`,
@@ -557,7 +583,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   // Time.
 
   function nextInstant(until: number): number {
-    const instants = [until, ...late.map(({ dueAt }) => dueAt), ...idleAt.values()];
+    const instants = [until, ...[...late, ...redials].map(({ dueAt }) => dueAt), ...idleAt.values()];
     for (const one of live()) {
       instants.push(one.reportAt);
       if (one.router.keepsLimits) instants.push(one.endsAt);
@@ -586,6 +612,11 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         late.splice(late.indexOf(one), 1);
         if (one.report.connection.router.reachable) await tell(one.report);
       }
+      for (const one of [...redials]) {
+        if (one.dueAt > time.now) continue;
+        redials.splice(redials.indexOf(one), 1);
+        await redial(one.connection);
+      }
       for (const one of live()) {
         if (one.reportAt > time.now) continue;
         one.reportAt += INTERIM_SECONDS * 1000;
@@ -598,9 +629,9 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   // What people do.
 
   /** Its connection with this router ends; from others it has walked away, which they notice later. */
-  async function comesTo(router: WorldRouter, mac: string, cause: number): Promise<void> {
+  async function comesTo(router: WorldRouter, mac: string, cause: number, isHome = false): Promise<void> {
     for (const one of live()) {
-      if (one.mac !== mac) continue;
+      if (one.mac !== mac || one.guest?.isHome !== isHome) continue;
       if (one.router === router) await end(one, cause);
       else {
         one.pace = { up: 0, down: 0 };
@@ -621,20 +652,22 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   }
 
   /** What a guest may expect who signs in on a device. */
-  function chancesOf(guest: WorldGuest, mac: string): Chances {
+  function chancesOf(guest: WorldGuest, mac: string, router: WorldRouter): Chances {
     const right = runs(guest.id);
     const others = sessionsOf(guest).filter((one) => holdsPlace(one) && one.mac !== mac);
     const heardSince = time.now - MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
-    const full = right !== undefined && devices(others) >= right.max_devices;
+    const full = right !== undefined && devices(others) >= placesOf(guest, right);
     const inTheWay = full ? others.filter((one) => one.updated_at >= heardSince) : others;
-    const stillFull = right !== undefined && devices(inTheWay) >= right.max_devices;
-    const refusal = isSuspended(guest)
-      ? ['suspended']
-      : !right
-        ? reasons(rightsOf(guest.id), time.now)
-        : stillFull && right.device_policy === 'refuse'
-          ? ['too_many_devices']
-          : [];
+    const stillFull = right !== undefined && devices(inTheWay) >= placesOf(guest, right);
+    const out = keptOut(guest, router);
+    const refusal =
+      out.length > 0
+        ? out
+        : !right
+          ? reasons(rightsOf(guest.id), time.now)
+          : stillFull && right.device_policy === 'refuse'
+            ? ['too_many_devices']
+            : [];
     return { guest, right, others, inTheWay, full, refusal };
   }
 
@@ -648,7 +681,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   function judgeRoom({ guest, right, inTheWay }: Chances, mac: string): void {
     const left = sessionsOf(guest).filter((one) => holdsPlace(one) && one.mac !== mac);
-    const most = right?.max_devices ?? 0;
+    const most = placesOf(guest, right);
     check(devices(left) < most, 'the oldest devices give way', () => `${devices(left)} beside it`);
     for (const one of inTheWay.filter(({ id }) => !left.some((other) => other.id === id))) {
       const sinceOf = (session: Session) =>
@@ -664,15 +697,20 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     await say(connection, 'Start');
   }
 
-  async function signIn(act: Act & { what: 'sign in' }): Promise<void> {
-    const device = life.devices[act.device]!;
-    const router = routers[act.router]!;
-    const guest = guests[act.guest]!;
+  interface SignIn {
+    guest: WorldGuest;
+    device: Life['devices'][number];
+    router: WorldRouter;
+    method: Method;
+    lost: boolean;
+  }
+
+  async function signIn({ guest, device, router, method, lost }: SignIn): Promise<void> {
     if (!router.reachable) return note('  (the router is not reachable)');
-    await comesTo(router, device.mac, 1);
-    const chances = chancesOf(guest, device.mac);
+    await comesTo(router, device.mac, guest.isHome ? 2 : 1, guest.isHome);
+    const chances = chancesOf(guest, device.mac, router);
     const { refusal, right } = chances;
-    const answer = await world.signIn(router, device.mac, guest, act.method, device);
+    const answer = await world.signIn(router, device.mac, guest, method, device);
     const said = noteAnswer(answer);
     await look({ by: 'sign in', mac: device.mac, full: chances.full ? [guest.id] : [] });
     if (refusal.length > 0) {
@@ -683,7 +721,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     check(answer.accepted && right !== undefined, 'who has paid gets in', () => `refused: ${said}`);
     judgeAccept(right!, answer);
     judgeRoom(chances, device.mac);
-    if (act.lost) return note('  (the Accept is lost)');
+    if (lost) return note('  (the Accept is lost)');
     await isOnline(answer);
   }
 
@@ -695,11 +733,11 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     if (!router.reachable) return note('  (the router is not reachable)');
     await comesTo(router, mac, oneOf(random, [2, 4]));
     const has = guests.filter((guest) => rightsOf(guest.id).some((right) => isOpen(right, time.now)));
-    const own = has.filter((guest) => guest.ownMac === mac).map((guest) => chancesOf(guest, mac));
+    const own = has.filter((guest) => guest.ownMac === mac).map((guest) => chancesOf(guest, mac, router));
     const lastOn = (guest: WorldGuest) => staysKnown(sessionsOf(guest).filter((one) => one.mac === mac));
     const friends = has
-      .filter((guest) => guest.ownMac !== mac && lastOn(guest))
-      .map((guest) => chancesOf(guest, mac));
+      .filter((guest) => !guest.isHome && guest.ownMac !== mac && lastOn(guest))
+      .map((guest) => chancesOf(guest, mac, router));
     const bought = own.filter(({ refusal }) => refusal.length === 0);
     const shared = friends.filter(({ refusal, full }) => refusal.length === 0 && !full);
     const answer = await world.signIn(router, mac, undefined, act.method, device);
@@ -745,6 +783,11 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     check(connection.reference.split('/')[2] === right.id, 'the Accept is for what should run', () => {
       return `${nameOf(connection.reference.split('/')[2]!)} instead of ${nameOf(right.id)}`;
     });
+    const address = connection.guest?.address ?? undefined;
+    const pool = address === undefined ? (right.address_pool ?? undefined) : undefined;
+    const given = [connection.address, connection.pool, connection.list];
+    const due = [address, pool, right.address_list ?? undefined];
+    check(given.join() === due.join(), 'a home has its address', () => `[${given}] instead of [${due}]`);
     const nearest = secondsLeft(right, time.now);
     check(
       seconds === nearest,
@@ -784,7 +827,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     note(`  ${answers.filter(({ accepted }) => accepted).length} Accepts`);
     await look({ by: 'sign in', mac: '', full: [guest.id] });
     for (const answer of answers) {
-      const may = right !== undefined && !isSuspended(guest);
+      const may = right !== undefined && keptOut(guest, answer.connection.router).length === 0;
       check(!answer.accepted || may, 'no Accept without right', () => deviceOf(answer.connection.mac));
       if (answer.accepted) await isOnline(answer);
     }
@@ -826,6 +869,28 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     });
   }
 
+  async function changeHome({ guest, change, router }: Act & { what: 'home' }): Promise<void> {
+    const home = guests[guest]!;
+    if (!home.isHome) return;
+    if (change === 'password') {
+      home.password = `${home.password}+`;
+      home.changedAt = time.now;
+      await world.changeHome(home, { password: home.password });
+    } else if (change === 'address' || change === 'no address') {
+      const last = home.address?.endsWith('.1') ? 2 : 1;
+      const address = change === 'address' ? `10.9.${guest}.${last}` : null;
+      if (address !== home.address) home.changedAt = time.now;
+      home.address = address;
+      await world.changeHome(home, { static_address: home.address });
+    } else if (change === 'on' || change === 'off') {
+      home.disabled = change === 'off';
+      await world.changeHome(home, { state: change === 'on' ? 'active' : 'disabled' });
+    } else {
+      home.boundTo = change === 'bind' ? routers[router]! : null;
+      await world.changeHome(home, { router_id: home.boundTo?.id ?? null });
+    }
+  }
+
   async function reboot(router: WorldRouter, isTold: boolean): Promise<void> {
     for (const one of live()) {
       if (one.router !== router) continue;
@@ -860,7 +925,13 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         await buy(one);
         break;
       case 'sign in':
-        await signIn(one);
+        await signIn({
+          ...{ guest: guests[one.guest]!, device: life.devices[one.device]!, router: routers[one.router]! },
+          ...{ method: one.method, lost: one.lost },
+        });
+        break;
+      case 'home':
+        await changeHome(one);
         break;
       case 'sign in together':
         await signInTogether(one);
@@ -947,9 +1018,13 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     await judgeSums();
     for (const connection of live()) {
       const right = runs(connection.guest?.id);
-      const suspended = isSuspended(connection.guest);
+      const out = keptOut(connection.guest, connection.router).length > 0;
       const whose = `${deviceOf(connection.mac)} at ${connection.router.address}`;
-      check(right !== undefined && !suspended, 'nobody is online without right', () => whose);
+      check(right !== undefined && !out, 'nobody is online without right', () => whose);
+      if (connection.guest?.isHome) {
+        const anew = connection.since >= connection.guest.changedAt;
+        check(anew, 'a home with another address or password begins anew', () => whose);
+      }
       const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
       if (!right || !row) continue;
       check(row.state === 'open', 'a session is open while it lives', () => whose);
@@ -977,7 +1052,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     for (const guest of guests) {
       const held = new Set(live().flatMap((one) => (one.guest === guest ? [one.mac] : []))).size;
       const carriers = sessionsOf(guest).filter(holdsPlace);
-      const most = Math.max(0, ...carriers.map((one) => entitlement(one.entitlement_id)?.max_devices ?? 0));
+      const most = Math.max(0, ...carriers.map((one) => placesOf(guest, entitlement(one.entitlement_id))));
       check(held <= most, 'a plan has its devices', () => `${held} devices online for ${most}`);
     }
   }
@@ -1005,6 +1080,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       for (const one of life.acts) await act(one);
       note('the end');
       await settle();
+      redials.splice(0);
       for (const one of live()) await end(one, 1);
       await pass(10 * 60_000);
       await settle();

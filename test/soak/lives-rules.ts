@@ -110,6 +110,13 @@ export function reasons(mine: Right[], now: number): string[] {
   return mine.length > 0 ? ['revoked'] : ['no_entitlement'];
 }
 
+/** Whether the next plan needs what no change gives a live session; a home's own address comes before a pool. */
+export function needsNewSession(before: Right, next: Right, hasAddress: boolean): boolean {
+  return (
+    before.address_list !== next.address_list || (!hasAddress && before.address_pool !== next.address_pool)
+  );
+}
+
 export type SignedIn = Pick<
   Row<'sessions'>,
   'started_at' | 'gave_way_at' | 'terminate_cause' | 'disconnect_detail'
@@ -155,6 +162,8 @@ export function readReason(text: string): string {
     [/Too many devices/, 'too_many_devices'],
     [/No plan is running/, 'no_entitlement'],
     [/Unknown code/, 'unknown_user'],
+    [/switched off/, 'disabled'],
+    [/not allowed at this place/, 'other_router'],
   ];
   return words.find(([pattern]) => pattern.test(text))?.[1] ?? text;
 }

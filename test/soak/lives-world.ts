@@ -1,5 +1,6 @@
 // A Karibu without a schedule, on time that stands until it is moved, and routers that talk to it over real sockets.
 import { createCredential } from '../../src/access/credentials.ts';
+import { changePppoeCredential, createPppoeCredential, type PppoeChange } from '../../src/access/pppoe.ts';
 import { DISCONNECTED_BY, getSession } from '../../src/access/sessions.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
@@ -14,9 +15,16 @@ import { runTasks } from '../../src/jobs/run-tasks.ts';
 import type { Log } from '../../src/log.ts';
 import { disconnectSession } from '../../src/network/enforce.ts';
 import { createRouter } from '../../src/network/routers.ts';
-import { attribute, foldGigawords, getInteger, getString } from '../../src/protocols/radius/attributes.ts';
+import {
+  attribute,
+  foldGigawords,
+  getAddress,
+  getInteger,
+  getString,
+} from '../../src/protocols/radius/attributes.ts';
 import { createRadiusRequester } from '../../src/protocols/radius/client.ts';
 import { AcctStatusType } from '../../src/protocols/radius/dictionary.ts';
+import { challengeHash, ntPasswordHash, ntResponse } from '../../src/protocols/radius/mschap.ts';
 import {
   type Attribute,
   Code,
@@ -34,7 +42,6 @@ import { createSignInLog } from '../../src/servers/radius/sign-in-log.ts';
 import { vault } from '../access/fixtures.ts';
 
 export const INTERIM_SECONDS = 60;
-const PASSWORD = 'secret';
 const SECRET = Buffer.from('radius-secret');
 
 /** A connection as its router has it. */
@@ -48,6 +55,7 @@ export interface Connection {
   /** User-Name: the guest's, or the address of a device that knocked. */
   username: string;
   mac: string;
+  method: Method;
   /** Epoch ms. */
   since: number;
   up: number;
@@ -57,6 +65,10 @@ export interface Connection {
   /** Epoch ms at which the router ends it; Infinity where it was told of no end. */
   endsAt: number;
   rate: string | undefined;
+  /** Of a home: what it was given. */
+  address: string | undefined;
+  pool: string | undefined;
+  list: string | undefined;
   /** Octets at which the router ends it. */
   limits: { total: number; up: number; down: number };
   live: boolean;
@@ -97,6 +109,8 @@ export interface GuestKind {
   ownMac: string | null;
   /** Whether they are the person of the guest before them, with one more credential. */
   samePerson: boolean;
+  /** A home on PPPoE, with an address of its own or without. */
+  home: { address: string | null } | null;
 }
 
 export interface WorldGuest {
@@ -104,7 +118,15 @@ export interface WorldGuest {
   id: string;
   subscriber_id: string;
   username: string;
+  password: string;
   ownMac: string | null;
+  isHome: boolean;
+  address: string | null;
+  /** The one router it may sign in through. */
+  boundTo: WorldRouter | null;
+  disabled: boolean;
+  /** When its sessions had to begin anew. */
+  changedAt: number;
 }
 
 export type Ended = (connection: Connection, cause: number) => void;
@@ -121,6 +143,19 @@ function limitOf(packet: Packet, name: 'Total' | 'Recv' | 'Xmit'): number | unde
   if (low === undefined) return undefined;
   const octets = foldGigawords(low, getInteger(packet, `Mikrotik-${name}-Limit-Gigawords`) ?? 0);
   return octets === 0 ? Number.POSITIVE_INFINITY : octets;
+}
+
+export type Method = 'pap' | 'chap' | 'mschap2';
+
+/** RFC 2548 §2.3.2, RFC 2759 §8. */
+function msChap2(username: string, password: string, challenge: Buffer): Attribute[] {
+  const peer = Buffer.alloc(16, 9);
+  const hash = challengeHash(peer, challenge, Buffer.from(username));
+  const response = ntResponse(hash, ntPasswordHash(password));
+  return [
+    attribute('MS-CHAP-Challenge', challenge),
+    attribute('MS-CHAP2-Response', Buffer.concat([Buffer.from([3, 0]), peer, Buffer.alloc(8), response])),
+  ];
 }
 
 const TABLES: (keyof Tables)[] = [
@@ -241,18 +276,28 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
   }
   await radius.reloadRouters();
   const guests: WorldGuest[] = [];
-  for (const [index, { ownMac, samePerson }] of people.entries()) {
+  for (const [index, { ownMac, samePerson, home }] of people.entries()) {
     time.now += 1;
     const before = samePerson ? guests.at(-1) : undefined;
     const subscriber_id = before?.subscriber_id ?? (await createSubscriber(db, time.now)).id;
     const username = `guest ${index + 1}`;
-    const { id } = await createCredential(
-      db,
-      vault,
-      { ...{ subscriber_id, username, password: PASSWORD }, ...{ kind: 'hotspot', device_mac: ownMac } },
-      time.now,
-    );
-    guests.push({ id, subscriber_id, username, ownMac });
+    const password = 'secret';
+    const address = home?.address ?? null;
+    const input = { subscriber_id, username, password };
+    const { id } = home
+      ? (
+          await createPppoeCredential(
+            db,
+            vault,
+            { ...input, static_address: address, router_id: null },
+            time.now,
+          )
+        ).credential
+      : await createCredential(db, vault, { ...input, kind: 'hotspot', device_mac: ownMac }, time.now);
+    guests.push({
+      ...{ id, ...input, ownMac: home ? null : ownMac, isHome: home !== null, address },
+      ...{ boundTo: null, disabled: false, changedAt: 0 },
+    });
   }
 
   async function ask(
@@ -271,10 +316,10 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     return outcome.packet;
   }
 
-  const who = (username: string, mac: string, acctId: string) => [
+  const who = (username: string, mac: string, acctId: string, isHome = false) => [
     attribute('User-Name', username),
     attribute('Calling-Station-Id', mac),
-    attribute('NAS-Port-Id', 'bridge'),
+    attribute('NAS-Port-Id', isHome ? 'ether2' : 'bridge'),
     attribute('Acct-Session-Id', acctId),
   ];
 
@@ -297,29 +342,33 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
       router: WorldRouter,
       mac: string,
       guest: WorldGuest | undefined,
-      method: 'pap' | 'chap',
+      method: Method,
       pace: Connection['pace'],
     ) {
       const username = guest?.username ?? mac;
-      const password = guest ? PASSWORD : mac;
+      const password = guest?.password ?? mac;
       const acctId = `8010${String(router.nextId++).padStart(4, '0')}`;
       const challenge = newAuthenticator();
-      const proof =
-        method === 'pap'
-          ? [attribute('User-Password', hidePassword(password, SECRET, challenge))]
-          : [
-              attribute('CHAP-Challenge', challenge),
-              attribute('CHAP-Password', chapPassword(7, password, challenge)),
-            ];
-      const asking = [...who(username, mac, acctId), ...proof];
+      const proof = {
+        pap: () => [attribute('User-Password', hidePassword(password, SECRET, challenge))],
+        chap: () => [
+          attribute('CHAP-Challenge', challenge),
+          attribute('CHAP-Password', chapPassword(7, password, challenge)),
+        ],
+        mschap2: () => msChap2(username, password, challenge),
+      }[method]();
+      const asking = [...who(username, mac, acctId, guest?.isHome), ...proof];
       const packet = await ask(router, Code.AccessRequest, bound.auth.port, asking, challenge);
       const seconds = getInteger(packet, 'Session-Timeout');
       const reference = getString(packet, 'Class') ?? '';
       const connection: Connection = {
         ...{ router, acctId, mac, since: time.now, up: 0, down: 0, pace: { ...pace }, live: true },
-        ...{ reference, username, guest: guests.find((one) => one.id === reference.split('/')[1]) },
+        ...{ reference, username, method, guest: guests.find((one) => one.id === reference.split('/')[1]) },
         endsAt: seconds === undefined ? Number.POSITIVE_INFINITY : time.now + seconds * 1000,
         rate: getString(packet, 'Mikrotik-Rate-Limit'),
+        address: getAddress(packet, 'Framed-IP-Address'),
+        pool: getString(packet, 'Framed-Pool'),
+        list: getString(packet, 'Mikrotik-Address-List'),
         limits: {
           total: limitOf(packet, 'Total') ?? Number.POSITIVE_INFINITY,
           up: limitOf(packet, 'Recv') ?? Number.POSITIVE_INFINITY,
@@ -331,16 +380,16 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     },
     /** Tells of a connection, as it stood `delay` seconds ago. */
     async tell(
-      connection: Pick<Connection, 'router' | 'acctId' | 'username' | 'mac' | 'reference'>,
+      connection: Connection,
       report: Pick<Report, 'kind' | 'seconds' | 'up' | 'down' | 'cause'>,
       delay: number,
     ) {
       const { router } = connection;
       await ask(router, Code.AccountingRequest, bound.acct.port, [
-        ...who(connection.username, connection.mac, connection.acctId),
+        ...who(connection.username, connection.mac, connection.acctId, connection.guest?.isHome),
         attribute('Acct-Status-Type', AcctStatusType[report.kind]),
         attribute('NAS-IP-Address', router.address),
-        attribute('Framed-IP-Address', '10.5.50.20'),
+        attribute('Framed-IP-Address', connection.address ?? '10.5.50.20'),
         attribute('Class', connection.reference),
         attribute('Acct-Session-Time', report.seconds),
         ...words('Input', report.up, router.gigawords),
@@ -355,6 +404,10 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
         attribute('Acct-Status-Type', AcctStatusType['Accounting-On']),
         attribute('NAS-IP-Address', router.address),
       ]);
+    },
+    /** The operator changes a home's credential. */
+    async changeHome(guest: WorldGuest, change: PppoeChange) {
+      await db.transaction().execute((tx) => changePppoeCredential(tx, vault, guest.id, change, time.now));
     },
     /** A person of the operator's ends a session. */
     async sendAway(sessionId: string) {
