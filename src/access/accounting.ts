@@ -319,8 +319,8 @@ async function addSession(
   if (session.state === 'open') {
     const { started_at } = session;
     const at_once = reports[0].kind === 'start' && now - started_at < AT_ONCE_MS;
-    await lookAgain(tx, session, { since: acceptId ?? idAt(started_at), before: started_at, at_once }, now);
     await sendAwayOneTooMany(tx, session, now);
+    await lookAgain(tx, session, { since: acceptId ?? idAt(started_at), before: started_at, at_once }, now);
   }
   return true;
 }
@@ -343,8 +343,8 @@ async function reopened(tx: Db, before: Session, session: Session, now: number):
   }
   // What was begun while it was open may not have got through before it was closed.
   const heard = { since: idAt(before.started_at), before: before.updated_at, at_once: false };
-  await lookAgain(tx, session, heard, now);
   await sendAwayOneTooMany(tx, session, now);
+  await lookAgain(tx, session, heard, now);
 }
 
 interface CarrierFacts extends Pick<Terms, 'fair_use_rate_down_kbps' | 'fair_use_rate_up_kbps'> {
@@ -440,7 +440,7 @@ async function saveChange(tx: Db, before: Session, after: Session): Promise<void
 
 /**
  * Two devices that sign in at the same moment are both let in: neither has a session yet that could count. The one
- * that is heard of second is sent away again.
+ * that is heard of second is sent away again. Holds the credential: what looks at its live sessions waits for this one.
  */
 async function sendAwayOneTooMany(tx: Db, session: Session, now: number): Promise<void> {
   if (!session.credential_id || !session.entitlement_id) return;

@@ -24,6 +24,8 @@ export interface TaskPayloads {
   confirm_claim: { claim_id: string };
   /** Make the live sessions of a credential match its entitlement. */
   enforce: { credential_id: string; reason: string };
+  /** Make the live sessions match a changed plan that began while it was changed. */
+  follow_plan: { plan_id: string; since: number; reason: string };
   /** End one live session. */
   disconnect_session: { session_id: string; reason: string };
   /** Bring a guest online who has just paid. */
@@ -41,6 +43,7 @@ export const TASK_KINDS: readonly TaskKind[] = [
   'confirm_evidence',
   'confirm_claim',
   'enforce',
+  'follow_plan',
   'disconnect_session',
   'activate',
   'extend_entitlements',

@@ -1,5 +1,6 @@
 // Runs the tasks that commits left behind.
 import { setTimeout } from 'node:timers/promises';
+import { followPlanLate } from '../access/follow-plan.ts';
 import { extendEntitlements, getOutage } from '../access/outages.ts';
 import { getVoucherBatch, makeVouchers } from '../access/vouchers.ts';
 import { findOrder } from '../billing/orders.ts';
@@ -60,6 +61,11 @@ const KINDS: { [K in TaskKind]: (ctx: JobContext, payload: TaskPayloads[K]) => P
     const again = await logInAgain(ctx.enforcement, credential_id);
     return { outcome: again ? `${outcome} ${again}` : outcome, retry: !complete };
   },
+  async follow_plan(ctx, change) {
+    const sessions = await followPlanLate(ctx.db, change, ctx.clock.now());
+    if (sessions > 0) ctx.kick('enforce');
+    return { outcome: `${sessions} credentials` };
+  },
   async disconnect_session(ctx, { session_id, reason }) {
     const { outcome, complete } = await endSession(ctx.enforcement, session_id, reason);
     return { outcome, retry: !complete };
@@ -105,6 +111,7 @@ const LANES: { [K in TaskKind]: string } = {
   confirm_claim: 'confirm evidence',
   activate: 'activate',
   enforce: 'enforce',
+  follow_plan: 'enforce',
   disconnect_session: 'enforce',
   extend_entitlements: 'extend entitlements',
   settle_statement: 'settle statement',

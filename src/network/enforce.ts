@@ -29,6 +29,7 @@ import {
 } from '../access/sessions.ts';
 import { hasFairUse } from '../access/terms.ts';
 import type { Db } from '../db/schema.ts';
+import { holdRow } from '../db/several-nodes.ts';
 import { errorText } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isMac } from '../lib/mac.ts';
@@ -299,6 +300,14 @@ async function endedOrGone(context: EnforceContext, ended: Session): Promise<Enf
     : { outcome: told, complete: false };
 }
 
+/** The open sessions of a credential, with the one that another node may be writing down at this moment. */
+async function heardSessions(db: Db, credentialId: string): Promise<Session[]> {
+  return db.transaction().execute(async (tx) => {
+    await holdRow(tx, 'credentials', credentialId);
+    return openSessions(tx, credentialId);
+  });
+}
+
 /**
  * Looks at every live session of a credential: one that may go on gets its new end and speed, one that may not is
  * ended. Throws only when the store fails.
@@ -310,7 +319,7 @@ export async function enforceCredential(
 ): Promise<Enforced> {
   const { db } = context;
   const credential = await getCredential(db, credentialId);
-  const sessions = await openSessions(db, credentialId);
+  const sessions = await heardSessions(db, credentialId);
   if (sessions.length === 0) return { outcome: 'No live session.', complete: true };
   const done = await Promise.all(
     sessions.map((session) => enforceSession(context, credential, session, reason)),

@@ -1,8 +1,9 @@
 // What two nodes do at the same moment, and what closes sessions and entitlements, on every store.
+import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { recordAccounting } from '../../src/access/accounting.ts';
 import { currentDeviceAccess } from '../../src/access/device-access.ts';
-import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import { getEntitlement, revokeEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { keepPlaces, replaceOldestDevices, takePlace } from '../../src/access/places.ts';
 import {
   closeSessionsBeforeBoot,
@@ -16,6 +17,7 @@ import { cancelVoucherBatch, getVoucherBatch, redeemVoucher } from '../../src/ac
 import type { JobContext } from '../../src/jobs/context.ts';
 import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
 import { endHours } from '../../src/jobs/end-hours.ts';
+import { enforceCredential } from '../../src/network/enforce.ts';
 import { onEveryStore } from '../support/stores.ts';
 import { HOUR, NOW, report, someAccess, someVouchers, vault } from './fixtures.ts';
 
@@ -37,7 +39,7 @@ function from(access: Access, mac: string, change: Parameters<typeof report>[0] 
   });
 }
 
-onEveryStore('at the same moment', (store) => {
+onEveryStore('at the same moment', (store, kind) => {
   const tasks = async (kind: string) => {
     const rows = await store().selectFrom('tasks').selectAll().where('kind', '=', kind).execute();
     return rows.map((row) => JSON.parse(row.payload) as Record<string, string>);
@@ -60,6 +62,32 @@ onEveryStore('at the same moment', (store) => {
     }
     expect(await tasks('disconnect_session')).toHaveLength(24);
   });
+
+  it.runIf(kind === 'postgresql')(
+    'a guest whose access is taken back while their Start is written down is sent away',
+    async () => {
+      const access = await someAccess(store());
+      const { credential, entitlement } = access;
+      const clock = { now: () => NOW, monotonic: () => NOW };
+      const context = { db: store(), vault, clock, clockTrusted: () => true };
+      let enforcing: Promise<void> | undefined;
+      const waits = async () => {
+        const { rows } = await sql`select 1 from pg_locks where not granted`.execute(store());
+        return rows.length > 0;
+      };
+      await recordAccounting(store(), [from(access, MAC)], NOW, async () => {
+        await revokeEntitlement(store(), entitlement.id, 'refunded', NOW);
+        let isDone = false;
+        enforcing = enforceCredential(context, credential.id, 'revoked').then(() => {
+          isDone = true;
+        });
+        while (!isDone && !(await waits()));
+      });
+      await enforcing;
+      const [session] = await openSessions(store(), credential.id);
+      expect(session?.disconnect_detail).toContain('revoked');
+    },
+  );
 
   it('each device that asks has another of the oldest give way', async () => {
     const access = await someAccess(store(), { max_devices: 3, device_policy: 'replace_oldest' });

@@ -16,7 +16,7 @@ import {
   revokeEntitlement,
   startEntitlement,
 } from '../../src/access/entitlements.ts';
-import { followPlan } from '../../src/access/follow-plan.ts';
+import { followPlan, followPlanLate } from '../../src/access/follow-plan.ts';
 import { getPlan, holdPlan, type PlanInput, updatePlan } from '../../src/access/plans.ts';
 import { subscriberForMsisdn } from '../../src/access/subscribers.ts';
 import type { Db } from '../../src/db/schema.ts';
@@ -88,6 +88,52 @@ onEveryStore('an entitlement', (store) => {
         rate_up_kbps: up,
       });
     }
+  });
+
+  it('has its session looked at again a while after its plan was changed where that had just begun', async () => {
+    const access = await someAccess(store());
+    const { plan, credential, entitlement } = access;
+    const began = async (at: number, acct_session_id: string, other = access) =>
+      recordAccounting(
+        store(),
+        [
+          report({
+            ...{ at, acct_session_id, mac: `AA:BB:CC:00:03:${acct_session_id}` },
+            username: other.credential.username,
+            reference: {
+              credential_id: other.credential.id,
+              entitlement_id: other.entitlement.id,
+              accept_id: 'x',
+            },
+          }),
+        ],
+        at,
+      );
+    const long = await someAccess(store());
+    await store()
+      .updateTable('entitlements')
+      .set({ plan_id: plan.id })
+      .where('id', '=', long.entitlement.id)
+      .execute();
+    await began(NOW - HOUR, '01', long);
+    await store()
+      .transaction()
+      .execute(async (tx) => {
+        await followPlan(tx, plan, await updatePlan(tx, plan.id, { rate_down_kbps: 900 }, NOW), NOW);
+      });
+    const follows = await store().selectFrom('tasks').selectAll().where('kind', '=', 'follow_plan').execute();
+    expect(follows).toMatchObject([{ state: 'ready' }]);
+    const change = JSON.parse(follows[0]!.payload);
+    await store().deleteFrom('tasks').execute();
+    await began(NOW - 100, '02');
+    await store().deleteFrom('tasks').execute();
+    expect(await followPlanLate(store(), change, follows[0]!.run_at)).toBe(1);
+    const tasks = await store().selectFrom('tasks').selectAll().execute();
+    expect(tasks.map(({ kind, payload }) => [kind, JSON.parse(payload)])).toEqual([
+      ['enforce', { credential_id: credential.id, reason: 'plan_lowered' }],
+    ]);
+    expect(follows[0]!.run_at).toBeGreaterThan(NOW + 5000);
+    expect(entitlement.plan_id).toBe(plan.id);
   });
 
   it('is granted once for a voucher', async () => {

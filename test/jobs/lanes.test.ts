@@ -18,6 +18,7 @@ it('each kind of task has one lane, and each lane its job', () => {
     'disconnect_session',
     'enforce',
     'extend_entitlements',
+    'follow_plan',
     'make_vouchers',
     'settle_evidence',
     'settle_statement',

@@ -328,7 +328,7 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     ...{ db, vault, clock, log, knownTime, interimSeconds: INTERIM_SECONDS, kick() {} },
     enforcement,
   } as unknown as JobContext;
-  const runEnforce = runTasks(['enforce', 'disconnect_session']);
+  const runEnforce = runTasks(['enforce', 'follow_plan', 'disconnect_session']);
 
   return {
     ...{ db, time, trouble, connections, asked, guests },
