@@ -26,6 +26,10 @@ export const REPORT_PATIENCE: Patience = { connect: 5000, answer: 2 * 60_000, id
 /** A new index on a large table. */
 export const MIGRATION_PATIENCE: Patience = { connect: 5000, answer: 60 * 60_000, idle: 60_000 };
 
+/** How often a server that lets nobody in is knocked at, and how long somebody waits to hear of it, in milliseconds. */
+const KNOCK_MS = 800;
+const KNOCK_PATIENCE_MS = 1000;
+
 /** What the server may take of the time that is waited for its answer, which then still comes in time. */
 const SERVERS_SHARE = 0.8;
 /**
@@ -60,11 +64,54 @@ interface Connection {
  * A pool whose every wait ends. A connection whose answer does not come in time is closed, never given to the next; the
  * others are not believed in either as soon as they are free, since what took one may have taken them all. That the
  * server is away comes as the error `DATABASE_AWAY`, and `DATABASE_AWAY_MAYBE_DONE` where nobody knows what it still did.
+ * Once it let somebody wait in vain for a connection, the next wait for the pool's own knocking alone, a second at most.
  */
 export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
   const connections = new WeakMap<pg.PoolClient, Connection>();
   let doubts = 0;
   let ended = false;
+  /** When a new connection was last greeted, of `performance.now()`. */
+  let wellAt = Number.NEGATIVE_INFINITY;
+  /** Set while the server lets nobody in: what the last who asked was told, and how the others hear that it does again. */
+  let shut: { cause: unknown; askedAt: number; opened: Promise<void>; open: () => void } | undefined;
+  let knocking: ReturnType<typeof setTimeout> | undefined;
+
+  function shutOut(cause: unknown, askedAt: number): void {
+    if (ended || askedAt < wellAt) return;
+    if (shut) {
+      Object.assign(shut, { cause, askedAt });
+      return;
+    }
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    shut = { cause, askedAt, opened, open };
+    knocking = setTimeout(knock, KNOCK_MS).unref();
+  }
+
+  function knock(): void {
+    if (!shut || ended) return;
+    knocking = setTimeout(knock, KNOCK_MS).unref();
+    // One that is free says more than a new one could.
+    if (pool.idleCount > 0) return;
+    open()
+      .then(greeted)
+      .then(
+        ({ client }) => client.release(),
+        () => undefined, // How it stands is written down by then.
+      );
+  }
+
+  /** Waits where the server lets nobody in; throws that it is away unless it opens meanwhile. */
+  async function waitAtTheDoor({ opened, cause, askedAt }: NonNullable<typeof shut>): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const inVain = new Promise<never>((_, reject) => {
+      const tell = () => reject(away(cause, askedAt));
+      timer = setTimeout(tell, Math.min(KNOCK_PATIENCE_MS, patience.connect));
+    });
+    await Promise.race([opened, inVain]).finally(() => clearTimeout(timer));
+  }
 
   function connectionOf(client: pg.PoolClient): Connection {
     const doubtsBefore = doubts;
@@ -116,10 +163,14 @@ export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
 
   async function open(): Promise<pg.PoolClient> {
     const askedAt = performance.now();
+    // Else it waits for one that others use, as long as they use it.
+    const isNew = pool.idleCount === 0 && pool.totalCount < pool.options.max;
     try {
       return await pool.connect();
     } catch (error) {
       if (ended || (isAnswer(error) && !saysAway(error))) throw error;
+      const inVain = performance.now() - askedAt > patience.connect / 2;
+      if (isNew && inVain) shutOut(error, askedAt);
       throw away(error, askedAt);
     }
   }
@@ -144,12 +195,16 @@ export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
       throw error;
     }
     connections.set(client, connection);
+    wellAt = performance.now();
+    shut?.open();
+    shut = undefined;
     return connection;
   }
 
   return {
     async connect() {
       for (;;) {
+        if (shut && pool.idleCount === 0) await waitAtTheDoor(shut);
         const client = await open();
         const connection = connections.get(client) ?? (await greeted(client));
         if (!connection.isSuspect()) return connection.client;
@@ -158,6 +213,7 @@ export function patientPool(pool: pg.Pool, patience: Patience): PostgresPool {
     },
     end() {
       ended = true;
+      clearTimeout(knocking);
       return pool.end();
     },
   };

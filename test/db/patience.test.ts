@@ -74,6 +74,33 @@ describe.runIf(isPostgresInstalled())('a PostgreSQL that vanishes without a word
     for (const one of await pids()) expect(before).not.toContain(one);
   });
 
+  test('has let one wait in vain: the next hear of it from its knocking, and when it opens', async () => {
+    await pids();
+    hole.swallow();
+    await Promise.all(Array.from({ length: CONNECTIONS }, () => failureOf(pid())));
+    expect(diskTrouble(await failureOf(pid()))).toBe('away');
+    // However many ask: only the pool itself knocks.
+    const before = hole.attempts();
+    const many = await Promise.all(Array.from({ length: 50 }, () => failureOf(pid())));
+    for (const error of many) expect(diskTrouble(error)).toBe('away');
+    expect(hole.attempts() - before).toBeLessThanOrEqual(2);
+    hole.reopen();
+    await expect.poll(() => failureOf(pid())).toBeUndefined();
+    // Also who needs another connection than the one that was knocked with.
+    await db.transaction().execute(async (tx) => expect(await pid()).not.toBe(await pid(tx)));
+  });
+
+  test('is another thing than connections that are all in use', async () => {
+    const busy = await openPostgres(cluster.url, 1, { ...PATIENCE, connect: 600, answer: 5000 });
+    await pid(busy);
+    const long = sql`select pg_sleep(${0.9})`.execute(busy);
+    expect(diskTrouble(await failureOf(pid(busy)))).toBe('away');
+    // The next waits for its turn, and gets it.
+    expect(await pid(busy)).toBeDefined();
+    await long;
+    await busy.destroy();
+  });
+
   test('that took one connection is believed on none that was free meanwhile', async () => {
     const before = await pids();
     expect(before.size).toBe(CONNECTIONS);
