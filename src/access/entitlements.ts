@@ -26,6 +26,8 @@ export interface Grant {
   voucher_id?: string;
   not_before_at?: number | null;
   idempotency_key?: string | null;
+  /** The speeds are what is granted, not those that the plan has. */
+  own_speeds?: true;
 }
 
 /** Written out, so that the index of what is active alone serves a statement. */
@@ -73,7 +75,8 @@ export async function grantEntitlement(db: Db, grant: Grant, now: number): Promi
   if (inserted) {
     const [speeds] = await countSold(db, [grant.plan.id]);
     // The caller may have read the plan before another node changed it; from here on whoever changes it sees this grant.
-    if (!speeds || SPEED_NAMES.every((name) => speeds[name] === inserted[name])) return inserted;
+    if (!speeds || grant.own_speeds || SPEED_NAMES.every((name) => speeds[name] === inserted[name]))
+      return inserted;
     await db.updateTable('entitlements').set(speeds).where('id', '=', inserted.id).execute();
     return { ...inserted, ...speeds };
   }

@@ -166,6 +166,7 @@ async function letIn(tx: Db, vault: Vault, claim: Claim, now: number): Promise<C
         rate_up_kbps: policy.paste_kbps,
         max_devices: 1,
       },
+      own_speeds: true,
       source: 'grant',
     },
     now,
