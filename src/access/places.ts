@@ -1,5 +1,5 @@
 // The places of a plan: which devices hold one, and who gives way.
-import type { Db } from '../db/schema.ts';
+import type { Db, Terms } from '../db/schema.ts';
 import { holdRow } from '../db/several-nodes.ts';
 import { getEntitlement } from './entitlements.ts';
 import { giveWay, openSessions, type Session } from './sessions.ts';
@@ -80,10 +80,16 @@ export async function takePlace(
 }
 
 /**
- * Has devices disconnected that are more than the plan is for which now carries their sessions: it took over from one
- * for more devices. Where a new device is refused the last that came go, else the oldest.
+ * Has devices disconnected that are more than the plan is for which now carries their sessions, or is to carry the new ones
+ * that they begin (`next`): it took over from one for more devices. Where a new device is refused the last that came go,
+ * else the oldest.
  */
-export async function keepPlaces(db: Db, credentialId: string, now: number): Promise<void> {
+export async function keepPlaces(
+  db: Db,
+  credentialId: string,
+  now: number,
+  next?: Pick<Terms, 'max_devices' | 'device_policy'>,
+): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await holdRow(tx, 'credentials', credentialId);
     // Of a session without a device nobody knows whether it is another's.
@@ -91,8 +97,8 @@ export async function keepPlaces(db: Db, credentialId: string, now: number): Pro
     const [carrier, ...others] = new Set(
       devices.flatMap((device) => device.sessions.map((session) => session.entitlement_id)),
     );
-    if (devices.length < 2 || !carrier || others.length > 0) return;
-    const { max_devices, device_policy } = await getEntitlement(tx, carrier);
+    if (devices.length < 2 || !carrier || (others.length > 0 && !next)) return;
+    const { max_devices, device_policy } = next ?? (await getEntitlement(tx, carrier));
     const over = Math.max(0, devices.length - max_devices);
     const leaving =
       device_policy === 'refuse' ? devices.slice(devices.length - over) : devices.slice(0, over);

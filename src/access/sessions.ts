@@ -143,6 +143,32 @@ export async function openSessions(db: Db, credentialId: string): Promise<Sessio
   return openOfCredential(db, [credentialId]);
 }
 
+const openOfDevice = statement(
+  sql<Session>`
+    select * from sessions where mac = ${''} and state || '' = 'open' and router_id || '' = ${''} and username || '' = ${''}`,
+);
+
+/** A digest of 27 characters; a key that is longer begins with the time of its Accept (`sessionKey`). */
+const DIGEST_LENGTH = 27;
+
+/** When a session was let in, sortable; undefined where no Accept is known. */
+function acceptTime({ unique_key }: Session): string | undefined {
+  return unique_key.slice(0, -DIGEST_LENGTH) || undefined;
+}
+
+/** Whether its device has a newer open session of the same name at the same router, which then has this one no more. */
+export async function hasSuccessor(db: Db, session: Session): Promise<boolean> {
+  const { id, mac, router_id, username } = session;
+  if (mac === null) return false;
+  const others = await openOfDevice(db, [mac, router_id, username]);
+  const mine = acceptTime(session);
+  return others.some((other) => {
+    const its = acceptTime(other);
+    const isLater = mine && its ? its > mine : other.started_at > session.started_at;
+    return other.id !== id && isLater;
+  });
+}
+
 /** The newest session of each device of a credential, among the newest of its subscriber. */
 export async function lastSessions(
   db: Db,

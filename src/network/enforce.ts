@@ -21,6 +21,7 @@ import { coveredSeconds } from '../access/online-time.ts';
 import { keepPlaces } from '../access/places.ts';
 import {
   getSession,
+  hasSuccessor,
   moveSession,
   openSessions,
   recordChange,
@@ -115,7 +116,7 @@ export async function disconnectSession(
   });
   const told = `${reason}: ${describe(outcome)}`;
   if (outcome.outcome === 'ack') return recordDisconnect(db, session.id, 'ack', told, clock.now());
-  const byApi = await removeThroughApi({ ...router, address: host }, vault, session);
+  const byApi = await removeThroughApi(context, { ...router, address: host }, session);
   return recordDisconnect(
     db,
     session.id,
@@ -125,13 +126,15 @@ export async function disconnectSession(
   );
 }
 
+/** The API names no session, but its user and device: what these began later than this one is not touched. */
 async function removeThroughApi(
+  { db, vault }: Pick<EnforceContext, 'db' | 'vault'>,
   router: Router,
-  vault: Vault,
   session: Session,
 ): Promise<{ removed: boolean; detail: string }> {
   const api = apiOf(router, vault);
   if (!api) return { removed: false, detail: '' };
+  if (await hasSuccessor(db, session)) return { removed: false, detail: 'Its device has a newer session.' };
   try {
     const which: WhoIsActive = {
       user: session.username,
@@ -274,6 +277,8 @@ export interface Enforced {
   outcome: string;
   /** False when a session still is not as it should be. */
   complete: boolean;
+  /** What carries the session that begins in its place. */
+  next?: EntitlementFacts;
 }
 
 /** Ends one session if it is still open. Throws `not_found` for one that is not known, and when the store fails. */
@@ -324,7 +329,9 @@ export async function enforceCredential(
   const done = await Promise.all(
     sessions.map((session) => enforceSession(context, credential, session, reason)),
   );
-  if (sessions.length > 1) await keepPlaces(db, credentialId, context.clock.now());
+  // Those that begin anew have their places, whose sessions are told to end; so they may sign in at once.
+  const next = done.find((each) => each.next)?.next;
+  if (sessions.length > 1) await keepPlaces(db, credentialId, context.clock.now(), next);
   return {
     outcome: done.map((each) => each.outcome).join(' '),
     complete: done.every((each) => each.complete),
@@ -363,7 +370,7 @@ async function enforceSession(
   const goesOver = session.entitlement_id !== null && session.entitlement_id !== decision.entitlement_id;
   const before = goesOver ? await getEntitlement(db, session.entitlement_id as string) : undefined;
   if (before && needsNewSession(before, facts.entitlement, facts)) {
-    return endNow(context, session, NEXT_ENTITLEMENT);
+    return { ...(await endNow(context, session, NEXT_ENTITLEMENT)), next: facts.entitlement };
   }
   const until = trusted ? await withNextInLine(db, credential.id, facts, decision, now) : decision;
   const { entitlement, plan_id } = facts;
@@ -442,7 +449,7 @@ async function goOn(context: EnforceContext, session: Session, going: GoingOn): 
   const told = `${reason}: ${describe(answer)}`;
   await recordChange(db, session.id, answer.outcome, told, clock.now());
   if (begins_at !== undefined) {
-    const instead = before && !agreed && (await insteadOfBeginning(context, session, before, told));
+    const instead = before && !agreed && (await insteadOfBeginning(context, session, going, told));
     if (instead) return instead;
     await startEntitlement(db, entitlement.id, begins_at);
   }
@@ -459,12 +466,12 @@ async function goOn(context: EnforceContext, session: Session, going: GoingOn): 
 async function insteadOfBeginning(
   context: EnforceContext,
   session: Session,
-  before: Entitlement,
+  { before, entitlement: next }: GoingOn,
   told: string,
 ): Promise<Enforced | undefined> {
   // What need not wait for the end of the plan before it begins with a session of its own.
-  if (before.state === 'active') return endNow(context, session, NEXT_ENTITLEMENT);
-  if (session.updated_at > (before.ended_at ?? 0)) return undefined;
+  if (before?.state === 'active') return { ...(await endNow(context, session, NEXT_ENTITLEMENT)), next };
+  if (session.updated_at > (before?.ended_at ?? 0)) return undefined;
   // A session that is gone without a word must not use up what its guest has bought for later.
   const [gone] = await closeWhatIsGone(context, [session]);
   return { outcome: `${told} The next plan waits for the session to speak.`, complete: gone !== undefined };
@@ -472,12 +479,12 @@ async function insteadOfBeginning(
 
 /** The API cannot change a rate that RADIUS gave; it can end the session, and the next login gets the right one. */
 async function endThroughApi(context: EnforceContext, session: Session, told: string): Promise<Enforced> {
-  const { db, vault, clock } = context;
+  const { db, clock } = context;
   const outcome = `${session.username} goes on. ${told}`;
   const router = await findRouter(db, session.router_id);
   const host = router && hostOf(router, session);
   if (!host) return { outcome, complete: false };
-  const byApi = await removeThroughApi({ ...router, address: host }, vault, session);
+  const byApi = await removeThroughApi(context, { ...router, address: host }, session);
   if (byApi.removed) await recordDisconnect(db, session.id, 'api', `${told} ${byApi.detail}`, clock.now());
   return { outcome: `${outcome} ${byApi.detail}`.trim(), complete: byApi.removed };
 }

@@ -4,8 +4,14 @@ import { recordAccounting } from '../../src/access/accounting.ts';
 import { endEntitlement, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { getSession, openSessions } from '../../src/access/sessions.ts';
 import type { Db } from '../../src/db/schema.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { activateOrder } from '../../src/network/activate.ts';
-import { disconnectSession, type EnforceContext, enforceCredential } from '../../src/network/enforce.ts';
+import {
+  disconnectSession,
+  type EnforceContext,
+  endSession,
+  enforceCredential,
+} from '../../src/network/enforce.ts';
 import { attribute, getInteger, getString } from '../../src/protocols/radius/attributes.ts';
 import {
   Code,
@@ -281,6 +287,51 @@ describe('a whole router', () => {
       disconnect_state: 'api',
       disconnect_detail: `${told} It was removed through the API.`,
     });
+  });
+
+  it('keeps the session that a device began since, where an older one of it that is not there any more must end', async () => {
+    const { credential, entitlement } = await loggedIn();
+    radius.time.now += 30_000;
+    const accept_id = newId(NOW - 1000);
+    const dead = { credential_id: credential.id, entitlement_id: entitlement.id, accept_id };
+    const told = { username: credential.username, router_id: radius.router.id, mac: MAC, at: NOW - 500 };
+    const [older] = await recordAccounting(
+      db,
+      [report({ ...told, acct_session_id: 'dead', reference: dead })],
+      NOW + 20_000,
+    );
+    expect(older?.state).toBe('open');
+    expect(await endSession(context, older!.id, 'credential_changed')).toMatchObject({ complete: false });
+    expect(router.sessions()).toHaveLength(1);
+    expect((await getSession(db, older!.id)).disconnect_detail).toContain('Its device has a newer session.');
+    // Nor is that one kept for the sake of the older.
+    const live = (await openSessions(db, credential.id)).find((session) => session.id !== older!.id);
+    peer.answer = 'nak';
+    await db.updateTable('routers').set({ coa_port: peer.socket.port }).execute();
+    expect(await endSession(context, live!.id, 'credential_changed')).toMatchObject({ complete: true });
+    expect(router.sessions()).toEqual([]);
+  });
+
+  it('keeps as many devices as the next plan is for where it needs sessions of its own', async () => {
+    const { credential, grant } = await loggedIn();
+    await db.updateTable('entitlements').set({ max_devices: 3 }).execute();
+    for (const n of [8, 9]) {
+      radius.time.now += 1000;
+      const mac = `AA:BB:CC:00:01:0${n}`;
+      router.addPhone({ mac, ip: `10.5.50.${n}` });
+      await router.login(mac, credential.username, 'secret');
+      await router.idle();
+    }
+    expect(await openSessions(db, credential.id)).toHaveLength(3);
+    const next = await grant();
+    const terms = { max_devices: 2, address_pool: 'fast' };
+    await db.updateTable('entitlements').set(terms).where('id', '=', next.id).execute();
+    radius.time.now = NOW + HOUR;
+    await db.updateTable('entitlements').set({ ends_at: NOW }).where('state', '=', 'active').execute();
+    await db.deleteFrom('tasks').execute();
+    await enforceCredential(context, credential.id, 'expired');
+    const sessions = await db.selectFrom('sessions').selectAll().orderBy('started_at').execute();
+    expect(sessions.map((session) => session.gave_way_at !== null)).toEqual([false, false, true]);
   });
 
   it('logs a guest in who has just paid', async () => {

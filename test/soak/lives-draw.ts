@@ -1,6 +1,6 @@
 // Draws the life of a guest at random: what is sold, which devices and routers there are, and what happens.
 import type { PlanInput } from '../../src/access/plans.ts';
-import type { GuestKind, Method, WorldRouter } from './lives-world.ts';
+import type { GuestKind, Method, RouterKind, WorldRouter } from './lives-world.ts';
 
 export type Random = () => number;
 
@@ -59,7 +59,7 @@ export interface Life {
   plans: PlanInput[];
   devices: { mac: string; up: number; down: number }[];
   guests: GuestKind[];
-  routers: Pick<WorldRouter, 'gigawords' | 'keepsLimits' | 'macLogin'>[];
+  routers: RouterKind[];
   acts: Act[];
 }
 
@@ -216,9 +216,10 @@ export function drawLife(seed: number): Life {
     down: oneOf(random, [0, 20_000, 1_000_000, 40_000_000]),
   }));
   const knocking = random() < 0.5;
+  const apis = random() < 0.5;
   const routers = [0, 1].map(() => ({
     ...{ gigawords: random() < 0.7, keepsLimits: random() < 0.6 },
-    macLogin: knocking && random() < 0.8,
+    ...{ macLogin: knocking && random() < 0.8, hasApi: apis && random() < 0.8 },
   }));
   const several = knocking ? 2 + Math.floor(random() * 2) : random() < 0.3 ? 2 : 1;
   const guests = Array.from({ length: several }, (_, at) => ({

@@ -44,6 +44,8 @@ const MISSED_AT_THE_DOOR = 3;
 const MISSED_IN_ALL = 5;
 /** Whole seconds on both sides, and a packet that is on its way. */
 const SLACK_MS = 3000;
+/** What may not have been told of yet. */
+const YOUNG_MS = 10_000;
 /** How long before an end its router hears of what comes next. */
 const AHEAD_MS = 30_000;
 
@@ -104,7 +106,7 @@ export async function play(db: Db, life: Life): Promise<Played> {
 }
 
 function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life, history: string[]) {
-  const { time, routers, connections, guests } = world;
+  const { time, routers, connections, guests, present } = world;
   const told = new Map<Connection, Told>();
   const late: { report: Report; dueAt: number }[] = [];
   /** Connections that somebody walked away from: when their router notices. */
@@ -148,6 +150,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   const placesOf = (guest: WorldGuest | undefined, right: Right | undefined) =>
     right === undefined ? 0 : guest?.address ? 1 : right.max_devices;
   const sessionsOf = (guest: WorldGuest) => rows.sessions.filter((one) => one.credential_id === guest.id);
+  const rowOf = (connection: Connection) => rows.sessions.find((one) => one.id === told.get(connection)?.row);
   const holdsPlace = (session: Session) => session.state === 'open' && session.gave_way_at === null;
   const devices = (sessions: Session[]) => new Set(sessions.map((one) => one.mac)).size;
 
@@ -202,7 +205,18 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     }
   }
 
+  /** Whether the API of its router says that there is no such session. */
+  function isGone({ router_id, mac, started_at }: Session): boolean {
+    const router = routers.find(({ id }) => id === router_id);
+    const old = time.now - started_at >= YOUNG_MS;
+    const there = live().some((one) => one.router === router && one.mac === mac);
+    return router?.hasApi === true && router.reachable && old && !there;
+  }
+
   function mayClose(before: Session, cause: Cause): boolean {
+    const asked =
+      cause.by === 'jobs' || (cause.by === 'sign in' && cause.full.includes(before.credential_id ?? ''));
+    if (asked && isGone(before)) return true;
     const silentFor = time.now - before.updated_at;
     if (cause.by === 'jobs') return silentFor > MISSED_IN_ALL * INTERIM_SECONDS * 1000;
     if (cause.by === 'sign in') {
@@ -255,18 +269,20 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       const was = before.sessions.find((one) => one.id === after.id);
       if (after.gave_way_at === null || was?.gave_way_at != null) continue;
       note(`    the session of ${deviceOf(after.mac)} gives way: ${after.disconnect_detail}`);
-      const held = rows.sessions.filter(
-        (one) =>
-          one.state === 'open' &&
-          one.credential_id === after.credential_id &&
-          before.sessions.find(({ id }) => id === one.id)?.gave_way_at == null,
-      );
+      const held = rows.sessions.filter((one) => {
+        const earlier = before.sessions.find(({ id }) => id === one.id);
+        const isOpen = earlier?.state === 'open' || one.state === 'open';
+        return one.credential_id === after.credential_id && isOpen && earlier?.gave_way_at == null;
+      });
       const guest = guests.find(({ id }) => id === after.credential_id);
       const pushed = cause.by === 'sign in' && cause.full.includes(after.credential_id ?? '');
       const asking = pushed ? [cause.mac] : [];
       const count = new Set([...held.map((one) => one.mac), ...asking]).size;
-      const carrier = cause.by === 'sign in' ? runs(after.credential_id) : entitlement(after.entitlement_id);
-      check(count > placesOf(guest, carrier), 'nobody loses their place without need', () => {
+      // What is to carry the sessions that begin anew counts as well.
+      const next = runs(after.credential_id);
+      const carrier = cause.by === 'sign in' ? next : entitlement(after.entitlement_id);
+      const places = Math.min(...[carrier, next ?? carrier].map((each) => placesOf(guest, each)));
+      check(count > places, 'nobody loses their place without need', () => {
         return `${deviceOf(after.mac)}: ${count} devices on ${nameOf(carrier?.id ?? null)} for ${carrier?.max_devices}`;
       });
     }
@@ -429,10 +445,32 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     connection.live = false;
     idleAt.delete(connection);
     await say(connection, 'Stop', cause);
-    const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+    const row = rowOf(connection);
     if (connection.guest?.isHome && cause >= 5 && row?.gave_way_at === null && random() < 0.8) {
       redials.push({ connection, dueAt: time.now + 1000 * Math.ceil(random() * 20) });
     }
+  }
+
+  const loggedIn: { answer: Answer; guest: WorldGuest }[] = [];
+  world.whenLoginAsked(async (router, mac, username) => {
+    const guest = guests.find((one) => one.username === username);
+    const device = life.devices.find((one) => one.mac === mac);
+    if (!guest || !device || live().some((one) => one.router === router && one.mac === mac)) return false;
+    const answer = await world.signIn(router, mac, guest, 'pap', device);
+    loggedIn.push({ answer, guest });
+    return answer.accepted;
+  });
+
+  /** The server had a router log a device in. */
+  async function judgeLogin({ answer, guest }: { answer: Answer; guest: WorldGuest }): Promise<void> {
+    note(`  ${deviceOf(answer.connection.mac)} is logged in again at ${answer.connection.router.address}`);
+    noteAnswer(answer);
+    if (!answer.accepted) return;
+    const right = runs(guest.id);
+    const may = right !== undefined && keptOut(guest, answer.connection.router).length === 0;
+    check(may, 'no Accept without right', () => 'through the API');
+    judgeAccept(right!, answer);
+    await isOnline(answer);
   }
 
   async function redial({ guest, mac, router, ...connection }: Connection): Promise<void> {
@@ -473,18 +511,35 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         continue;
       }
       if (!router.keepsLimits) continue;
-      if (up + down >= limits.total || up >= limits.up || down >= limits.down) await end(connection, 10);
-      else if (connection.endsAt <= time.now) {
-        judgeCut(connection);
-        await end(connection, 5);
-      }
+      const used = up + down >= limits.total || up >= limits.up || down >= limits.down;
+      if (!used && connection.endsAt > time.now) continue;
+      if (!used) judgeCut(connection);
+      cut.push({ connection, carrier: rowOf(connection)?.entitlement_id ?? null });
+      await end(connection, used ? 10 : 5);
+    }
+  }
+
+  /** Connections that ended with their plan, and what carried them. */
+  const cut: { connection: Connection; carrier: string | null }[] = [];
+
+  /** Where all goes well and the API can be used, who has another plan is online again. */
+  function judgeBackAgain(): void {
+    for (const { connection, carrier } of cut.splice(0)) {
+      const { guest, router, mac } = connection;
+      const right = runs(guest?.id);
+      if (!life.calm || !guest || guest.isHome || !right || right.id === carrier) continue;
+      if (!router.hasApi || present.get(mac) !== router || keptOut(guest, router).length > 0) continue;
+      const others = sessionsOf(guest).filter((one) => holdsPlace(one) && one.mac !== mac);
+      if (devices(others) >= placesOf(guest, right)) continue;
+      const back = live().some((one) => one.mac === mac && one.router === router);
+      check(back, 'who has another plan is logged in again', () => `${deviceOf(mac)} on ${nameOf(right.id)}`);
     }
   }
 
   /** Where all goes well nobody is cut off who may go on: the next plan takes over. */
   function judgeCut(connection: Connection): void {
     const right = runs(connection.guest?.id);
-    const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+    const row = rowOf(connection);
     const carrier = entitlement(row?.entitlement_id ?? null);
     if (keptOut(connection.guest, connection.router).length > 0) return;
     if (!life.calm || !right || !carrier || !row || row.gave_way_at !== null) return;
@@ -501,6 +556,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   async function runJobs(): Promise<void> {
     await world.runJobs();
+    // A Stop that the jobs brought about comes after them.
     await look({ by: 'jobs' });
     judgeAsked();
     for (const one of rows.entitlements.filter(({ state }) => state === 'active')) {
@@ -511,6 +567,8 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       check(!silent, 'a silent session is closed', () => deviceOf(one.mac));
     }
     for (const { connection, cause } of ended.splice(0)) await end(connection, cause);
+    for (const answer of loggedIn.splice(0)) await judgeLogin(answer);
+    judgeBackAgain();
   }
 
   /** The latest end that a router may have been told of: of what carries a session, and of what follows it. */
@@ -544,7 +602,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         `    ${what} of ${connection ? deviceOf(connection.mac) : 'nobody'}: ${answer} ${timeout ?? ''} ${rate ?? ''}`,
       );
       if (!connection) continue;
-      const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+      const row = rowOf(connection);
       const right = runs(connection.guest?.id);
       if (what === 'change') {
         if (answer !== 'ack') refused.add(connection);
@@ -571,7 +629,10 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       ) {
         // No change gives a session another address: a new one is needed for that.
         const before = entitlement(row.entitlement_id);
-        if (before && needsNewSession(before, right, connection.address !== undefined)) continue;
+        if (before && needsNewSession(before, right, connection.address !== undefined)) {
+          cut.push({ connection, carrier: before.id });
+          continue;
+        }
         fail(
           'nobody is sent away who may be online',
           `${deviceOf(connection.mac)}: ${row.disconnect_detail}`,
@@ -630,6 +691,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   /** Its connection with this router ends; from others it has walked away, which they notice later. */
   async function comesTo(router: WorldRouter, mac: string, cause: number, isHome = false): Promise<void> {
+    if (!isHome) present.set(mac, router);
     for (const one of live()) {
       if (one.mac !== mac || one.guest?.isHome !== isHome) continue;
       if (one.router === router) await end(one, cause);
@@ -656,8 +718,11 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     const right = runs(guest.id);
     const others = sessionsOf(guest).filter((one) => holdsPlace(one) && one.mac !== mac);
     const heardSince = time.now - MISSED_AT_THE_DOOR * INTERIM_SECONDS * 1000;
+    const isSilent = (one: Session) => one.state === 'open' && one.updated_at < heardSince;
+    // The routers are asked where nobody is known to be silent.
+    const isDead = sessionsOf(guest).some(isSilent) ? isSilent : isGone;
     const full = right !== undefined && devices(others) >= placesOf(guest, right);
-    const inTheWay = full ? others.filter((one) => one.updated_at >= heardSince) : others;
+    const inTheWay = full ? others.filter((one) => !isDead(one)) : others;
     const stillFull = right !== undefined && devices(inTheWay) >= placesOf(guest, right);
     const out = keptOut(guest, router);
     const refusal =
@@ -947,6 +1012,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         break;
       case 'vanish':
         for (const each of live()) if (each.mac === life.devices[one.device]!.mac) each.live = false;
+        present.delete(life.devices[one.device]!.mac);
         break;
       case 'door':
         routers[one.router]!.door = one.door;
@@ -1025,7 +1091,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
         const anew = connection.since >= connection.guest.changedAt;
         check(anew, 'a home with another address or password begins anew', () => whose);
       }
-      const row = rows.sessions.find((one) => one.id === told.get(connection)?.row);
+      const row = rowOf(connection);
       if (!right || !row) continue;
       check(row.state === 'open', 'a session is open while it lives', () => whose);
       const carrier = entitlement(row.entitlement_id)!;

@@ -1,4 +1,5 @@
 // A Karibu without a schedule, on time that stands until it is moved, and routers that talk to it over real sockets.
+import type { AddressInfo } from 'node:net';
 import { createCredential } from '../../src/access/credentials.ts';
 import { changePppoeCredential, createPppoeCredential, type PppoeChange } from '../../src/access/pppoe.ts';
 import { DISCONNECTED_BY, getSession } from '../../src/access/sessions.ts';
@@ -39,6 +40,7 @@ import { createLive } from '../../src/servers/live.ts';
 import { createRadiusListeners } from '../../src/servers/radius/listen.ts';
 import { LOCKOUT_LIMITS } from '../../src/servers/radius/lockout.ts';
 import { createSignInLog } from '../../src/servers/radius/sign-in-log.ts';
+import { type ApiRow, createApiServer, Trap } from '../../src/simulators/router/api.ts';
 import { vault } from '../access/fixtures.ts';
 
 export const INTERIM_SECONDS = 60;
@@ -76,9 +78,9 @@ export interface Connection {
   reportAt: number;
 }
 
-/** A Disconnect or CoA that came to a router's door. */
+/** A Disconnect or CoA that came to a router's door, or what was removed through its API. */
 export interface Asked {
-  what: 'disconnect' | 'change';
+  what: 'disconnect' | 'change' | 'remove';
   connection: Connection | undefined;
   answer: 'ack' | 'nak' | 'none';
   /** Seconds from the connection's start, as it was told. */
@@ -95,13 +97,15 @@ export interface WorldRouter {
   keepsLimits: boolean;
   /** Whether it tries each device that appears by its MAC address, and is allowed to. */
   macLogin: boolean;
+  /** Whether its API can be used. */
+  hasApi: boolean;
   door: 'agrees' | 'refuses' | 'silent';
   /** Whether packets come through at all. */
   reachable: boolean;
   nextId: number;
 }
 
-type RouterKind = Pick<WorldRouter, 'gigawords' | 'keepsLimits' | 'macLogin'>;
+export type RouterKind = Pick<WorldRouter, 'gigawords' | 'keepsLimits' | 'macLogin' | 'hasApi'>;
 
 /** What a guest is made of. */
 export interface GuestKind {
@@ -130,6 +134,9 @@ export interface WorldGuest {
 }
 
 export type Ended = (connection: Connection, cause: number) => void;
+
+/** A login that a router was asked for through its API; whether it let the device in. */
+export type LoginAsked = (router: WorldRouter, mac: string, username: string) => Promise<boolean>;
 
 /** The low 32 bits of a counter and what is above them. */
 function words(name: 'Input' | 'Output', octets: number, gigawords: boolean): Attribute[] {
@@ -189,6 +196,9 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
   const connections: Connection[] = [];
   const asked: Asked[] = [];
   let onEnded: Ended = () => {};
+  let onLogin: LoginAsked = async () => false;
+  /** Which devices are in the hotspot of a router. */
+  const present = new Map<string, WorldRouter>();
 
   function answer(router: WorldRouter, packet: Packet): Asked {
     const what = packet.code === Code.DisconnectRequest ? 'disconnect' : 'change';
@@ -215,9 +225,67 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     return { what, connection, answer, timeout, rate };
   }
 
+  function apiOf(router: WorldRouter) {
+    const idOf = (connection: Connection) => `*${connections.indexOf(connection) + 1}`;
+    const active = (isHome: boolean) =>
+      connections.filter(
+        (one) => one.live && one.router === router && (one.guest?.isHome ?? false) === isHome,
+      );
+    const menus: Record<string, () => ApiRow[]> = {
+      '/ip/hotspot/active': () =>
+        active(false).map((one) => ({ '.id': idOf(one), user: one.username, 'mac-address': one.mac })),
+      '/ppp/active': () =>
+        active(true).map((one) => ({ '.id': idOf(one), name: one.username, 'caller-id': one.mac })),
+      '/ip/hotspot/host': () =>
+        [...present].flatMap(([mac, where], index) =>
+          where === router
+            ? [
+                {
+                  ...{ '.id': `*${index + 1}`, 'mac-address': mac, address: `10.5.50.${index + 1}` },
+                  authorized: String(active(false).some((one) => one.mac === mac)),
+                },
+              ]
+            : [],
+        ),
+    };
+    async function remove(isHome: boolean, id: string | undefined): Promise<ApiRow> {
+      const connection = active(isHome).find((one) => idOf(one) === id);
+      if (!connection) throw new Trap('no such item', 0);
+      asked.push({ what: 'remove', connection, answer: 'ack', timeout: undefined, rate: undefined });
+      onEnded(connection, 6);
+      return {};
+    }
+    async function login(attributes: ApiRow): Promise<ApiRow> {
+      if (!(await onLogin(router, attributes['mac-address'] ?? '', attributes.user ?? ''))) {
+        throw new Trap('RADIUS server refused');
+      }
+      return {};
+    }
+    const api = createApiServer({
+      ...{ username: 'karibu', password: 'api-secret', sendsEmpty: true },
+      commands: {
+        rows: (menu) => menus[menu]?.(),
+        run(command, attributes) {
+          if (command === '/ip/hotspot/active/remove') return remove(false, attributes['.id']);
+          if (command === '/ppp/active/remove') return remove(true, attributes['.id']);
+          return command === '/ip/hotspot/active/login' ? login(attributes) : undefined;
+        },
+        follow: () => undefined,
+      },
+    });
+    // Who cannot be reached hangs up.
+    api.server.prependListener('connection', (socket) => {
+      if (!router.reachable) socket.destroy();
+    });
+    return api;
+  }
+
   async function addRouter(kind: RouterKind, address: string) {
     const router: WorldRouter = { ...kind, address, id: '', door: 'agrees', reachable: true, nextId: 1 };
     const last = new Map<string, Buffer>();
+    const api = apiOf(router);
+    if (router.hasApi) await new Promise<void>((done) => api.server.listen(0, address, done));
+    const api_port = router.hasApi ? (api.server.address() as AddressInfo).port : 8728;
     const door = await openUdp({
       host: address,
       port: 0,
@@ -256,17 +324,15 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
         },
         ...{
           coa_port: door.port,
-          api_port: 8728,
-          api_tls: 0 as const,
-          api_username: null,
-          hotspot_host: null,
+          ...{ api_port, api_tls: 0 as const, api_username: router.hasApi ? 'karibu' : null },
+          ...{ api_password: 'api-secret', hotspot_host: null },
         },
         ...{ hotspot_interface: 'bridge', hotspot_network: '10.5.48.0/22' },
       },
       time.now,
     );
     router.id = added.router.id;
-    return { router, door, requester: createRadiusRequester({ localAddress: address }) };
+    return { router, door, api, requester: createRadiusRequester({ localAddress: address }) };
   }
 
   const sites: Awaited<ReturnType<typeof addRouter>>[] = [];
@@ -331,11 +397,15 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
   const runEnforce = runTasks(['enforce', 'follow_plan', 'disconnect_session']);
 
   return {
-    ...{ db, time, trouble, connections, asked, guests },
+    ...{ db, time, trouble, connections, asked, guests, present },
     routers: sites.map((site) => site.router),
     /** Hears of each connection that a router ended on request. */
     whenEnded(hear: Ended) {
       onEnded = hear;
+    },
+    /** Does what a router does that is asked to log a device in. */
+    whenLoginAsked(does: LoginAsked) {
+      onLogin = does;
     },
     /** Asks for access, for nobody by the address alone; the connection is there only if the answer is an Accept. */
     async signIn(
@@ -432,7 +502,9 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     usage: () => db.selectFrom('daily_usage').selectAll().execute(),
     async close() {
       await radius.stop();
-      for (const { door, requester } of sites) {
+      for (const { door, requester, api } of sites) {
+        api.dropConnections();
+        if (api.server.listening) await new Promise((done) => api.server.close(done));
         await requester.close();
         await door.close();
       }
