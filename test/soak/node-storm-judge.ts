@@ -4,7 +4,8 @@ import { mikrotikRateLimit } from '../../src/protocols/radius/rate-limit.ts';
 import { send } from '../e2e/support/api.ts';
 import type { Nodes } from '../e2e/support/nodes.ts';
 import { until } from '../e2e/support/until.ts';
-import type { Access, Guests } from './node-storm-guests.ts';
+import type { Guests } from './node-storm-guests.ts';
+import type { Access, Demand, Router } from './node-storm-router.ts';
 
 const NOW = 'extract(epoch from clock_timestamp()) * 1000';
 /** What comes by the clock alone may be under way while it is looked at. */
@@ -153,11 +154,11 @@ interface StoredCode {
 
 export type Judge = ReturnType<typeof createJudge>;
 
-export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean, what: string) => void) {
+export function createJudge(two: Nodes, router: Router, guests: Guests, demand: Demand) {
   const { shop, nodes } = two;
   /** When the entitlement of each access began: once. */
   const beginnings = new Map<string, string>();
-  const count = { payments: 0, shillings: 0, nameless: 0, proofs: 0, tasks: 0 };
+  const count = { vouchers: 0, payments: 0, shillings: 0, nameless: 0, proofs: 0, tasks: 0 };
 
   async function query<T extends pg.QueryResultRow>(sql: string): Promise<T[]> {
     const client = new pg.Client({ connectionString: two.postgres.url });
@@ -179,7 +180,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
       });
     }
     await shop.mpesa.waitUntilQuiet();
-    await guests.tellAll();
+    await router.tellAll();
     const left = () =>
       query<{ kind: string; n: string; attempts: number; outcome: string | null }>(
         `select kind, count(*) as n, max(attempts) as attempts, max(outcome) as outcome from tasks
@@ -189,11 +190,11 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
       demand(false, `${error.message}: ${JSON.stringify(await left())}`),
     );
     // Who was told to go meanwhile says so.
-    await guests.tellAll(() => 0);
+    await router.tellAll(() => 0);
   }
 
   async function checkSessions(): Promise<void> {
-    const before = new Map([...guests.stays.values()].map((stay) => [stay, stay.state] as const));
+    const before = new Map([...router.stays.values()].map((stay) => [stay, stay.state] as const));
     const rows = await query<StoredSession>(
       `select x.acct_session_id, x.state, x.upload_octets, x.download_octets, x.session_seconds,
          case when slow then e.fair_use_rate_down_kbps else e.rate_down_kbps end as rate_down_kbps,
@@ -206,7 +207,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
     );
     const stored = new Map(rows.map((row) => [row.acct_session_id, row] as const));
     demand(stored.size === rows.length, 'one connection is two sessions');
-    for (const stay of guests.stays.values()) {
+    for (const stay of router.stays.values()) {
       const found = stored.get(stay.acct);
       // What ran out in this very moment is judged in the next round.
       if (!stay.begunAt || before.get(stay) !== stay.state) continue;
@@ -234,7 +235,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
         );
     }
     for (const acct of stored.keys()) {
-      demand(guests.stays.has(acct), `session ${acct} is nobody's`);
+      demand(router.stays.has(acct), `session ${acct} is nobody's`);
     }
   }
 
@@ -245,7 +246,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
     const online = macs(({ state }) => state === 'online');
     demand(online <= max, `${online} devices are online on ${access.name}, for ${max}`);
     const cameToStay = access.sessions.every(({ state, sentAway }) => state !== 'left' || sentAway);
-    if (access.takenBack === undefined && !guests.mayBeOver(access) && cameToStay) {
+    if (access.takenBack === undefined && !router.mayBeOver(access) && cameToStay) {
       const came = Math.min(
         max,
         macs(() => true),
@@ -255,11 +256,11 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
   }
 
   async function checkAccess(): Promise<void> {
-    for (const { access, mac, beside } of guests.crowded.splice(0)) {
+    for (const { access, mac, beside } of router.crowded.splice(0)) {
       const stayed = new Set(beside.filter(({ sentAway }) => !sentAway).map((one) => one.mac)).size;
       demand(stayed < access.terms.max, `${mac} was let in on ${access.name} beside ${stayed} others`);
     }
-    for (const access of guests.accesses.values()) checkPlaces(access);
+    for (const access of router.accesses.values()) checkPlaces(access);
     const rows = await query<StoredCode>(
       `select c.username as code, e.voucher_id as voucher, e.state, e.starts_at from credentials c
        left join entitlements e on e.id = (select min(id) from entitlements o where o.credential_id = c.id)`,
@@ -268,7 +269,7 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
     for (const code of guests.redeemed) {
       demand(byCode.get(code)?.state !== undefined, `${code} was answered as redeemed, and has nothing`);
     }
-    for (const { name, sessions } of guests.accesses.values()) {
+    for (const { name, sessions } of router.accesses.values()) {
       if (sessions.length === 0) continue;
       const began = byCode.get(name)?.starts_at ?? null;
       demand(began !== null, `${name} was let in, and its time has not begun`);
@@ -359,8 +360,12 @@ export function createJudge(two: Nodes, guests: Guests, demand: (holds: boolean,
         demand(rows.length === 0, `${what}: ${JSON.stringify(rows.slice(0, 3))} (${rows.length})`);
       }
       demand((await query(STUCK)).length === 0, 'a transaction hangs');
-      const [done] = await query<{ n: string }>(`select count(*) as n from tasks where state = 'done'`);
-      count.tasks = Number(done?.n);
+      const [done] = await query<{ tasks: string; vouchers: string }>(
+        `select (select count(*) from tasks where state = 'done') as tasks,
+           (select count(*) from vouchers where state = 'redeemed') as vouchers`,
+      );
+      count.tasks = Number(done?.tasks);
+      count.vouchers = Number(done?.vouchers);
     },
     async prepare(plan: string, size: number): Promise<string[]> {
       const { id } = await shop.api.post<{ id: string }>('/voucher-batches', { plan_id: plan, count: size });

@@ -7,6 +7,7 @@ import { hasPostgres, openNodes } from '../e2e/support/nodes.ts';
 import { chance } from '../protocols/radius/material.ts';
 import { type Guests, openGuests, pause } from './node-storm-guests.ts';
 import { createJudge } from './node-storm-judge.ts';
+import { openRouter, type Router } from './node-storm-router.ts';
 import { numbers } from './options.ts';
 
 const given = numbers({ rounds: 30, seed: Date.now() % 0x7fffffff });
@@ -77,7 +78,7 @@ async function keepAt(hands: number, over: () => boolean, one: () => Promise<voi
   );
 }
 
-async function storm(two: Two, guests: Guests): Promise<string[]> {
+async function storm(two: Two, router: Router, guests: Guests): Promise<string[]> {
   two.shop.mpesa.setKnobs({ outcome: '0', callback_delay_ms: by.below(60) });
   let isOver = false;
   const over = () => isOver;
@@ -95,9 +96,9 @@ async function storm(two: Two, guests: Guests): Promise<string[]> {
     keepAt(1, over, () => guests.printer()),
     // A router that is busy now and then, for less than it is asked.
     keepAt(1, over, async () => {
-      guests.coa.answers = false;
+      router.coa.answers = false;
       await pause(by.below(1200));
-      guests.coa.answers = true;
+      router.coa.answers = true;
       await pause(500 + by.below(3000));
     }),
   ]);
@@ -111,7 +112,7 @@ async function storm(two: Two, guests: Guests): Promise<string[]> {
   await pause(by.below(800));
   isOver = true;
   await raging;
-  guests.coa.answers = true;
+  router.coa.answers = true;
   return befell;
 }
 
@@ -127,8 +128,9 @@ async function main(): Promise<void> {
   if (!hasPostgres) return;
   console.log(`seed ${given.seed}, ${given.rounds} rounds`);
   const two = await openNodes();
-  const guests = await openGuests(two, given.seed, demand);
-  const judge = createJudge(two, guests, demand);
+  const router = await openRouter(two, by, demand);
+  const guests = await openGuests(two, router, by, demand);
+  const judge = createJudge(two, router, guests, demand);
   const befell = new Map<string, number>();
   try {
     for (const kind of ['single', 'pair', 'quota', 'fair', 'brief'] as const) {
@@ -137,17 +139,17 @@ async function main(): Promise<void> {
     }
     console.log(line(COLUMNS));
     for (let round = 1; round <= given.rounds && violations.length === 0; round++) {
-      const faults = await storm(two, guests);
+      const faults = await storm(two, router, guests);
       for (const name of faults) befell.set(name, (befell.get(name) ?? 0) + 1);
       await judge.settle();
       await judge.check(round === given.rounds);
       for (const node of two.nodes) demand(node.isRunning(), 'a node ended by itself');
-      const { sign_ins, refused, reports, sent_away } = guests.count;
-      const cells = [sign_ins, refused, reports, guests.redeemed.size, judge.count.payments, sent_away];
+      const { sign_ins, refused, reports, sent_away } = router.count;
+      const cells = [sign_ins, refused, reports, judge.count.vouchers, judge.count.payments, sent_away];
       console.log(line([round, ...cells, violations.length, faults.join('; ')]));
     }
     console.log(`befell ${JSON.stringify(Object.fromEntries(befell))}`);
-    console.log(`totals ${JSON.stringify({ ...guests.count, ...judge.count, sessions: guests.stays.size })}`);
+    console.log(`totals ${JSON.stringify({ ...router.count, ...guests.count, ...judge.count })}`);
   } finally {
     if (violations.length > 0) {
       for (const [n, node] of two.nodes.entries()) {
@@ -156,7 +158,7 @@ async function main(): Promise<void> {
         console.log(`log of node ${n + 1}: ${file}`);
       }
     }
-    await guests.close();
+    await router.close();
     await two.close();
   }
   if (violations.length === 0) return console.log('ok');
