@@ -251,7 +251,11 @@ export function createJudge(two: Nodes, router: Router, guests: Guests, demand: 
         max,
         macs(() => true),
       );
-      demand(online >= came, `${online} devices are left on ${access.name}, where ${came} may stay`);
+      const each = access.sessions.map(({ acct, mac, state, sentAway }) => [acct, mac, state, sentAway]);
+      demand(
+        online >= came,
+        `${online} of ${came} devices are left on ${access.name}: ${JSON.stringify(each)}`,
+      );
     }
   }
 
@@ -366,6 +370,12 @@ export function createJudge(two: Nodes, router: Router, guests: Guests, demand: 
       );
       count.tasks = Number(done?.tasks);
       count.vouchers = Number(done?.vouchers);
+    },
+    /** What there is to look at where something is wrong. */
+    async store(): Promise<string> {
+      const tables = ['sessions', 'entitlements', 'tasks', 'credentials'];
+      const all = await Promise.all(tables.map((table) => query(`select * from ${table}`)));
+      return JSON.stringify(Object.fromEntries(tables.map((table, n) => [table, all[n]])));
     },
     async prepare(plan: string, size: number): Promise<string[]> {
       const { id } = await shop.api.post<{ id: string }>('/voucher-batches', { plan_id: plan, count: size });

@@ -6,7 +6,7 @@ import type { Karibu } from '../e2e/support/karibu.ts';
 import { hasPostgres, openNodes } from '../e2e/support/nodes.ts';
 import { chance } from '../protocols/radius/material.ts';
 import { type Guests, openGuests, pause } from './node-storm-guests.ts';
-import { createJudge } from './node-storm-judge.ts';
+import { createJudge, type Judge } from './node-storm-judge.ts';
 import { openRouter, type Router } from './node-storm-router.ts';
 import { numbers } from './options.ts';
 
@@ -116,6 +116,14 @@ async function storm(two: Two, router: Router, guests: Guests): Promise<string[]
   return befell;
 }
 
+/** Both logs, and what lies in the store. */
+async function leaveTraces({ nodes }: Two, judge: Judge): Promise<void> {
+  const begin = path.join(tmpdir(), `node-storm-${given.seed}`);
+  for (const [n, node] of nodes.entries()) writeFileSync(`${begin}-${n + 1}.log`, node.output());
+  writeFileSync(`${begin}.json`, await judge.store());
+  console.log(`traces in ${begin}*`);
+}
+
 const COLUMNS = [
   ...(['round', 'sign-ins', 'refused', 'reports', 'redeemed', 'paid', 'sent away', 'wrong'] as const),
   'what befell them',
@@ -151,13 +159,7 @@ async function main(): Promise<void> {
     console.log(`befell ${JSON.stringify(Object.fromEntries(befell))}`);
     console.log(`totals ${JSON.stringify({ ...router.count, ...guests.count, ...judge.count })}`);
   } finally {
-    if (violations.length > 0) {
-      for (const [n, node] of two.nodes.entries()) {
-        const file = path.join(tmpdir(), `node-storm-${given.seed}-${n + 1}.log`);
-        writeFileSync(file, node.output());
-        console.log(`log of node ${n + 1}: ${file}`);
-      }
-    }
+    if (violations.length > 0) await leaveTraces(two, judge);
     await router.close();
     await two.close();
   }
