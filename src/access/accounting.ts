@@ -350,15 +350,15 @@ async function reopened(tx: Db, before: Session, session: Session, now: number):
 interface CarrierFacts extends Pick<Terms, 'fair_use_rate_down_kbps' | 'fair_use_rate_up_kbps'> {
   goes_on: 0 | 1;
   plan_changed_at: number;
-  /** Of a home: its address, password or router may be others now. */
-  credential_changed_at: number;
+  /** Of a home: its address, password or router may be others now. Any other's never change, and begin with a sign-in. */
+  credential_changed_at: number | null;
 }
 
 // The few subscribers that are not active stand in an index, as in a sign-in.
 const factsAbout = statement(
   sql<CarrierFacts>`
     select e.fair_use_rate_down_kbps, e.fair_use_rate_up_kbps, p.updated_at as plan_changed_at,
-      c.updated_at as credential_changed_at,
+      case when c.kind = 'pppoe' then c.updated_at end as credential_changed_at,
       case when e.state in ('active', 'waiting') and c.state = 'active' and (
         select 1 from subscribers s where s.id || '' = c.subscriber_id || '' and s.state || '' <> 'active' limit 1) is null
         then 1 else 0 end as goes_on

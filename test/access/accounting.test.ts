@@ -1,14 +1,15 @@
 // Accounting as a whole: whatever the network does to the routers' messages, the sums are those of what happened.
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
-import { getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import { findAccess, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
 import { closeStaleSessions, giveWay, recordDisconnect, type Session } from '../../src/access/sessions.ts';
+import { redeemVoucher } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { type Chance, chance } from '../protocols/radius/material.ts';
 import { onEveryStore } from '../support/stores.ts';
-import { HOUR, NOW, report, someAccess } from './fixtures.ts';
+import { HOUR, NOW, report, someAccess, someVouchers, vault } from './fixtures.ts';
 
 const WORD = 2 ** 32;
 const MINUTE = 60_000;
@@ -447,6 +448,24 @@ onEveryStore('an accounting message', (store) => {
     };
     expect(await began(NOW + 5)).toEqual([]);
     expect(await began(NOW + 20)).toMatchObject([['disconnect_session', { reason: 'credential_changed' }]]);
+  });
+
+  it('of a voucher that another node redeemed a moment after this one was asked, goes on', async () => {
+    const { codes } = await someVouchers(store(), 1);
+    await redeemVoucher(store(), vault, codes[0] as string, null, NOW + 20);
+    const access = await findAccess(store(), codes[0] as string, '');
+    const named = {
+      username: codes[0] as string,
+      reference: {
+        credential_id: access?.credential_id as string,
+        entitlement_id: access?.entitlement?.id as string,
+        accept_id: newId(NOW + 10),
+      },
+    };
+    await recordAccounting(store(), [report({ ...named, at: NOW + 30 })], NOW + 40);
+    expect(
+      await store().selectFrom('tasks').selectAll().where('kind', '=', 'disconnect_session').execute(),
+    ).toEqual([]);
   });
 
   it('of a second device at one address sends that one away, however many the plan is for', async () => {
