@@ -12,7 +12,7 @@ import { numbers } from './options.ts';
 
 const given = numbers({ rounds: 30, seed: Date.now() % 0x7fffffff });
 const by = chance(given.seed);
-const VOUCHERS_A_ROUND = { single: 120, pair: 40, quota: 20, fair: 30, brief: 5 };
+const VOUCHERS_A_ROUND = { single: 120, pair: 60, quota: 20, fair: 30, brief: 5 };
 /** Longer than a task's lease: another node has taken over what a frozen one thinks it still holds. */
 const LONGEST_FREEZE_MS = 13_000;
 
@@ -85,7 +85,7 @@ async function storm(two: Two, router: Router, guests: Guests): Promise<string[]
   const raging = Promise.all([
     keepAt(4, over, () => guests.single(over)),
     keepAt(1, over, () => guests.racers(over)),
-    keepAt(2, over, () => guests.party(over)),
+    keepAt(3, over, () => guests.party(over)),
     keepAt(1, over, () => guests.eater(over)),
     keepAt(1, over, () => guests.fair(over)),
     keepAt(1, over, () => guests.brief(over)),
