@@ -165,9 +165,12 @@ async function recordReports(
   if (known) {
     await saveChange(tx, known, after);
     if (known.state === 'closed' && after.state === 'open') await reopened(tx, known, after, now);
-  } else if (!(await addSession(tx, reports, after, now))) {
+  } else {
+    if (after.state === 'open' && (await isSuperseded(tx, after, now))) {
+      after = { ...after, state: 'closed', stopped_at: after.updated_at };
+    }
     // Another node was told of it at the same moment; what it wrote is seen once it has committed.
-    return recordReports(tx, key, reports, now);
+    if (!(await addSession(tx, reports, after, now))) return recordReports(tx, key, reports, now);
   }
   await addUsage(tx, before, after, now);
   return after;
@@ -516,6 +519,24 @@ async function closeSuperseded(
     ...[at, credential_id, mac, router_id],
     ...[at, started_at, unique_key, started_at - START_SLACK_MS, accepted, accepted],
   ]);
+}
+
+const newerOf = statement(
+  sql<{ id: string }>`
+    select id from sessions
+    where credential_id = ${''} and state = 'open' and mac || '' = ${''} and router_id || '' = ${''}
+      and started_at >= ${0} and started_at > ${0} limit 1`,
+);
+
+/** Whether what is first heard of now, late, had given way before: its device has begun another session with its router since. */
+async function isSuperseded(
+  tx: Db,
+  { credential_id, mac, router_id, started_at, updated_at }: Session,
+  now: number,
+): Promise<boolean> {
+  if (now - updated_at <= START_SLACK_MS || !credential_id || mac === null || !isMac(mac)) return false;
+  const [newer] = await newerOf(tx, [credential_id, mac, router_id, updated_at, started_at + START_SLACK_MS]);
+  return newer !== undefined;
 }
 
 const useEntitlement = statement(

@@ -685,6 +685,20 @@ onEveryStore('an accounting message', (store) => {
     expect(await usedBy(store(), access)).toMatchObject({ session_seconds: 500, upload_octets: 5 });
   });
 
+  it('that arrives late, of a session that its device had left for a newer one, opens it only if it speaks again', async () => {
+    const access = await someAccess(store());
+    const newer = report({ ...named(access, 'a2'), acct_session_id: 's1', at: NOW + 600_000 });
+    const start = { ...named(access, 'a1'), acct_session_id: 's1', at: NOW };
+    const older = async () => (await all(store())).find(({ started_at }) => started_at === NOW);
+    await recordAccounting(store(), [newer], NOW + 600_000);
+    await recordAccounting(store(), [report(start)], NOW + 601_000);
+    expect(await older()).toMatchObject({ state: 'closed', stopped_at: NOW, terminate_cause: null });
+    const spoke = { kind: 'interim' as const, session_seconds: 610, upload_octets: 5, at: NOW + 610_000 };
+    await recordAccounting(store(), [report({ ...start, ...spoke })], NOW + 610_000);
+    expect(await older()).toMatchObject({ state: 'open', upload_octets: 5 });
+    expect((await all(store())).filter(({ state }) => state === 'open')).toHaveLength(2);
+  });
+
   it('of a router without gigawords counts on where its counters begin again at 2^32', async () => {
     const access = await someAccess(store());
     const told = (session_seconds: number, upload: number, download: number, change = {}): SessionReport =>
