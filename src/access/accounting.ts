@@ -369,10 +369,10 @@ const factsAbout = statement(
     where e.id = ${''}`,
 );
 
-/** An entitlement, and when the newest of what else its guest has was bought. */
+/** An entitlement, when the newest of what else its guest has was bought, and when it last got lost time back. */
 const besideOthers = statement(
-  sql<Row<'entitlements'> & { other_bought_at: number | null }>`
-    select e.*, (
+  sql<Row<'entitlements'> & { other_bought_at: number | null; extended_at: number | null }>`
+    select e.*, (select max(x.created_at) from extensions x where x.entitlement_id = e.id) as extended_at, (
         select max(o.created_at) from entitlements o
         where o.credential_id = e.credential_id and o.id <> e.id and o.state in ('active', 'waiting')) as other_bought_at
     from entitlements e where e.id = ${''}`,
@@ -407,7 +407,8 @@ async function lookAgain(
     if (heard.at_once && !hasFairUse(facts)) return;
     const [entitlement] = await besideOthers(tx, [entitlement_id]);
     const slowUntold = entitlement && isSlow(entitlement) && now - heard.before > AT_ONCE_MS;
-    if (!slowUntold && !isNew(entitlement?.other_bought_at ?? null)) return;
+    const since = [entitlement?.other_bought_at ?? null, entitlement?.extended_at ?? null];
+    if (!slowUntold && !since.some(isNew)) return;
   }
   await enqueueTask(tx, 'enforce', { credential_id, reason: 'heard_late' }, now);
 }

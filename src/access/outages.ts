@@ -5,6 +5,7 @@ import { readSetting, writeSetting } from '../db/settings.ts';
 import { enqueueTask } from '../db/tasks.ts';
 import { AppError } from '../errors.ts';
 import { newId } from '../lib/ids.ts';
+import { endReason } from './authorize.ts';
 
 export type Outage = Row<'outages'>;
 export type Extension = Row<'extensions'>;
@@ -296,7 +297,9 @@ export async function extendEntitlements(db: Db, outageId: string, now: number):
         span,
         taken.map(({ from, to }) => ({ from, to: to ?? from })),
       );
-      const ms = Math.min(lost, outage.extension_ms);
+      // What was told since its end may have used up the rest of it.
+      const isUsedUp = endReason(entitlement, now, false) !== undefined;
+      const ms = isUsedUp ? 0 : Math.min(lost, outage.extension_ms);
       // One that is over may not have been ended yet: from now on it runs as well.
       const after = Math.max(ends_at, now) + ms;
       const once = await tx

@@ -2,6 +2,13 @@
 import { expect, it } from 'vitest';
 import { type AccountingEvent, recordAccounting, type SessionReport } from '../../src/access/accounting.ts';
 import { findAccess, getEntitlement, startEntitlement } from '../../src/access/entitlements.ts';
+import {
+  decideOutage,
+  extendEntitlements,
+  noteOutage,
+  settleOutages,
+  updateOutageSettings,
+} from '../../src/access/outages.ts';
 import { closeStaleSessions, giveWay, recordDisconnect, type Session } from '../../src/access/sessions.ts';
 import { redeemVoucher } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';
@@ -466,6 +473,25 @@ onEveryStore('an accounting message', (store) => {
     expect(
       await store().selectFrom('tasks').selectAll().where('kind', '=', 'disconnect_session').execute(),
     ).toEqual([]);
+  });
+
+  it('of a session that speaks again after its plan got lost time back has its router hear of the new end', async () => {
+    const access = await someAccess(store());
+    const spoken = interim(access, 60, named(access, newId(NOW)));
+    await recordAccounting(store(), [spoken], NOW + 60_000);
+    await closeStaleSessions(store(), NOW + HOUR);
+    await store().deleteFrom('tasks').execute();
+    await updateOutageSettings(store(), { minimum_seconds: 60 }, NOW);
+    await startEntitlement(store(), access.entitlement.id, NOW);
+    await noteOutage(store(), { kind: 'box', from_at: NOW + 60_000, to_at: NOW + 600_000 }, NOW + 660_000);
+    const [outage] = await settleOutages(store(), 60_000);
+    await decideOutage(store(), outage?.id ?? '', 'approved', 'test', NOW + 660_000);
+    expect(await extendEntitlements(store(), outage?.id ?? '', NOW + 660_000)).toBe(1);
+    await store().deleteFrom('tasks').execute();
+    const again = { ...spoken, session_seconds: 700, at: NOW + 700_000 };
+    await recordAccounting(store(), [again], NOW + 700_000);
+    const tasks = await store().selectFrom('tasks').selectAll().execute();
+    expect(tasks.map((task) => JSON.parse(task.payload).reason)).toEqual(['heard_late']);
   });
 
   it('of a second device at one address sends that one away, however many the plan is for', async () => {

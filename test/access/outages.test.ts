@@ -300,6 +300,17 @@ onEveryStore('an outage', (store) => {
     expect((await Promise.all(states)).map((one) => one.state)).toEqual(['ended', 'revoked', 'ended']);
   });
 
+  it('brings none to life of which a report after its end used up the rest', async () => {
+    const id = await guest(1, 0);
+    const used = { quota_octets: 1000, used_upload_octets: 1000 };
+    await db.updateTable('entitlements').set(used).where('id', '=', id).execute();
+    await endEntitlement(db, id, 'expired', NOW + HOUR);
+    await boxOff();
+    await settleOutages(db, 10 * MINUTE);
+    await approve(NOW + 3 * HOUR);
+    expect(await getEntitlement(db, id)).toMatchObject({ state: 'ended', ends_at: NOW + HOUR });
+  });
+
   it.each([true, false])(
     'gives what it took back from now on to a plan that ran out in it (ended by then: %s)',
     async (ended) => {

@@ -1,4 +1,5 @@
 // Draws the life of a guest at random: what is sold, which devices and routers there are, and what happens.
+import type { OutageSettings } from '../../src/access/outages.ts';
 import type { PlanInput } from '../../src/access/plans.ts';
 import type { GuestKind, Method, RouterKind, WorldRouter } from './lives-world.ts';
 
@@ -48,6 +49,8 @@ export type Act = { seed: number } & (
   | { what: 'suspend' | 'activate'; guest: number }
   | { what: 'revoke'; guest: number; which: number }
   | { what: 'speed'; plan: number; up: number | null; down: number | null }
+  | { what: 'off'; seconds: number }
+  | { what: 'decide'; approve: boolean }
   | { what: 'settle' }
 );
 
@@ -60,6 +63,8 @@ export interface Life {
   devices: { mac: string; up: number; down: number }[];
   guests: GuestKind[];
   routers: RouterKind[];
+  /** What is done about the time in which the box was off; null where it never is. */
+  outages: OutageSettings | null;
   acts: Act[];
 }
 
@@ -173,6 +178,8 @@ function drawAct(random: Random, life: Omit<Life, 'acts'>): Act {
     ],
     [5, () => ({ seed, what: 'reach', router, reachable: random() < 0.6 })],
     [3, () => ({ seed, what: 'reboot', router, told: random() < 0.6 })],
+    [life.outages ? 6 : 0, () => ({ seed, what: 'off', seconds: oneOf(random, [120, 700, 1500, 4000]) })],
+    [life.outages?.mode === 'ask' ? 4 : 0, () => ({ seed, what: 'decide', approve: random() < 0.7 })],
   ];
   const knocks: [number, () => Act][] = [
     [25, () => ({ seed, what: 'knock', device, router, method: oneOf(random, ['pap', 'chap']) })],
@@ -227,7 +234,14 @@ export function drawLife(seed: number): Life {
     samePerson: random() < 0.3,
     home: homes && (at === 0 || random() < 0.5) ? { address: random() < 0.5 ? `10.9.${at}.1` : null } : null,
   }));
-  const life = { seed, calm, startsAt, plans, devices, guests, routers };
+  const outages: OutageSettings | null =
+    random() < 0.3
+      ? {
+          mode: oneOf(random, ['off', 'ask', 'automatic', 'automatic']),
+          ...{ minimum_seconds: 600, maximum_seconds: oneOf(random, [900, 86_400]) },
+        }
+      : null;
+  const life = { seed, calm, startsAt, plans, devices, guests, routers, outages };
   const acts = Array.from({ length: 10 + Math.floor(random() * 40) }, () => drawAct(random, life));
   const bought = guests.flatMap((_, guest) => {
     const buy = (plan: number): Act => ({

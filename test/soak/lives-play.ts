@@ -13,6 +13,7 @@ import {
   goesOnSlow,
   hoursLeft,
   isOpen,
+  lostTo,
   mayRun,
   needsNewSession,
   openedAt,
@@ -165,9 +166,17 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     for (const used of ['used_seconds', 'used_upload_octets', 'used_download_octets'] as const) {
       check(after[used] >= before[used], 'what was used stays used', () => `${name} ${used}`);
     }
+    const extended = due.get(after.id);
     if (before.starts_at !== null) {
       const same = before.starts_at === after.starts_at && before.ends_at === after.ends_at;
-      check(same, 'an entitlement starts once', () => `${name} was given other times`);
+      const given = extended?.ends_at === after.ends_at && before.starts_at === after.starts_at;
+      check(same || given, 'an entitlement starts once', () => {
+        return `${name} was given other times: ${after.ends_at} for ${before.ends_at}, due ${extended?.ends_at}`;
+      });
+      if (given) {
+        note(`    ${name} is extended by ${(after.ends_at! - before.ends_at!) / 1000} s`);
+        if (before.state === 'ended' && after.state === 'active') return;
+      }
     }
     if (before.state === after.state) return;
     note(`    ${name} ${before.state} → ${after.state} ${after.end_reason ?? ''}`);
@@ -182,6 +191,24 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       check(right, 'nothing ends early', () => `${name} ended as ${after.end_reason}; true is [${true_}]`);
     } else if (after.state !== 'revoked' || before.state === 'ended') {
       fail('what is over is over', `${name}: ${way}`);
+    }
+  }
+
+  /** Entitlements that get lost time back now: how far they reach then, and whether they must. */
+  const due = new Map<string, { ends_at: number; must: boolean }>();
+
+  /** Reckons what is due for an outage that is decided now. */
+  function expectBack(off: { from: number; to: number }): void {
+    const most = (life.outages?.maximum_seconds ?? 0) * 1000;
+    for (const right of rows.entitlements) {
+      const expired = right.state === 'ended' && right.end_reason === 'expired';
+      if (right.state !== 'active' && !expired) continue;
+      const ms = Math.min(lostTo(off, right), most);
+      if (ms === 0 || endings({ ...right, ends_at: null }, time.now).length > 0) continue;
+      const others = rightsOf(right.credential_id).filter(
+        (one) => one.id !== right.id && isOpen(one, time.now),
+      );
+      due.set(right.id, { ends_at: Math.max(right.ends_at ?? 0, time.now) + ms, must: others.length === 0 });
     }
   }
 
@@ -442,7 +469,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     const seconds = Math.floor((time.now - connection.since) / 1000);
     const report: Report = { connection, kind, seconds, up, down, cause, at: time.now };
     const fate = quiet ? 0 : random();
-    if (!router.reachable || (fate > 0.72 && fate <= 0.82)) {
+    if (isOff || !router.reachable || (fate > 0.72 && fate <= 0.82)) {
       return note(`  (lost: ${kind} of ${deviceOf(connection.mac)} at ${router.address})`);
     }
     if (fate > 0.88) return void late.push({ report, dueAt: time.now + 1000 * Math.ceil(random() * 200) });
@@ -484,7 +511,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
 
   async function redial({ guest, mac, router, ...connection }: Connection): Promise<void> {
     const device = life.devices.find((one) => one.mac === mac);
-    if (!guest || !device || live().some((one) => one.mac === mac && one.guest === guest)) return;
+    if (isOff || !guest || !device || live().some((one) => one.mac === mac && one.guest === guest)) return;
     note(`  ${deviceOf(mac)} dials again`);
     await signIn({ guest, device, router, method: connection.method, lost: false });
   }
@@ -563,17 +590,52 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     );
   }
 
+  /** When the box was switched on, and how long it was off before that, while that is not noted. */
+  let onAt = Number.NEGATIVE_INFINITY;
+  let off: { from: number; to: number } | undefined;
+  let isOff = false;
+
+  /** The box loses its power; routers and guests go on without it. */
+  async function boxOff(seconds: number): Promise<void> {
+    const from = time.now;
+    isOff = true;
+    await pass(seconds * 1000);
+    isOff = false;
+    onAt = time.now;
+    off = { from, to: time.now };
+  }
+
+  async function decide(approve: boolean): Promise<void> {
+    const [outage] = await world.outages();
+    if (!outage) return;
+    await world.decide(outage.id, approve ? 'approved' : 'dismissed');
+    if (approve) expectBack({ from: outage.from_at, to: outage.to_at! });
+  }
+
   async function runJobs(): Promise<void> {
-    await world.runJobs();
+    if (isOff) return;
+    // The slower jobs run a minute after the start.
+    const watches = time.now >= onAt + 60_000;
+    if (watches && off && life.outages) {
+      await world.wasOff(off, life.outages.mode);
+      const long = off.to - off.from >= life.outages.minimum_seconds * 1000;
+      if (life.outages.mode === 'automatic' && long) expectBack(off);
+      off = undefined;
+    }
+    await world.runJobs(watches);
     // A Stop that the jobs brought about comes after them.
     await look({ by: 'jobs' });
+    for (const [id, { ends_at, must }] of due) {
+      check(!must || entitlement(id)?.ends_at === ends_at, 'lost time is given back', () => nameOf(id));
+    }
+    due.clear();
     judgeAsked();
     for (const one of rows.entitlements.filter(({ state }) => state === 'active')) {
       check(endings(one, time.now).length === 0, 'what is over ends', () => nameOf(one.id));
     }
     for (const one of rows.sessions.filter(({ state }) => state === 'open')) {
       const silent = time.now - one.updated_at > MISSED_IN_ALL * INTERIM_SECONDS * 1000;
-      check(!silent, 'a silent session is closed', () => deviceOf(one.mac));
+      check(!silent || !watches, 'a silent session is closed', () => deviceOf(one.mac));
     }
     for (const { connection, cause } of ended.splice(0)) await end(connection, cause);
     for (const answer of loggedIn.splice(0)) await judgeLogin(answer);
@@ -653,7 +715,12 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   // Time.
 
   function nextInstant(until: number): number {
-    const instants = [until, ...[...late, ...redials].map(({ dueAt }) => dueAt), ...idleAt.values()];
+    const instants = [
+      until,
+      onAt + 60_000,
+      ...[...late, ...redials].map(({ dueAt }) => dueAt),
+      ...idleAt.values(),
+    ];
     for (const one of live()) {
       instants.push(one.reportAt);
       if (one.router.keepsLimits) instants.push(one.endsAt);
@@ -680,7 +747,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       for (const one of [...late]) {
         if (one.dueAt > time.now) continue;
         late.splice(late.indexOf(one), 1);
-        if (one.report.connection.router.reachable) await tell(one.report);
+        if (one.report.connection.router.reachable && !isOff) await tell(one.report);
       }
       for (const one of [...redials]) {
         if (one.dueAt > time.now) continue;
@@ -1052,11 +1119,18 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       case 'speed':
         await setSpeed(one);
         break;
+      case 'off':
+        await boxOff(one.seconds);
+        break;
+      case 'decide':
+        await decide(one.approve);
+        break;
       case 'settle':
         await settle();
     }
     await look({ by: 'act' });
     await runJobs();
+    due.clear();
   }
 
   /** Every router answers, and all that waits is done. */
@@ -1148,6 +1222,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   return {
     steps: () => steps,
     async run(): Promise<void> {
+      if (life.outages) await world.setOutagePolicy(life.outages);
       for (const [index, plan] of life.plans.entries()) {
         time.now += 1;
         plans[index] = await createPlan(world.db, plan, time.now);

@@ -117,6 +117,12 @@ export function needsNewSession(before: Right, next: Right, hasAddress: boolean)
   );
 }
 
+/** What an entitlement lost while the box was off, milliseconds. */
+export function lostTo(off: { from: number; to: number }, right: Right): number {
+  if (right.starts_at === null || right.ends_at === null) return 0;
+  return Math.max(0, Math.min(off.to, right.ends_at) - Math.max(off.from, right.starts_at));
+}
+
 export type SignedIn = Pick<
   Row<'sessions'>,
   'started_at' | 'gave_way_at' | 'terminate_cause' | 'disconnect_detail'

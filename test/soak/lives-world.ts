@@ -1,6 +1,12 @@
 // A Karibu without a schedule, on time that stands until it is moved, and routers that talk to it over real sockets.
 import type { AddressInfo } from 'node:net';
 import { createCredential } from '../../src/access/credentials.ts';
+import {
+  decideOutage,
+  noteOutage,
+  type OutageSettings,
+  updateOutageSettings,
+} from '../../src/access/outages.ts';
 import { changePppoeCredential, createPppoeCredential, type PppoeChange } from '../../src/access/pppoe.ts';
 import { DISCONNECTED_BY, getSession } from '../../src/access/sessions.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
@@ -13,6 +19,7 @@ import { endEntitlements } from '../../src/jobs/end-entitlements.ts';
 import { endHours } from '../../src/jobs/end-hours.ts';
 import { rollOver } from '../../src/jobs/roll-over.ts';
 import { runTasks } from '../../src/jobs/run-tasks.ts';
+import { watchOutages } from '../../src/jobs/watch-outages.ts';
 import type { Log } from '../../src/log.ts';
 import { disconnectSession } from '../../src/network/enforce.ts';
 import { createRouter } from '../../src/network/routers.ts';
@@ -166,6 +173,7 @@ function msChap2(username: string, password: string, challenge: Buffer): Attribu
 }
 
 const TABLES: (keyof Tables)[] = [
+  ...(['audit', 'extensions', 'outages'] as const),
   ...(['daily_usage', 'sessions', 'tasks', 'entitlements', 'devices', 'credentials'] as const),
   ...(['hash_book', 'subscribers', 'plans', 'routers', 'settings', 'signing_sources'] as const),
 ];
@@ -179,7 +187,9 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
   const trouble: string[] = [];
   const cry = (message: string, more?: Record<string, unknown>) =>
     trouble.push(`${message} ${String(more?.error ?? '')}`);
-  const log: Log = { debug() {}, info() {}, warn: cry, error: cry };
+  const warn = (message: string, more?: Record<string, unknown>) =>
+    message === 'outage over' ? 0 : cry(message, more);
+  const log: Log = { debug() {}, info() {}, warn, error: cry };
   const knownTime = createKnownTime(db, { now: () => time.now, monotonic: () => time.now });
   await knownTime.load();
   const { clock } = knownTime;
@@ -394,7 +404,7 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     ...{ db, vault, clock, log, knownTime, interimSeconds: INTERIM_SECONDS, kick() {} },
     enforcement,
   } as unknown as JobContext;
-  const runEnforce = runTasks(['enforce', 'follow_plan', 'disconnect_session']);
+  const runEnforce = runTasks(['enforce', 'follow_plan', 'disconnect_session', 'extend_entitlements']);
 
   return {
     ...{ db, time, trouble, connections, asked, guests, present },
@@ -479,14 +489,27 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     async changeHome(guest: WorldGuest, change: PppoeChange) {
       await db.transaction().execute((tx) => changePppoeCredential(tx, vault, guest.id, change, time.now));
     },
+    setOutagePolicy: (settings: OutageSettings) => updateOutageSettings(db, settings, time.now),
+    /** The box has come back after this; a policy that asks for nobody does not note it. */
+    async wasOff(off: { from: number; to: number }, mode: OutageSettings['mode']) {
+      if (mode === 'off') return;
+      await noteOutage(db, { kind: 'box', from_at: off.from, to_at: off.to }, time.now);
+    },
+    /** What waits for a person's decision, oldest first. */
+    outages: () =>
+      db.selectFrom('outages').selectAll().where('state', '=', 'waiting').orderBy('from_at').execute(),
+    async decide(outageId: string, decision: 'approved' | 'dismissed') {
+      await db.transaction().execute((tx) => decideOutage(tx, outageId, decision, 'Asha', time.now));
+    },
     /** A person of the operator's ends a session. */
     async sendAway(sessionId: string) {
       await disconnectSession(enforcement, await getSession(db, sessionId), `${DISCONNECTED_BY}Asha`);
     },
     /** What the schedule would do now. */
-    async runJobs() {
+    async runJobs(watches: boolean) {
+      if (watches) await watchOutages(jobs);
       await endEntitlements(jobs);
-      await closeStale(jobs);
+      if (watches) await closeStale(jobs);
       await endHours(jobs);
       await rollOver(jobs);
       await this.runTasks();
