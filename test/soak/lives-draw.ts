@@ -65,6 +65,8 @@ export interface Life {
   routers: RouterKind[];
   /** What is done about the time in which the box was off; null where it never is. */
   outages: OutageSettings | null;
+  /** Whether accounting goes through a journal. */
+  journaled: boolean;
   acts: Act[];
 }
 
@@ -241,7 +243,8 @@ export function drawLife(seed: number): Life {
           ...{ minimum_seconds: 600, maximum_seconds: oneOf(random, [900, 86_400]) },
         }
       : null;
-  const life = { seed, calm, startsAt, plans, devices, guests, routers, outages };
+  const journaled = random() < 0.2;
+  const life = { seed, calm, startsAt, plans, devices, guests, routers, outages, journaled };
   const acts = Array.from({ length: 10 + Math.floor(random() * 40) }, () => drawAct(random, life));
   const bought = guests.flatMap((_, guest) => {
     const buy = (plan: number): Act => ({

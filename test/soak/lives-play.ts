@@ -93,7 +93,7 @@ function covered(sessions: Session[]): number {
 
 export async function play(db: Db, life: Life): Promise<Played> {
   const history: string[] = [];
-  const world = await startWorld(db, life.startsAt, life.routers, life.guests);
+  const world = await startWorld(db, life.startsAt, life.routers, life.guests, life.journaled);
   const player = createPlayer(world, life, history);
   let wrong: Wrong | undefined;
   try {

@@ -1,6 +1,13 @@
 // A Karibu without a schedule, on time that stands until it is moved, and routers that talk to it over real sockets.
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createCredential } from '../../src/access/credentials.ts';
+import {
+  createJournaledAccounting,
+  type JournaledAccounting,
+} from '../../src/access/journaled-accounting.ts';
 import {
   decideOutage,
   noteOutage,
@@ -11,6 +18,7 @@ import { changePppoeCredential, createPppoeCredential, type PppoeChange } from '
 import { DISCONNECTED_BY, getSession } from '../../src/access/sessions.ts';
 import { createSubscriber } from '../../src/access/subscribers.ts';
 import { createKnownTime } from '../../src/db/known-time.ts';
+import { withManners } from '../../src/db/open.ts';
 import type { Db, Row, Tables } from '../../src/db/schema.ts';
 import { dueKinds } from '../../src/db/tasks.ts';
 import { closeStale } from '../../src/jobs/close-stale-sessions.ts';
@@ -181,7 +189,15 @@ const TABLES: (keyof Tables)[] = [
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** A world with nobody in it but guests who have bought nothing, at `startsAt`; in a store that is emptied for it. */
-export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], people: GuestKind[]) {
+export async function startWorld(
+  store: Db,
+  startsAt: number,
+  kinds: RouterKind[],
+  people: GuestKind[],
+  journaled: boolean,
+) {
+  let accounting: JournaledAccounting | undefined;
+  const db = withManners(store, { before: () => accounting?.caughtUp() });
   for (const table of TABLES) await db.deleteFrom(table).execute();
   const time = { now: startsAt };
   const trouble: string[] = [];
@@ -194,9 +210,16 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
   await knownTime.load();
   const { clock } = knownTime;
   const clockTrusted = () => knownTime.trusted();
+  const folder = journaled ? await mkdtemp(path.join(tmpdir(), 'karibu-lives-')) : undefined;
+  if (folder) {
+    accounting = createJournaledAccounting(store, path.join(folder, 'journal'), {
+      ...{ clock, log, diskRefuses: () => false, stored() {} },
+    });
+  }
   const radius = createRadiusListeners(
     {
-      ...{ db, vault, clock, log, clockTrusted, interimSeconds: INTERIM_SECONDS },
+      // Packets read what is stored; they wait for what concerns them.
+      ...{ db: store, accounting, vault, clock, log, clockTrusted, interimSeconds: INTERIM_SECONDS },
       ...{ live: createLive(), signIns: createSignInLog() },
     },
     { auth: { host: '127.0.0.1', port: 0 }, acct: { host: '127.0.0.1', port: 0 } },
@@ -525,6 +548,8 @@ export async function startWorld(db: Db, startsAt: number, kinds: RouterKind[], 
     usage: () => db.selectFrom('daily_usage').selectAll().execute(),
     async close() {
       await radius.stop();
+      await accounting?.stop();
+      if (folder) await rm(folder, { recursive: true });
       for (const { door, requester, api } of sites) {
         api.dropConnections();
         if (api.server.listening) await new Promise((done) => api.server.close(done));
