@@ -1232,6 +1232,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
       await settle();
       redials.splice(0);
       for (const one of live()) await end(one, 1);
+      present.clear();
       await pass(10 * 60_000);
       await settle();
       const open = rows.sessions.filter(({ state }) => state === 'open');
