@@ -395,7 +395,7 @@ interface Heard {
  */
 async function lookAgain(
   tx: Db,
-  { id, credential_id, entitlement_id }: Session,
+  { id, credential_id, entitlement_id, change_state }: Session,
   heard: Heard,
   now: number,
 ): Promise<void> {
@@ -403,7 +403,9 @@ async function lookAgain(
   const isNew = (at: number | null) => at !== null && at <= now && idAt(at) > heard.since;
   const [facts] = entitlement_id ? await factsAbout(tx, [entitlement_id]) : [];
   if (facts && isNew(facts.credential_changed_at)) return beginAnew(tx, id, now);
-  if (facts?.goes_on && !isNew(facts.plan_changed_at)) {
+  // What its router did not agree to it is asked for again.
+  const isOwed = change_state !== null && change_state !== 'ack';
+  if (facts?.goes_on && !isNew(facts.plan_changed_at) && !isOwed) {
     if (heard.at_once && !hasFairUse(facts)) return;
     const [entitlement] = await besideOthers(tx, [entitlement_id]);
     const slowUntold = entitlement && isSlow(entitlement) && now - heard.before > AT_ONCE_MS;

@@ -9,7 +9,13 @@ import {
   settleOutages,
   updateOutageSettings,
 } from '../../src/access/outages.ts';
-import { closeStaleSessions, giveWay, recordDisconnect, type Session } from '../../src/access/sessions.ts';
+import {
+  closeStaleSessions,
+  giveWay,
+  recordChange,
+  recordDisconnect,
+  type Session,
+} from '../../src/access/sessions.ts';
 import { redeemVoucher } from '../../src/access/vouchers.ts';
 import type { Db } from '../../src/db/schema.ts';
 import { DAY_MS, dayOf } from '../../src/lib/days.ts';
@@ -492,6 +498,23 @@ onEveryStore('an accounting message', (store) => {
     await recordAccounting(store(), [again], NOW + 700_000);
     const tasks = await store().selectFrom('tasks').selectAll().execute();
     expect(tasks.map((task) => JSON.parse(task.payload).reason)).toEqual(['heard_late']);
+  });
+
+  it('of a session that speaks again has its router asked again for what it did not agree to', async () => {
+    const access = await someAccess(store());
+    const spoken = interim(access, 60, named(access, newId(NOW)));
+    const [session] = await recordAccounting(store(), [spoken], NOW + 60_000);
+    const again = async (state: 'ack' | 'timeout', seconds: number) => {
+      await recordChange(store(), session?.id ?? '', state, 'expired: said so.', NOW);
+      await closeStaleSessions(store(), NOW + seconds * 1000 - 1);
+      await store().deleteFrom('tasks').execute();
+      const at = NOW + seconds * 1000;
+      await recordAccounting(store(), [{ ...spoken, session_seconds: seconds, at }], at);
+      const tasks = await store().selectFrom('tasks').selectAll().execute();
+      return tasks.map((task) => JSON.parse(task.payload).reason);
+    };
+    expect(await again('ack', 700)).toEqual([]);
+    expect(await again('timeout', 1400)).toEqual(['heard_late']);
   });
 
   it('of a second device at one address sends that one away, however many the plan is for', async () => {

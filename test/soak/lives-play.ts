@@ -122,10 +122,14 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
   }
 
   const loggedIn: { answer: Answer; guest: WorldGuest }[] = [];
+  /** Devices that are being logged in: a second time is once too often. */
+  const loggingIn = new Set<string>();
   world.whenLoginAsked(async (router, mac, username) => {
     const guest = guests.find((one) => one.username === username);
     const device = life.devices.find((one) => one.mac === mac);
     if (!guest || !device || live().some((one) => one.router === router && one.mac === mac)) return false;
+    if (loggingIn.has(mac)) return false;
+    loggingIn.add(mac);
     const answer = await world.signIn(router, mac, guest, 'pap', device);
     loggedIn.push({ answer, guest });
     return answer.accepted;
@@ -271,6 +275,7 @@ function createPlayer(world: Awaited<ReturnType<typeof startWorld>>, life: Life,
     }
     for (const { connection, cause } of ended.splice(0)) await end(connection, cause);
     for (const answer of loggedIn.splice(0)) await judgeLogin(answer);
+    loggingIn.clear();
     judgeBackAgain();
   }
 
