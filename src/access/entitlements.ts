@@ -128,9 +128,10 @@ const ENTITLEMENT_FACTS = sql`
 
 /**
  * What nearly every sign-in needs, in one statement: a credential with the entitlement that runs, whether its subscriber is
- * in any state but active, whether another device is open now. The parameters are what stands for the
- * asking device (`''`: nothing does) and the user name; a session without a device is another's. Only the first two tables
- * are large: the other two questions go to indexes of the few subscribers that are not active and of the open sessions. The texts before `|| ''` lead SQLite past the key of all subscribers to that index.
+ * in any state but active, whether another device is open now. The parameters are what stands for the asking device (`''`:
+ * nothing does) and the user name; a session without a device is another's. Only the first two tables are large: the other
+ * two questions go to indexes of the few subscribers that are not active and of the open sessions. The texts before `|| ''`
+ * lead SQLite past the key of all subscribers to that index.
  */
 const runningAccess = statement(
   sql<AccessRow>`
