@@ -4,12 +4,11 @@ import { createKnownTime } from '../../../src/db/known-time.ts';
 import { checkRouters } from '../../../src/jobs/check-routers.ts';
 import { silentLog } from '../../../src/log.ts';
 import { updateRouter } from '../../../src/network/routers.ts';
-import { createRouterSimulator, type RouterSimulator } from '../../../src/simulators/router/simulator.ts';
+import type { RouterSimulator } from '../../../src/simulators/router/simulator.ts';
 import { NOW, someAccess, vault } from '../../access/fixtures.ts';
-import { MAC, SECRET, startRadius } from './fixtures.ts';
+import { API, MAC, routerWithApi, startRadius } from './fixtures.ts';
 
 const NEW_MAC = 'AA:BB:CC:00:00:02';
-const API = { username: 'karibu', password: 'nenosiri' };
 const REFUSED = { error: 'Too many devices. Disconnect another device first.' };
 const ONLINE = { session: expect.anything() };
 
@@ -19,18 +18,7 @@ let guest: string;
 
 beforeEach(async () => {
   radius = await startRadius();
-  router = createRouterSimulator({
-    radius: {
-      host: '127.0.0.1',
-      authPort: radius.bound.auth.port,
-      acctPort: radius.bound.acct.port,
-      secret: SECRET.toString(),
-    },
-    portal: { loginUrl: 'http://127.0.0.1/', statusUrl: 'http://127.0.0.1/status', router: 'kiosk' },
-    api: API,
-    tickMs: 0,
-    now: () => radius.time.now,
-  });
+  router = routerWithApi(radius);
   await router.start();
   router.addPhone({ mac: MAC });
   router.addPhone({ mac: NEW_MAC });

@@ -12,6 +12,7 @@ import { createLive } from '../../../src/servers/live.ts';
 import { createRadiusListeners } from '../../../src/servers/radius/listen.ts';
 import { LOCKOUT_LIMITS, type LockoutLimits } from '../../../src/servers/radius/lockout.ts';
 import { createSignInLog } from '../../../src/servers/radius/sign-in-log.ts';
+import { createRouterSimulator } from '../../../src/simulators/router/simulator.ts';
 import { NOW, vault } from '../../access/fixtures.ts';
 import { memoryStore } from '../../support/stores.ts';
 
@@ -129,6 +130,24 @@ function asker(requester: RadiusRequester, bound: { auth: { port: number }; acct
   }
 
   return { logIn, account };
+}
+
+export const API = { username: 'karibu', password: 'nenosiri' };
+
+/** A simulated router that asks these listeners, with an API that knows who is online; not started. */
+export function routerWithApi({ bound, time }: Awaited<ReturnType<typeof startRadius>>) {
+  return createRouterSimulator({
+    radius: {
+      host: '127.0.0.1',
+      authPort: bound.auth.port,
+      acctPort: bound.acct.port,
+      secret: SECRET.toString(),
+    },
+    portal: { loginUrl: 'http://127.0.0.1/', statusUrl: 'http://127.0.0.1/status', router: 'kiosk' },
+    api: API,
+    tickMs: 0,
+    now: () => time.now,
+  });
 }
 
 /** What a reply says, in words that a test can compare. */

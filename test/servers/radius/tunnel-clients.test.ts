@@ -3,9 +3,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { updateRouter } from '../../../src/network/routers.ts';
 import { attribute, getOctets } from '../../../src/protocols/radius/attributes.ts';
 import type { Packet } from '../../../src/protocols/radius/packet.ts';
-import { createRouterSimulator } from '../../../src/simulators/router/simulator.ts';
 import { NOW, someAccess, vault } from '../../access/fixtures.ts';
-import { MAC, SECRET, startRadius, told } from './fixtures.ts';
+import { API, MAC, routerWithApi, startRadius, told } from './fixtures.ts';
 
 const HOME = '41.90.1.2';
 const CAFE = '41.90.7.7';
@@ -143,25 +142,14 @@ it('online time of clients behind one address counts for each', async () => {
 });
 
 it('a router with an API is asked for the user of a session that nothing stands for', async () => {
-  const router = createRouterSimulator({
-    radius: {
-      host: '127.0.0.1',
-      authPort: radius.bound.auth.port,
-      acctPort: radius.bound.acct.port,
-      secret: SECRET.toString(),
-    },
-    portal: { loginUrl: 'http://127.0.0.1/', statusUrl: 'http://127.0.0.1/status', router: 'kiosk' },
-    api: { username: 'karibu', password: 'nenosiri' },
-    tickMs: 0,
-    now: () => radius.time.now,
-  });
+  const router = routerWithApi(radius);
   await router.start();
   try {
     await updateRouter(
       radius.db,
       vault,
       radius.router.id,
-      { api_port: router.addresses.api.port, api_username: 'karibu', api_password: 'nenosiri' },
+      { api_port: router.addresses.api.port, api_username: API.username, api_password: API.password },
       NOW,
     );
     for (const station of ['', HOME]) {
